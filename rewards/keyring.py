@@ -1,0 +1,61 @@
+"""The secrets that live outside the database, and everything derived from them.
+
+The database holds digests and ciphertext only: whoever has a dump has neither a badge, an address, a code nor a
+bin's key. Three secrets: the master key (bins' keys and broker passwords), the badge pepper, the storage key
+(what is stored encrypted or looked up by digest).
+"""
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Secrets of one installation, each at least 32 bytes; never printed."""
+
+    master_key: bytes = field(repr=False)
+    badge_pepper: bytes = field(repr=False)
+    storage_key: bytes = field(repr=False)
+    badge_pepper_no: int = 1
+
+    def bin_key(self, *, authority: str, bin_id: str, key_number: int) -> bytes:
+        """Return key ``key_number`` of a bin, 32 bytes (bin-protocol.md, "A message is two lines")."""
+        return hmac.digest(self.master_key, f"{authority}|{bin_id}|{key_number}".encode(), "sha256")
+
+    def broker_password(self, *, username: str) -> str:
+        """Return the password of a bin or worker at the broker; derived, so that it is stored nowhere."""
+        return hmac.digest(self.master_key, f"broker-password\n{username}".encode(), "sha256").hex()
+
+    def badge_digest(self, *, authority_id: int, badge: str) -> bytes:
+        """Return what a badge is stored as; the same card in two authorities has two digests."""
+        return hmac.digest(self.badge_pepper, f"{authority_id}\n{badge}".encode(), "sha256")
+
+    def content_digest(self, content: bytes) -> bytes:
+        """Return 16 bytes that tell two contents apart; keyed, since contents hold badges."""
+        return hashlib.blake2b(content, key=self.storage_key[:64], digest_size=16).digest()
+
+    def secret_digest(self, purpose: str, secret: str) -> bytes:
+        """Return what a token, code or address is looked up by; ``purpose`` keeps the kinds apart."""
+        return hmac.digest(self.storage_key, f"{purpose}\n{secret}".encode(), "sha256")
+
+    def encrypt(self, plaintext: bytes, *, purpose: str) -> bytes:
+        """Return ``plaintext`` under AES-256-GCM with a fresh nonce in front; bound to ``purpose``."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher().encrypt(nonce, plaintext, purpose.encode())
+
+    def decrypt(self, ciphertext: bytes, *, purpose: str) -> bytes:
+        """Return what :meth:`encrypt` was given.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: another key, another purpose, or changed bytes.
+        """
+        return self._cipher().decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
+
+    def _cipher(self) -> AESGCM:
+        return AESGCM(hmac.digest(self.storage_key, b"encryption", "sha256"))

@@ -1,0 +1,184 @@
+"""The one door to the ledger: transfers go in here together with the counters they move.
+
+Double entry in the manner of TigerBeetle: a transfer moves a positive number of points from a debit to a credit
+account and is never changed. A pending transfer reserves; a later ``post`` or ``void`` ends it, at most once. The
+database decides: CHECK ``no_overdraft`` on accounts, unique ``pending_id`` on transfers. What the points are for
+(deposits, vouchers) must not go in here.
+"""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from rewards.errors import OverdraftError, PendingAlreadyEndedError, violates
+from rewards.ids import new_id
+
+Phase = Literal["single", "pending", "post", "void"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A transfer to record. ``journal_no``, ``seq`` name the deposit it credits, with how the points came about."""
+
+    debit_account_id: UUID
+    credit_account_id: UUID
+    points: int
+    phase: Phase = "single"
+    transfer_id: UUID | None = None
+    pending_id: UUID | None = None
+    voucher_id: UUID | None = None
+    journal_no: int | None = None
+    seq: int | None = None
+    tariff_line_id: UUID | None = None
+    withheld_points: int | None = None
+
+
+INSERT_TRANSFERS = text("""
+    INSERT INTO transfers (authority_id, recorded_at, transfer_id, phase, debit_account_id, credit_account_id, points,
+                           pending_id, voucher_id, journal_no, seq, tariff_line_id, withheld_points)
+    SELECT :authority_id, :now, t.*
+      FROM unnest(CAST(:transfer_id AS uuid[]), CAST(:phase AS text[]), CAST(:debit_account_id AS uuid[]),
+                  CAST(:credit_account_id AS uuid[]), CAST(:points AS bigint[]), CAST(:pending_id AS uuid[]),
+                  CAST(:voucher_id AS uuid[]), CAST(:journal_no AS integer[]), CAST(:seq AS bigint[]),
+                  CAST(:tariff_line_id AS uuid[]), CAST(:withheld_points AS integer[])) AS t
+""")
+
+# The subquery is ordered by account, so that two writers lock accounts in the same order: no deadlock.
+MOVE_COUNTERS = text("""
+    UPDATE accounts
+       SET debits_posted = accounts.debits_posted + m.debits_posted,
+           credits_posted = accounts.credits_posted + m.credits_posted,
+           debits_pending = accounts.debits_pending + m.debits_pending,
+           credits_pending = accounts.credits_pending + m.credits_pending
+      FROM (SELECT * FROM unnest(CAST(:account_id AS uuid[]), CAST(:debits_posted AS bigint[]),
+                                 CAST(:credits_posted AS bigint[]), CAST(:debits_pending AS bigint[]),
+                                 CAST(:credits_pending AS bigint[]))
+                AS u(account_id, debits_posted, credits_posted, debits_pending, credits_pending)
+             ORDER BY account_id) AS m
+     WHERE accounts.authority_id = :authority_id AND accounts.account_id = m.account_id
+""")
+
+
+def record_transfers(
+    connection: Connection, transfers: Sequence[Transfer], *, authority_id: int, now: datetime.datetime
+) -> list[UUID]:
+    """Insert ``transfers`` and move the counters of their accounts; return their ids in the same order.
+
+    Two statements however many transfers; needs the caller's transaction, which must be rolled back when this
+    raises. ``post`` and ``void`` transfers must repeat accounts and points of their pending transfer.
+
+    Raises:
+        OverdraftError: an account that must not be overdrawn would be.
+        PendingAlreadyEndedError: another post or void ended one of the pending transfers.
+    """
+    if not transfers:
+        return []
+    ids = [transfer.transfer_id or new_id() for transfer in transfers]
+    columns = {
+        name: [getattr(transfer, name) for transfer in transfers]
+        for name in Transfer.__slots__
+        if name != "transfer_id"
+    }
+    try:
+        connection.execute(INSERT_TRANSFERS, {"authority_id": authority_id, "now": now, "transfer_id": ids, **columns})
+        move_counters(connection, transfers, authority_id=authority_id)
+    except IntegrityError as error:
+        if violates(error, "ck_accounts_no_overdraft"):
+            raise OverdraftError from error
+        if violates(error, "uq_transfers_pending"):
+            raise PendingAlreadyEndedError from error
+        raise
+    return ids
+
+
+def move_counters(connection: Connection, transfers: Iterable[Transfer], *, authority_id: int) -> None:
+    """Add what ``transfers`` move to the four counters of each account they name, in one sorted statement."""
+    moved: defaultdict[UUID, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for transfer in transfers:
+        debit, credit, points = (
+            moved[transfer.debit_account_id],
+            moved[transfer.credit_account_id],
+            transfer.points,
+        )
+        if transfer.phase in ("single", "post"):
+            debit[0] += points
+            credit[1] += points
+        if transfer.phase != "single":
+            reserved = points if transfer.phase == "pending" else -points
+            debit[2] += reserved
+            credit[3] += reserved
+    account_ids = list(moved)
+    debits_posted, credits_posted, debits_pending, credits_pending = (
+        [moved[account_id][counter] for account_id in account_ids] for counter in range(4)
+    )
+    result = connection.execute(
+        MOVE_COUNTERS,
+        {
+            "authority_id": authority_id,
+            "account_id": account_ids,
+            "debits_posted": debits_posted,
+            "credits_posted": credits_posted,
+            "debits_pending": debits_pending,
+            "credits_pending": credits_pending,
+        },
+    )
+    if result.rowcount != len(account_ids):
+        # Stands in for foreign keys (docs/decisions/0004-no-foreign-keys-on-the-hot-path.md).
+        raise LookupError(f"{len(account_ids) - result.rowcount} accounts of the transfers do not exist")
+
+
+def list_pending_transfers(connection: Connection, *, authority_id: int, voucher_id: UUID) -> list[Transfer]:
+    """List the pending transfers of a voucher, ended or not, by debit account."""
+    rows = connection.execute(
+        text("""
+            SELECT transfer_id, debit_account_id, credit_account_id, points FROM transfers
+             WHERE authority_id = :authority_id AND voucher_id = :voucher_id AND phase = 'pending'
+             ORDER BY debit_account_id
+        """),
+        {"authority_id": authority_id, "voucher_id": voucher_id},
+    )
+    return [
+        Transfer(
+            row.debit_account_id,
+            row.credit_account_id,
+            row.points,
+            "pending",
+            row.transfer_id,
+            None,
+            voucher_id,
+        )
+        for row in rows
+    ]
+
+
+def end_pending_transfers(
+    connection: Connection,
+    pending: Iterable[Transfer],
+    *,
+    authority_id: int,
+    phase: Literal["post", "void"],
+    now: datetime.datetime,
+) -> list[UUID]:
+    """Post or void ``pending`` transfers whole; each can be ended once.
+
+    Raises:
+        PendingAlreadyEndedError: one of them was ended before.
+    """
+    endings = [
+        Transfer(
+            transfer.debit_account_id,
+            transfer.credit_account_id,
+            transfer.points,
+            phase,
+            pending_id=transfer.transfer_id,
+            voucher_id=transfer.voucher_id,
+        )
+        for transfer in pending
+    ]
+    return record_transfers(connection, endings, authority_id=authority_id, now=now)

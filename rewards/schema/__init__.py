@@ -1,0 +1,57 @@
+"""The tables of Bontri, a file per subject. Importing this package registers all of them."""
+
+from rewards.schema.access import ApiKey, IdempotentRequest, Session, SignInCode
+from rewards.schema.base import Base
+from rewards.schema.citizens import Badge, Citizen, Contact, Wallet
+from rewards.schema.events import BinJournal, DailyDeposits, Event, QuarantinedEvent, QuarantinedMessage
+from rewards.schema.ledger import Account, CappedDeposit, CapUsage, Transfer, WalletAccount
+from rewards.schema.shops import Offer, RedemptionAttempt, Shop, Voucher
+from rewards.schema.tariffs import Tariff, TariffLine
+from rewards.schema.territory import (
+    Authority,
+    Bin,
+    BinDirectory,
+    BinKey,
+    BinReport,
+    Commune,
+    Material,
+    Placement,
+    Site,
+)
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "Authority",
+    "Badge",
+    "Base",
+    "Bin",
+    "BinDirectory",
+    "BinJournal",
+    "BinKey",
+    "BinReport",
+    "CapUsage",
+    "CappedDeposit",
+    "Citizen",
+    "Commune",
+    "Contact",
+    "DailyDeposits",
+    "Event",
+    "IdempotentRequest",
+    "Material",
+    "Offer",
+    "Placement",
+    "QuarantinedEvent",
+    "QuarantinedMessage",
+    "RedemptionAttempt",
+    "Session",
+    "Shop",
+    "SignInCode",
+    "Site",
+    "Tariff",
+    "TariffLine",
+    "Transfer",
+    "Voucher",
+    "Wallet",
+    "WalletAccount",
+]

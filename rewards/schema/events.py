@@ -1,0 +1,138 @@
+"""What bins reported: journals, events (deposits and emptyings), and what could not be accepted."""
+
+import datetime
+import uuid
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    CheckConstraint,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Instant, tenant_key
+
+LARGEST_SEQ = 2**63 - 2
+
+
+class BinJournal(Base):
+    """One event storage of a bin. ``received`` holds every settled sequence number, ``lost`` those that never come.
+
+    ``journal_no`` stands for (bin, journal) so that the key of an event takes 16 bytes.
+    """
+
+    __tablename__ = "bin_journals"
+    __table_args__ = (
+        tenant_key("bin_id", to="bins"),
+        UniqueConstraint("authority_id", "bin_id", "journal"),
+        CheckConstraint("journal ~ '^[0-9a-f]{32}$'", name="journal_hex"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    journal_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    bin_id: Mapped[str]
+    journal: Mapped[str]
+    received: Mapped[object] = mapped_column(INT8MULTIRANGE, server_default=text("'{}'"))
+    lost: Mapped[object] = mapped_column(INT8MULTIRANGE, server_default=text("'{}'"))
+    next_seq: Mapped[int | None] = mapped_column(BigInteger)
+    oldest_held: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[Instant]
+
+
+class Event(Base):
+    """A deposit or an emptying, as committed; append-only.
+
+    Names no citizen and no badge: who was credited is known only through ``wallet_accounts``.
+    No foreign keys: the same transaction resolves what they would check, and ``bontri verify``
+    looks for orphans (docs/decisions/0004-no-foreign-keys-on-the-hot-path.md).
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        CheckConstraint(f"seq BETWEEN 1 AND {LARGEST_SEQ}", name="seq_range"),
+        CheckConstraint("type IN ('deposit', 'emptying')", name="type_known"),
+        CheckConstraint("items BETWEEN 0 AND 200", name="items_range"),
+        CheckConstraint("(type = 'deposit') = (items IS NOT NULL)", name="deposits_have_items"),
+        CheckConstraint("mass_g BETWEEN 1 AND 2000000", name="mass_g_range"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    journal_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    type: Mapped[str]
+    bin_id: Mapped[str]
+    site_id: Mapped[uuid.UUID]
+    material: Mapped[str]
+    items: Mapped[int | None] = mapped_column(SmallInteger)
+    mass_g: Mapped[int | None]
+    refused: Mapped[int | None] = mapped_column(SmallInteger)
+    confidence: Mapped[float | None] = mapped_column(REAL)
+    emptied_by: Mapped[str | None]
+    occurred_at: Mapped[Instant]
+    is_estimated: Mapped[bool]
+    received_at: Mapped[Instant]
+    recorded_at: Mapped[Instant]
+    content_digest: Mapped[Digest]
+
+
+class QuarantinedMessage(Base):
+    """A message that could not be accepted, or that carried such an event: exact bytes, encrypted, counted.
+
+    ``authority_id`` 0 holds what names no authority of ours. ``code`` is None when only single events of the
+    message were refused (they are in ``quarantined_events``).
+    """
+
+    __tablename__ = "quarantined_messages"
+    __table_args__ = (CheckConstraint("times > 0", name="times_positive"), {"info": DISTRIBUTED})
+    authority_id: Mapped[AuthorityId]
+    message_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    topic: Mapped[str]
+    bin_id: Mapped[str | None]
+    code: Mapped[str | None]
+    detail: Mapped[str]
+    payload_encrypted: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[Instant]
+    last_received_at: Mapped[Instant]
+    times: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class QuarantinedEvent(Base):
+    """One event of a message that was refused for a reason of its own; settled towards the bin."""
+
+    __tablename__ = "quarantined_events"
+    __table_args__ = (tenant_key("message_digest", to="quarantined_messages"), {"info": DISTRIBUTED})
+    authority_id: Mapped[AuthorityId]
+    journal_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    content_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    code: Mapped[str]
+    detail: Mapped[str]
+    message_digest: Mapped[Digest]
+    received_at: Mapped[Instant]
+
+
+class DailyDeposits(Base):
+    """Deposits rolled up by day of the authority's time zone, bin, site and material.
+
+    Kept in the transaction that writes the deposits and rebuildable from ``events``; never holds a count of
+    distinct citizens, which cannot be summed over days.
+    """
+
+    __tablename__ = "daily_deposits"
+    __table_args__ = ({"info": DISTRIBUTED},)
+    authority_id: Mapped[AuthorityId]
+    day: Mapped[datetime.date] = mapped_column(primary_key=True)
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    site_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    material: Mapped[str] = mapped_column(primary_key=True)
+    deposits: Mapped[int] = mapped_column(BigInteger)
+    credited_deposits: Mapped[int] = mapped_column(BigInteger)
+    items: Mapped[int] = mapped_column(BigInteger)
+    mass_g: Mapped[int] = mapped_column(BigInteger)
+    refused: Mapped[int] = mapped_column(BigInteger)
+    points: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,159 @@
+"""Double entry: accounts with four counters, and transfers that are never changed."""
+
+import datetime
+import uuid
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, tenant_key
+
+OVERDRAFT_KINDS = ("adjustment", "issuing", "loss")
+"""Accounts of the authority itself: points come into being by overdrawing them."""
+
+ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "lot", "shop")
+
+
+class Account(Base):
+    """An account. The CHECK forbids overdraft whatever the code does; its name is what refusals are told by.
+
+    A lot is an account: the points one wallet was credited in one month, which expire together.
+    """
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint(f"kind IN {ACCOUNT_KINDS}", name="kind_known"),
+        CheckConstraint(
+            "debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0",
+            name="counters_not_negative",
+        ),
+        CheckConstraint(
+            f"kind IN {OVERDRAFT_KINDS} OR debits_posted + debits_pending <= credits_posted",
+            name="no_overdraft",
+        ),
+        CheckConstraint("(kind = 'lot') = (expires_on IS NOT NULL)", name="lots_expire"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    account_id: Mapped[Id]
+    kind: Mapped[str]
+    expires_on: Mapped[datetime.date | None]
+    debits_posted: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    credits_posted: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    debits_pending: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    credits_pending: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    created_at: Mapped[Instant]
+
+
+class WalletAccount(Base):
+    """The only link between a wallet and its lots; retention and erasure may cut it while every sum stays true."""
+
+    __tablename__ = "wallet_accounts"
+    __table_args__ = (
+        # Deferred: the link is inserted first, as the arbiter of who creates the lot of a month.
+        tenant_key("account_id", to="accounts", deferrable=True, initially="DEFERRED"),
+        tenant_key("wallet_id", to="wallets"),
+        UniqueConstraint("authority_id", "wallet_id", "lot_month"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    account_id: Mapped[Id]
+    wallet_id: Mapped[uuid.UUID]
+    lot_month: Mapped[datetime.date]
+
+
+class Transfer(Base):
+    """Points moved from the debit account to the credit account; append-only.
+
+    ``phase`` ``single`` moves at once; ``pending`` reserves; ``post`` and ``void`` end a pending transfer, at
+    most once (unique on ``pending_id``). A deposit's credit carries the event's identity and how the points
+    came about. No foreign keys, see :class:`rewards.schema.events.Event`.
+    """
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        CheckConstraint("points > 0", name="points_positive"),
+        CheckConstraint("debit_account_id <> credit_account_id", name="two_accounts"),
+        CheckConstraint("phase IN ('single', 'pending', 'post', 'void')", name="phase_known"),
+        CheckConstraint("(phase IN ('post', 'void')) = (pending_id IS NOT NULL)", name="endings_name_their_pending"),
+        CheckConstraint("(journal_no IS NULL) = (seq IS NULL)", name="event_identity_whole"),
+        CheckConstraint("withheld_points >= 0", name="withheld_points_not_negative"),
+        Index(
+            "uq_transfers_pending",
+            "authority_id",
+            "pending_id",
+            unique=True,
+            postgresql_where=text("pending_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_transfers_event",
+            "authority_id",
+            "journal_no",
+            "seq",
+            unique=True,
+            postgresql_where=text("journal_no IS NOT NULL"),
+        ),
+        Index("ix_transfers_credit_account", "authority_id", "credit_account_id"),
+        Index(
+            "ix_transfers_voucher",
+            "authority_id",
+            "voucher_id",
+            postgresql_where=text("voucher_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_transfers_debit_account",
+            "authority_id",
+            "debit_account_id",
+            postgresql_where=text("voucher_id IS NOT NULL"),
+        ),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    transfer_id: Mapped[Id]
+    phase: Mapped[str]
+    debit_account_id: Mapped[uuid.UUID]
+    credit_account_id: Mapped[uuid.UUID]
+    points: Mapped[int] = mapped_column(BigInteger)
+    pending_id: Mapped[uuid.UUID | None]
+    recorded_at: Mapped[Instant]
+    journal_no: Mapped[int | None]
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    tariff_line_id: Mapped[uuid.UUID | None]
+    withheld_points: Mapped[int | None]
+    voucher_id: Mapped[uuid.UUID | None]
+
+
+class CappedDeposit(Base):
+    """A deposit whose points the cap held back whole: no transfer exists, yet the citizen may read why."""
+
+    __tablename__ = "capped_deposits"
+    __table_args__ = (
+        CheckConstraint("withheld_points > 0", name="withheld_points_positive"),
+        Index("ix_capped_deposits_account", "authority_id", "account_id"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    journal_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    account_id: Mapped[uuid.UUID]
+    tariff_line_id: Mapped[uuid.UUID]
+    withheld_points: Mapped[int]
+    recorded_at: Mapped[Instant]
+
+
+class CapUsage(Base):
+    """How many points a citizen was granted in a day or ISO week; ``last_granted`` is what the last upsert gave."""
+
+    __tablename__ = "cap_usages"
+    __table_args__ = (
+        tenant_key("citizen_id", to="citizens"),
+        CheckConstraint("period IN ('day', 'week')", name="period_known"),
+        CheckConstraint("used_points >= 0", name="used_points_not_negative"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    citizen_id: Mapped[Id]
+    period: Mapped[str] = mapped_column(primary_key=True)
+    starts_on: Mapped[datetime.date] = mapped_column(primary_key=True)
+    used_points: Mapped[int]
+    last_granted: Mapped[int]

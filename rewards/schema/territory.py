@@ -1,0 +1,173 @@
+"""Authorities and what stands on their ground: communes, sites, bins and where each bin stood when."""
+
+import datetime
+import uuid
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from rewards.schema.base import DISTRIBUTED, REFERENCE, AuthorityId, Base, Id, Instant, tenant_key
+
+
+class Authority(Base):
+    """A collectivité, the tenant. ``epoch`` rises when a restore may have forgotten receipts."""
+
+    __tablename__ = "authorities"
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9-]{2,32}$'", name="slug_alphabet"),
+        CheckConstraint("points_valid_months BETWEEN 1 AND 120", name="points_valid_months_range"),
+        UniqueConstraint("slug"),
+        {"info": REFERENCE},
+    )
+    authority_id: Mapped[AuthorityId]
+    slug: Mapped[str]
+    name: Mapped[str]
+    timezone: Mapped[str]
+    epoch: Mapped[int] = mapped_column(server_default=text("1"))
+    points_valid_months: Mapped[int] = mapped_column(server_default=text("24"))
+    is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[Instant]
+
+
+class Commune(Base):
+    """A commune of the authority, with the population its figures are divided by and that figure's year."""
+
+    __tablename__ = "communes"
+    __table_args__ = (CheckConstraint("population > 0", name="population_positive"), {"info": DISTRIBUTED})
+    authority_id: Mapped[AuthorityId] = mapped_column(ForeignKey("authorities.authority_id"))
+    insee_code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    population: Mapped[int]
+    population_year: Mapped[int]
+
+
+class Material(Base):
+    """A material the authority collects. ``unit_mass_g`` turns items into grams where bins do not weigh."""
+
+    __tablename__ = "materials"
+    __table_args__ = (
+        CheckConstraint("material ~ '^[a-z][a-z0-9_-]{1,31}$'", name="material_alphabet"),
+        CheckConstraint("unit_mass_g > 0", name="unit_mass_g_positive"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId] = mapped_column(ForeignKey("authorities.authority_id"))
+    material: Mapped[str] = mapped_column(primary_key=True)
+    unit_mass_g: Mapped[int | None]
+
+
+class Site(Base):
+    """A drop-off point, at a place."""
+
+    __tablename__ = "sites"
+    __table_args__ = (
+        tenant_key("insee_code", to="communes"),
+        UniqueConstraint("authority_id", "reference"),
+        CheckConstraint("latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", name="on_earth"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    site_id: Mapped[Id]
+    reference: Mapped[str]
+    insee_code: Mapped[str]
+    address: Mapped[str]
+    latitude: Mapped[float]
+    longitude: Mapped[float]
+
+
+class BinDirectory(Base):
+    """Which authority a bin belongs to: bin ids are unique across authorities."""
+
+    __tablename__ = "bin_directory"
+    __table_args__ = (
+        CheckConstraint("bin_id ~ '^[A-Z0-9-]{4,32}$'", name="bin_id_alphabet"),
+        {"info": REFERENCE},
+    )
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    authority_id: Mapped[int] = mapped_column(ForeignKey("authorities.authority_id"))
+
+
+class Bin(Base):
+    """The connected container. Its issuing account is the source of every point it gives."""
+
+    __tablename__ = "bins"
+    __table_args__ = (
+        tenant_key("issuing_account_id", to="accounts.account_id"),
+        CheckConstraint("state IN ('live', 'test', 'revoked')", name="state_known"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    issuing_account_id: Mapped[uuid.UUID]
+    capacity_l: Mapped[int | None]
+    newest_key_number: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[Instant]
+
+
+class BinKey(Base):
+    """A key number of a bin and its state; the key itself is derived and stored nowhere."""
+
+    __tablename__ = "bin_keys"
+    __table_args__ = (
+        tenant_key("bin_id", to="bins"),
+        CheckConstraint("key_number BETWEEN 1 AND 32767", name="key_number_range"),
+        CheckConstraint("state IN ('valid', 'revoked')", name="state_known"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    key_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[str]
+    created_at: Mapped[Instant]
+
+
+class Placement(Base):
+    """A bin at a site from an instant to an instant (open while it stands there); never two at once."""
+
+    __tablename__ = "placements"
+    __table_args__ = (
+        tenant_key("bin_id", to="bins"),
+        tenant_key("site_id", to="sites"),
+        CheckConstraint("removed_at > placed_at", name="removed_after_placed"),
+        ExcludeConstraint(
+            ("authority_id", "="),
+            ("bin_id", "="),
+            (func.tstzrange(text("placed_at"), text("removed_at")), "&&"),
+            name="ex_placements_one_at_a_time",
+            using="gist",
+        ),
+        Index("ix_placements_site", "authority_id", "site_id"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    placement_id: Mapped[Id]
+    bin_id: Mapped[str]
+    site_id: Mapped[uuid.UUID]
+    placed_at: Mapped[Instant]
+    removed_at: Mapped[Instant | None]
+
+
+class BinReport(Base):
+    """The newest hello, status and presence of a bin, each ordered by the bin's own counters.
+
+    ``status_n`` and friends decide, never a clock: a lower ``(boot, n)`` never overwrites a higher one.
+    """
+
+    __tablename__ = "bin_reports"
+    __table_args__ = (tenant_key("bin_id", to="bins"), {"info": DISTRIBUTED})
+    authority_id: Mapped[AuthorityId]
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    last_heard_at: Mapped[Instant]
+    hello_boot: Mapped[int | None]
+    hello_n: Mapped[int | None]
+    firmware: Mapped[str | None]
+    model: Mapped[str | None]
+    status_boot: Mapped[int | None]
+    status_n: Mapped[int | None]
+    status_at: Mapped[datetime.datetime | None]
+    status: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    presence_boot: Mapped[int | None]
+    presence_conn: Mapped[int | None]
+    is_online: Mapped[bool | None]
