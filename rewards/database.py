@@ -25,11 +25,9 @@ def open_engine(url: str, *, role: DatabaseRole, pool_size: int = 2) -> Engine:
 
     ``owner`` keeps the login user's own rights, for migrations and provisioning.
     """
-    options = "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s"
+    options = "-c timezone=UTC"
     if role != "owner":
-        options = f"{options} -c role={role} {PLANNER_SETTINGS.get(role, '')}"
-    else:
-        options = "-c timezone=UTC"
+        options += f" -c role={role} -c lock_timeout=10s -c statement_timeout=60s {PLANNER_SETTINGS.get(role, '')}"
     return create_engine(
         url,
         pool_size=pool_size,

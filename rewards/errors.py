@@ -27,6 +27,12 @@ class PendingAlreadyEndedError(RewardsError):
     code = "pending_already_ended"
 
 
+class IdempotencyKeyReusedError(RewardsError):
+    """The same key came before with other content: a conflict, never a repeat."""
+
+    code = "idempotency_key_reused"
+
+
 def violates(error: IntegrityError, constraint: str) -> bool:
     """Tell whether ``constraint`` was violated; Citus appends a shard number to the name, which is ignored."""
     diag = getattr(error.orig, "diag", None)

@@ -9,10 +9,14 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Base 32 without I, L, O and U: read aloud and typed without look-alikes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,14 @@ class Keyring:
     def secret_digest(self, purpose: str, secret: str) -> bytes:
         """Return what a token, code or address is looked up by; ``purpose`` keeps the kinds apart."""
         return hmac.digest(self.storage_key, f"{purpose}\n{secret}".encode(), "sha256")
+
+    def voucher_code(self, voucher_id: UUID) -> str:
+        """Return the 128-bit code of a voucher, 26 characters of Crockford's base 32.
+
+        Derived, so that its owner can be shown it again while the database holds only its digest.
+        """
+        number = int.from_bytes(hmac.digest(self.storage_key, f"voucher-code\n{voucher_id}".encode(), "sha256")[:16])
+        return "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
     def encrypt(self, plaintext: bytes, *, purpose: str) -> bytes:
         """Return ``plaintext`` under AES-256-GCM with a fresh nonce in front; bound to ``purpose``."""

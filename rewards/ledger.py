@@ -8,7 +8,7 @@ database decides: CHECK ``no_overdraft`` on accounts, unique ``pending_id`` on t
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -133,28 +133,21 @@ def move_counters(connection: Connection, transfers: Iterable[Transfer], *, auth
         raise LookupError(f"{len(account_ids) - result.rowcount} accounts of the transfers do not exist")
 
 
-def list_pending_transfers(connection: Connection, *, authority_id: int, voucher_id: UUID) -> list[Transfer]:
-    """List the pending transfers of a voucher, ended or not, by debit account."""
+def list_pending_transfers(
+    connection: Connection, voucher_ids: Collection[UUID], *, authority_id: int
+) -> list[Transfer]:
+    """List the pending transfers of vouchers, ended or not, by debit account."""
     rows = connection.execute(
         text("""
-            SELECT transfer_id, debit_account_id, credit_account_id, points FROM transfers
-             WHERE authority_id = :authority_id AND voucher_id = :voucher_id AND phase = 'pending'
+            SELECT debit_account_id, credit_account_id, points, phase, transfer_id, pending_id, voucher_id
+              FROM transfers
+             WHERE authority_id = :authority_id AND voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
+               AND phase = 'pending'
              ORDER BY debit_account_id
         """),
-        {"authority_id": authority_id, "voucher_id": voucher_id},
+        {"authority_id": authority_id, "voucher_ids": list(voucher_ids)},
     )
-    return [
-        Transfer(
-            row.debit_account_id,
-            row.credit_account_id,
-            row.points,
-            "pending",
-            row.transfer_id,
-            None,
-            voucher_id,
-        )
-        for row in rows
-    ]
+    return [Transfer(*row) for row in rows]
 
 
 def end_pending_transfers(

@@ -1,5 +1,5 @@
 """Private PostgreSQL and MQTT broker for the demo and the tests.
 
-Start with :func:`bontri.embedded.postgres.running_postgres` and :func:`bontri.embedded.broker.running_broker`.
+Start with `running_postgres` in `postgres.py` and `running_broker` in `broker.py`.
 Nothing is imported here: the broker's child process imports this package too and should start fast.
 """

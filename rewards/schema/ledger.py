@@ -155,5 +155,6 @@ class CapUsage(Base):
     citizen_id: Mapped[Id]
     period: Mapped[str] = mapped_column(primary_key=True)
     starts_on: Mapped[datetime.date] = mapped_column(primary_key=True)
+    cap_points: Mapped[int]
     used_points: Mapped[int]
     last_granted: Mapped[int]

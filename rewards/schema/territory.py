@@ -4,7 +4,7 @@ import datetime
 import uuid
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -94,7 +94,7 @@ class Bin(Base):
     __tablename__ = "bins"
     __table_args__ = (
         tenant_key("issuing_account_id", to="accounts.account_id"),
-        CheckConstraint("state IN ('live', 'test', 'revoked')", name="state_known"),
+        CheckConstraint("state IN ('live', 'revoked')", name="state_known"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -160,14 +160,14 @@ class BinReport(Base):
     authority_id: Mapped[AuthorityId]
     bin_id: Mapped[str] = mapped_column(primary_key=True)
     last_heard_at: Mapped[Instant]
-    hello_boot: Mapped[int | None]
-    hello_n: Mapped[int | None]
+    hello_boot: Mapped[int | None] = mapped_column(BigInteger)
+    hello_n: Mapped[int | None] = mapped_column(BigInteger)
     firmware: Mapped[str | None]
     model: Mapped[str | None]
-    status_boot: Mapped[int | None]
-    status_n: Mapped[int | None]
+    status_boot: Mapped[int | None] = mapped_column(BigInteger)
+    status_n: Mapped[int | None] = mapped_column(BigInteger)
     status_at: Mapped[datetime.datetime | None]
     status: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    presence_boot: Mapped[int | None]
-    presence_conn: Mapped[int | None]
+    presence_boot: Mapped[int | None] = mapped_column(BigInteger)
+    presence_conn: Mapped[int | None] = mapped_column(BigInteger)
     is_online: Mapped[bool | None]

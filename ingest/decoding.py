@@ -1,0 +1,121 @@
+"""From a verified line to a typed message. A faulty envelope refuses the message, a faulty event only itself."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from ingest.contract import (
+    Deposit,
+    Emptying,
+    Events,
+    Hello,
+    Presence,
+    RawEvents,
+    Status,
+    decode_event,
+    decode_event_head,
+    decode_events,
+    decode_hello,
+    decode_presence,
+    decode_raw_events,
+    decode_status,
+)
+from ingest.verification import MessageCode, Rejected, Verified, is_json
+from rewards.journals import JournalKey
+
+FAULTS = (msgspec.DecodeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultyEvent:
+    """An event that breaks the schema but has a number, which can be settled."""
+
+    seq: int
+    detail: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EventsMessage:
+    """A decoded ``up/events``: its envelope, the good events and the faulty ones."""
+
+    envelope: Events | RawEvents
+    events: list[Deposit | Emptying]
+    faulty: list[FaultyEvent]
+
+
+Content = EventsMessage | Hello | Status | Presence
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedMessage:
+    """A verified message with its decoded content."""
+
+    verified: Verified
+    content: Content
+
+    @property
+    def bin_id(self) -> str:
+        """The bin that signed it."""
+        return self.verified.topic.bin_id
+
+    @property
+    def journaled(self) -> Events | RawEvents | Hello | None:
+        """The part that names a journal and can be answered; None for status and presence."""
+        if isinstance(self.content, EventsMessage):
+            return self.content.envelope
+        return self.content if isinstance(self.content, Hello) else None
+
+    @property
+    def journal_key(self) -> JournalKey | None:
+        """The journal it is about."""
+        return (self.bin_id, self.journaled.journal) if self.journaled else None
+
+
+def decode(verified: Verified) -> DecodedMessage | Rejected:
+    """Decode the line by its channel; ``not_json``, ``schema`` or ``wrong_topic`` when it cannot be."""
+    try:
+        content = decode_line(verified)
+    except FAULTS as fault:
+        code: MessageCode = "schema" if is_json(verified.line) else "not_json"
+        return Rejected(verified.message, code, str(fault), verified.rules, verified.topic.bin_id)
+    said = content.envelope.bin if isinstance(content, EventsMessage) else content.bin
+    if said != verified.topic.bin_id:
+        detail = "the bin named inside is not the one of the topic"
+        return Rejected(verified.message, "wrong_topic", detail, verified.rules, verified.topic.bin_id)
+    return DecodedMessage(verified, content)
+
+
+def decode_line(verified: Verified) -> Content:
+    """Decode by channel; raises one of ``FAULTS``."""
+    match verified.topic.channel:
+        case "events":
+            return decode_events_line(verified.line)
+        case "hello":
+            return decode_hello(verified.line)
+        case "status":
+            return decode_status(verified.line)
+        case "presence":
+            return decode_presence(verified.line)
+
+
+def decode_events_line(line: bytes) -> EventsMessage:
+    """Decode events in one go, and one by one only when that fails."""
+    try:
+        envelope = decode_events(line)
+    except FAULTS:
+        return decode_events_singly(line)
+    return EventsMessage(envelope, envelope.events, [])
+
+
+def decode_events_singly(line: bytes) -> EventsMessage:
+    """Decode each event on its own; one without a usable number fails the whole message."""
+    envelope = decode_raw_events(line)
+    events: list[Deposit | Emptying] = []
+    faulty: list[FaultyEvent] = []
+    for raw in envelope.events:
+        try:
+            events.append(decode_event(raw))
+        except FAULTS as fault:
+            faulty.append(FaultyEvent(decode_event_head(raw).seq, str(fault), bytes(raw)))
+    return EventsMessage(envelope, events, faulty)

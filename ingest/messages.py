@@ -1,0 +1,40 @@
+"""What goes in and out of the worker, and the interface messages are taken from.
+
+MQTT is one source; a test or another transport can stand in for it.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as received. ``handle`` is the source's own, to acknowledge it by."""
+
+    topic: str
+    payload: bytes
+    received_at: datetime.datetime
+    handle: object = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A signed message to publish towards a bin, at QoS 0."""
+
+    topic: str
+    payload: bytes
+
+
+class MessageSource(Protocol):
+    """Where the worker takes messages from, and how it answers."""
+
+    def next_batch(self, *, wait_s: float) -> list[Message]:
+        """Return the messages at hand, bounded in events and bytes; empty when none came within ``wait_s``."""
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publish receipts; losing one is harmless."""
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Acknowledge in order. Messages of a connection that is gone are skipped: they will come again."""

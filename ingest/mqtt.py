@@ -1,0 +1,203 @@
+"""MQTT as the source of messages: paho-mqtt, MQTT 5, QoS 1, acknowledged by hand after the commit.
+
+Traps seen in trials, each answered here: ``clean_start=False`` on every connect (paho's default loses the backlog at
+a restart); an explicit receive maximum (Mosquitto's window is 20); subscribing again in every ``on_connect`` and
+checking the SUBACK; callbacks that only enqueue and cannot raise (an exception kills paho's thread while
+``is_connected()`` stays true); acknowledgements tagged with the connection that delivered the message (a late one
+can delete another message of a new session).
+"""
+
+import datetime
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from ingest.messages import Message, Outgoing
+
+log = structlog.get_logger(__name__)
+
+SHARED_FILTER = "$share/ingest/bontri/v1/+/+/up/#"
+PLAIN_FILTER = "bontri/v1/+/+/up/#"
+"""For a broker whose shared subscriptions cannot be trusted; then one worker only."""
+
+RECEIVE_MAXIMUM = 4000
+"""Messages unacknowledged at most, which bounds the queue: 4,000 × 16 KiB is 64 MiB."""
+
+SESSION_EXPIRY_S = 14 * 86_400
+MOST_MESSAGES = 1000
+MOST_BATCH_BYTES = 2 * 1024 * 1024
+GATHER_S = 0.02
+"""A batch is committed when it is full or after this long: small when quiet, large under load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker listens and as whom to connect, from an ``mqtt://`` or ``mqtts://`` URL."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    is_tls: bool
+
+    @classmethod
+    def from_url(cls, url: str) -> "Broker":
+        """Read ``mqtt[s]://user:password@host:port``; raise ValueError when it is not one."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise ValueError("expected mqtt://user:password@host:port or mqtts://…")
+        is_tls = parts.scheme == "mqtts"
+        username = unquote(parts.username) if parts.username else None
+        password = unquote(parts.password) if parts.password else None
+        return cls(parts.hostname, parts.port or (8883 if is_tls else 1883), username, password, is_tls)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How to acknowledge a message: packet id and QoS, valid for one connection only."""
+
+    packet_id: int
+    qos: int
+    generation: int
+
+
+class MqttSource:
+    """Takes messages from a broker under a fixed client id; a context manager that connects and disconnects."""
+
+    def __init__(self, broker: Broker, *, client_id: str, topic_filter: str = SHARED_FILTER) -> None:
+        self._broker = broker
+        self._topic_filter = topic_filter
+        self._queue: deque[Message] = deque()
+        self._arrived = threading.Condition()
+        self._generation = 0
+        self._subscribed = threading.Event()
+        self._refusal: str | None = None
+        self._client = self._make_client(client_id)
+
+    def __enter__(self) -> "MqttSource":
+        """Start connecting; the network thread keeps trying when the broker is away."""
+        connect_properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        connect_properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        connect_properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        self._client.connect_async(
+            self._broker.host,
+            self._broker.port,
+            keepalive=60,
+            clean_start=False,
+            properties=connect_properties,
+        )
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disconnect and keep the session: what was not acknowledged comes again at the next start."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def wait_until_subscribed(self, *, timeout_s: float) -> bool:
+        """Wait for the broker to grant the subscription; False when it has not within ``timeout_s``."""
+        return self._subscribed.wait(timeout_s)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the broker refused the last connection or subscription, if it did."""
+        return self._refusal
+
+    def next_batch(self, *, wait_s: float) -> list[Message]:
+        """Return up to ``MOST_MESSAGES`` or ``MOST_BATCH_BYTES``, gathered for ``GATHER_S``; [] after ``wait_s``."""
+        with self._arrived:
+            if not self._queue and not self._arrived.wait_for(lambda: bool(self._queue), wait_s):
+                return []
+            if len(self._queue) < MOST_MESSAGES:
+                self._arrived.wait_for(lambda: len(self._queue) >= MOST_MESSAGES, GATHER_S)
+            batch: list[Message] = []
+            batch_bytes = 0
+            for message in islice(self._queue, MOST_MESSAGES):
+                batch_bytes += len(message.payload)
+                if batch and batch_bytes > MOST_BATCH_BYTES:
+                    break
+                batch.append(message)
+            for _ in batch:
+                self._queue.popleft()
+        return batch
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publish at QoS 0; a receipt that finds no connection is dropped, the bin asks again."""
+        for message in messages:
+            self._client.publish(message.topic, message.payload, qos=0)
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Send PUBACKs in order, of the present connection only."""
+        for message in messages:
+            delivery = message.handle
+            if isinstance(delivery, Delivery) and delivery.qos and delivery.generation == self._generation:
+                self._client.ack(delivery.packet_id, delivery.qos)
+
+    def _make_client(self, client_id: str) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
+        )
+        if self._broker.username:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        if self._broker.is_tls:
+            client.tls_set()
+        client.max_queued_messages_set(0)
+        client.reconnect_delay_set(min_delay=1, max_delay=8)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = f"the broker refused the connection: {reason}"
+            log.warning("broker_refused_connection", reason=str(reason))
+            return
+        self._generation += 1
+        log.info("broker_connected", generation=self._generation, session_present=flags.session_present)
+        client.subscribe(self._topic_filter, options=SubscribeOptions(qos=1))
+
+    def _on_subscribe(
+        self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._refusal = f"the broker refused the subscription: {reasons[0]}"
+            log.error("broker_refused_subscription", reason=str(reasons[0]), topic_filter=self._topic_filter)
+            return
+        self._subscribed.set()
+
+    def _on_disconnect(
+        self, client: Client, userdata: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._generation += 1
+        log.info("broker_disconnected", reason=str(reason))
+
+    def _on_message(self, client: Client, userdata: Any, received: MQTTMessage) -> None:
+        try:
+            topic = received.topic
+        except UnicodeDecodeError:
+            topic = "�"
+        message = Message(
+            topic,
+            bytes(received.payload),
+            datetime.datetime.now(datetime.UTC),
+            Delivery(received.mid, received.qos, self._generation),
+        )
+        with self._arrived:
+            self._queue.append(message)
+            self._arrived.notify()

@@ -1,0 +1,32 @@
+"""Topics of the bin protocol: pure parsing and building, no network. Source: docs/bin-protocol.md, "Link"."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast
+
+UpChannel = Literal["hello", "events", "status", "presence"]
+
+UP_TOPIC = re.compile(r"bontri/v1/([a-z0-9-]{2,32})/([A-Z0-9-]{4,32})/up/(hello|events|status|presence)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class UpTopic:
+    """Who speaks, as the topic claims, and about what."""
+
+    authority: str
+    bin_id: str
+    channel: UpChannel
+
+
+def parse_up_topic(topic: str) -> UpTopic | None:
+    """Parse a topic bins publish to; None when it is none of the protocol."""
+    match = UP_TOPIC.fullmatch(topic)
+    if match is None:
+        return None
+    authority, bin_id, channel = match.groups()
+    return UpTopic(authority, bin_id, cast(UpChannel, channel))
+
+
+def receipt_topic(authority: str, bin_id: str) -> str:
+    """Return the topic a bin reads its receipts from."""
+    return f"bontri/v1/{authority}/{bin_id}/down/receipt"

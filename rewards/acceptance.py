@@ -1,0 +1,135 @@
+"""Deciding whether a reported event can be recorded, and where, when and for how many points. Pure functions.
+
+What a bin reports is believed as to what fell in; its clock, its place and the tariff are looked up here. A refusal
+settles the event towards the bin and goes to quarantine, from where it can be replayed once the cause is mended.
+"""
+
+import datetime
+from dataclasses import dataclass
+from typing import Literal
+
+from rewards.bins import KnownBin
+from rewards.events import NewEvent
+from rewards.rules import AuthorityRules
+from rewards.tariffs import MassMissingError, Tariff, TariffLine, find_tariff_in_force, points_for_deposit
+
+CLOCK_TOLERANCE = datetime.timedelta(minutes=10)
+
+RefusalCode = Literal["unknown_material", "clock_ahead", "no_placement", "no_tariff", "internal"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedEvent:
+    """An event as a bin reported it, verified and well formed. ``at`` and ``clock`` are the bin's."""
+
+    bin: KnownBin
+    journal_no: int
+    seq: int
+    type: Literal["deposit", "emptying"]
+    material: str
+    items: int | None
+    mass_g: int | None
+    refused: int | None
+    confidence: float | None
+    emptied_by: str | None
+    badge_digest: bytes | None
+    at: datetime.datetime
+    clock: Literal["synced", "free", "none"]
+    received_at: datetime.datetime
+    content_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """What a deposit earns before caps, and by which line of which tariff."""
+
+    points: int
+    line: TariffLine
+    tariff: Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedEvent:
+    """An event ready to be recorded. ``earning`` is None for emptyings and anonymous deposits."""
+
+    event: NewEvent
+    bin: KnownBin
+    badge_digest: bytes | None
+    earning: Earning | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRefusal:
+    """Why one event cannot be recorded."""
+
+    code: RefusalCode
+    detail: str
+
+
+def accept(reported: ReportedEvent, rules: AuthorityRules) -> AcceptedEvent | EventRefusal:
+    """Decide about one event; ``no_tariff`` also for deposits that would earn nothing, so that none is lost unpriced.
+
+    Source: docs/bin-protocol.md, "Clock" and "Quarantine".
+    """
+    if reported.material not in rules.materials:
+        return EventRefusal("unknown_material", f"material {reported.material!r} is not declared")
+    if reported.clock == "synced" and reported.at > reported.received_at + CLOCK_TOLERANCE:
+        return EventRefusal("clock_ahead", f"at is {reported.at - reported.received_at} ahead of reception")
+    occurred_at, is_estimated = occurrence(reported)
+    site_id = reported.bin.find_site(occurred_at)
+    if site_id is None:
+        return EventRefusal("no_placement", f"the bin stood nowhere at {occurred_at.isoformat()}")
+    earning = None
+    if reported.type == "deposit":
+        found = find_earning(reported, rules, occurred_at)
+        if isinstance(found, EventRefusal):
+            return found
+        earning = found
+    event = NewEvent(
+        reported.journal_no,
+        reported.seq,
+        reported.type,
+        reported.bin.bin_id,
+        site_id,
+        reported.material,
+        reported.items,
+        reported.mass_g,
+        reported.refused,
+        reported.confidence,
+        reported.emptied_by,
+        occurred_at,
+        is_estimated,
+        reported.received_at,
+        reported.content_digest,
+    )
+    return AcceptedEvent(event, reported.bin, reported.badge_digest, earning)
+
+
+def occurrence(reported: ReportedEvent) -> tuple[datetime.datetime, bool]:
+    """Return when the event occurred, and whether that is an estimate.
+
+    A synced clock is believed. Without a clock, before the bin's first placement, or in the future by a free clock,
+    the instant of reception stands in.
+    """
+    placed_at = reported.bin.first_placed_at
+    is_unusable = (
+        reported.clock == "none"
+        or (placed_at is not None and reported.at < placed_at)
+        or (reported.clock == "free" and reported.at > reported.received_at)
+    )
+    return (reported.received_at, True) if is_unusable else (reported.at, False)
+
+
+def find_earning(
+    reported: ReportedEvent, rules: AuthorityRules, occurred_at: datetime.datetime
+) -> Earning | EventRefusal:
+    """Find what a deposit earns under the tariff in force when it occurred."""
+    tariff = find_tariff_in_force(rules.tariffs, occurred_at)
+    line = tariff.lines.get(reported.material) if tariff is not None else None
+    if tariff is None or line is None:
+        return EventRefusal("no_tariff", f"no tariff for {reported.material} at {occurred_at.isoformat()}")
+    try:
+        points = points_for_deposit(line, items=reported.items or 0, mass_g=reported.mass_g)
+    except MassMissingError:
+        return EventRefusal("no_tariff", f"{reported.material} is paid per kilogram and the bin did not weigh")
+    return Earning(points, line, tariff)

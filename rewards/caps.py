@@ -1,0 +1,87 @@
+"""Step three: caps hold back what a citizen earns above the limit of a day or an ISO week.
+
+The grant is decided in the upsert that counts it, so two workers cannot both give the last point. Caps are written
+only where a tariff has one.
+"""
+
+import datetime
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+CapPeriod = tuple[UUID, str, datetime.date]
+"""(citizen_id, "day" or "week", first day)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Points asked for in one period, and the most that period may grant."""
+
+    points: int
+    cap_points: int
+
+
+# excluded.used_points is LEAST(cap, demand), which asks for as much as the demand itself: cap - used is never more
+# than cap. Rows are ordered by their key, so that two writers lock them in the same order.
+GRANT = text("""
+    INSERT INTO cap_usages AS u (authority_id, citizen_id, period, starts_on, cap_points, used_points, last_granted)
+    SELECT :authority_id, d.citizen_id, d.period, d.starts_on, d.cap, LEAST(d.cap, d.points), LEAST(d.cap, d.points)
+      FROM unnest(CAST(:citizen_id AS uuid[]), CAST(:period AS text[]), CAST(:starts_on AS date[]),
+                  CAST(:cap_points AS integer[]), CAST(:points AS integer[]))
+           AS d(citizen_id, period, starts_on, cap, points)
+     ORDER BY d.citizen_id, d.period, d.starts_on
+    ON CONFLICT (authority_id, citizen_id, period, starts_on) DO UPDATE
+       SET cap_points = excluded.cap_points,
+           last_granted = GREATEST(0, LEAST(excluded.cap_points - u.used_points, excluded.used_points)),
+           used_points = u.used_points
+                         + GREATEST(0, LEAST(excluded.cap_points - u.used_points, excluded.used_points))
+    RETURNING u.citizen_id, u.period, u.starts_on, u.last_granted
+""")
+
+GIVE_BACK = text("""
+    UPDATE cap_usages u SET used_points = u.used_points - b.points
+      FROM (SELECT * FROM unnest(CAST(:citizen_id AS uuid[]), CAST(:period AS text[]), CAST(:starts_on AS date[]),
+                                 CAST(:points AS integer[])) AS t(citizen_id, period, starts_on, points)
+             ORDER BY citizen_id, period, starts_on) AS b
+     WHERE u.authority_id = :authority_id AND u.citizen_id = b.citizen_id AND u.period = b.period
+       AND u.starts_on = b.starts_on
+""")
+
+
+def grant_within_caps(
+    connection: Connection, demands: dict[CapPeriod, Demand], *, authority_id: int
+) -> dict[CapPeriod, int]:
+    """Count ``demands`` against their caps; return the points granted for each period."""
+    if not demands:
+        return {}
+    citizen_ids, periods, starts_on = zip(*demands, strict=True)
+    rows = connection.execute(
+        GRANT,
+        {
+            "authority_id": authority_id,
+            "citizen_id": list(citizen_ids),
+            "period": list(periods),
+            "starts_on": list(starts_on),
+            "cap_points": [demand.cap_points for demand in demands.values()],
+            "points": [demand.points for demand in demands.values()],
+        },
+    )
+    return {(row.citizen_id, row.period, row.starts_on): row.last_granted for row in rows}
+
+
+def give_back(connection: Connection, points: dict[CapPeriod, int], *, authority_id: int) -> None:
+    """Return grants that another cap held back after all; needs the transaction that granted them."""
+    if not points:
+        return
+    citizen_ids, periods, starts_on = zip(*points, strict=True)
+    connection.execute(
+        GIVE_BACK,
+        {
+            "authority_id": authority_id,
+            "citizen_id": list(citizen_ids),
+            "period": list(periods),
+            "starts_on": list(starts_on),
+            "points": list(points.values()),
+        },
+    )

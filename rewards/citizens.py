@@ -1,0 +1,150 @@
+"""Citizens: registering a holder of points, pairing badges, and finding one by e-mail address.
+
+Badges and addresses are stored as keyed digests; the address itself is encrypted. Nothing here names points.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from rewards.errors import RewardsError
+from rewards.ids import new_id
+from rewards.keyring import Keyring
+from rewards.schema import Badge, Contact, Wallet
+from rewards.schema import Citizen as CitizenRow
+
+EMAIL_PURPOSE = "email"
+
+
+class BadgeTakenError(RewardsError):
+    """The badge is paired with another citizen of the authority."""
+
+    code = "badge_taken"
+
+
+class EmailTakenError(RewardsError):
+    """Another citizen of the authority has this e-mail address."""
+
+    code = "email_taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Citizen:
+    """A holder of points and the wallet they are in."""
+
+    citizen_id: UUID
+    wallet_id: UUID
+
+
+def register_citizen(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    badges: Sequence[str] = (),
+    email: str | None = None,
+    now: datetime.datetime,
+) -> Citizen:
+    """Register a citizen with a wallet of their own, pair ``badges`` and note ``email``.
+
+    A card with no person behind it is a citizen without ``email``.
+
+    Raises:
+        BadgeTakenError: one of the badges is another citizen's.
+        EmailTakenError: the address is another citizen's.
+    """
+    citizen = Citizen(citizen_id=new_id(), wallet_id=new_id())
+    tenant = {"authority_id": authority_id}
+    connection.execute(insert(Wallet).values(**tenant, wallet_id=citizen.wallet_id, created_at=now))
+    connection.execute(
+        insert(CitizenRow).values(
+            **tenant, citizen_id=citizen.citizen_id, wallet_id=citizen.wallet_id, state="active", created_at=now
+        )
+    )
+    for badge in badges:
+        pair_badge(connection, keyring, authority_id=authority_id, citizen_id=citizen.citizen_id, badge=badge, now=now)
+    if email is not None:
+        note_email(connection, keyring, authority_id=authority_id, citizen_id=citizen.citizen_id, email=email)
+    return citizen
+
+
+def pair_badge(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    citizen_id: UUID,
+    badge: str,
+    now: datetime.datetime,
+) -> None:
+    """Pair ``badge`` with a citizen; pairing the same two again changes nothing.
+
+    Raises:
+        BadgeTakenError: it is another citizen's.
+    """
+    digest = keyring.badge_digest(authority_id=authority_id, badge=badge)
+    paired = connection.execute(
+        upsert(Badge)
+        .values(
+            authority_id=authority_id,
+            badge_digest=digest,
+            pepper_no=keyring.badge_pepper_no,
+            citizen_id=citizen_id,
+            state="active",
+            paired_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    if paired.rowcount == 1:
+        return
+    owner = connection.scalar(
+        select(Badge.citizen_id).where(Badge.authority_id == authority_id, Badge.badge_digest == digest)
+    )
+    if owner != citizen_id:
+        raise BadgeTakenError
+
+
+def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, citizen_id: UUID, email: str) -> None:
+    """Store the address of a citizen who has none yet.
+
+    Raises:
+        EmailTakenError: the address is another citizen's, or the citizen has one.
+    """
+    address = normalise_email(email)
+    noted = connection.execute(
+        upsert(Contact)
+        .values(
+            authority_id=authority_id,
+            citizen_id=citizen_id,
+            email_digest=keyring.secret_digest(EMAIL_PURPOSE, address),
+            email_encrypted=keyring.encrypt(address.encode(), purpose=EMAIL_PURPOSE),
+        )
+        .on_conflict_do_nothing()
+    )
+    if noted.rowcount != 1:
+        raise EmailTakenError
+
+
+def find_citizen_by_email(connection: Connection, keyring: Keyring, *, authority_id: int, email: str) -> UUID | None:
+    """Find the active citizen with this address."""
+    return connection.scalar(
+        select(Contact.citizen_id)
+        .join(
+            CitizenRow,
+            (CitizenRow.authority_id == Contact.authority_id) & (CitizenRow.citizen_id == Contact.citizen_id),
+        )
+        .where(
+            Contact.authority_id == authority_id,
+            Contact.email_digest == keyring.secret_digest(EMAIL_PURPOSE, normalise_email(email)),
+            CitizenRow.state == "active",
+        )
+    )
+
+
+def normalise_email(email: str) -> str:
+    """Return the form an address is compared in: no blanks around it, lower case."""
+    return email.strip().lower()

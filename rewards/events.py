@@ -1,0 +1,119 @@
+"""Steps one and two of recording: insert the events that are new, then compare the rest with what is stored.
+
+``(authority, journal_no, seq)`` identifies an event for ever. The same identity with the same content is a repeat,
+with other content a conflict. The comparison is a statement of its own: inside the inserting statement a concurrent
+repeat is neither inserted nor visible.
+"""
+
+import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+Identity = tuple[int, int]
+"""(journal_no, seq): an event within its authority."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event ready to be stored. ``content_digest`` is keyed and covers all known fields but ``confidence``."""
+
+    journal_no: int
+    seq: int
+    type: Literal["deposit", "emptying"]
+    bin_id: str
+    site_id: UUID
+    material: str
+    items: int | None
+    mass_g: int | None
+    refused: int | None
+    confidence: float | None
+    emptied_by: str | None
+    occurred_at: datetime.datetime
+    is_estimated: bool
+    received_at: datetime.datetime
+    content_digest: bytes
+
+    @property
+    def identity(self) -> Identity:
+        """What identifies the event within its authority."""
+        return (self.journal_no, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """What a repeat is answered with: the digest to compare, and what the deposit was credited."""
+
+    content_digest: bytes
+    points: int
+    withheld_points: int
+
+
+COLUMNS = {
+    "journal_no": "integer",
+    "seq": "bigint",
+    "type": "text",
+    "bin_id": "text",
+    "site_id": "uuid",
+    "material": "text",
+    "items": "smallint",
+    "mass_g": "integer",
+    "refused": "smallint",
+    "confidence": "real",
+    "emptied_by": "text",
+    "occurred_at": "timestamptz",
+    "is_estimated": "boolean",
+    "received_at": "timestamptz",
+    "content_digest": "bytea",
+}
+
+# An event that was quarantined under this identity with other content counts as known: it must not come in twice.
+INSERT_EVENTS = text(f"""
+    INSERT INTO events (authority_id, recorded_at, {", ".join(COLUMNS)})
+    SELECT :authority_id, :now, t.*
+      FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in COLUMNS.items())})
+           AS t({", ".join(COLUMNS)})
+     WHERE NOT EXISTS (SELECT FROM quarantined_events q
+                        WHERE q.authority_id = :authority_id AND q.journal_no = t.journal_no AND q.seq = t.seq
+                          AND q.content_digest <> t.content_digest AND q.code <> 'event_conflict')
+     ORDER BY journal_no, seq
+    ON CONFLICT (authority_id, journal_no, seq) DO NOTHING
+    RETURNING journal_no, seq
+""")
+
+FIND_EVENTS = text("""
+    SELECT e.journal_no, e.seq, e.content_digest, coalesce(t.points, 0) AS points,
+           coalesce(t.withheld_points, c.withheld_points, 0) AS withheld_points
+      FROM unnest(CAST(:journal_no AS integer[]), CAST(:seq AS bigint[])) AS i(journal_no, seq)
+      JOIN events e ON e.authority_id = :authority_id AND e.journal_no = i.journal_no AND e.seq = i.seq
+      LEFT JOIN transfers t ON t.authority_id = :authority_id AND t.journal_no = i.journal_no AND t.seq = i.seq
+      LEFT JOIN capped_deposits c ON c.authority_id = :authority_id AND c.journal_no = i.journal_no AND c.seq = i.seq
+""")
+
+
+def insert_events(
+    connection: Connection, events: Sequence[NewEvent], *, authority_id: int, now: datetime.datetime
+) -> set[Identity]:
+    """Insert the events nobody inserted before; return the identities that are new."""
+    columns = {field.name: [getattr(event, field.name) for event in events] for field in fields(NewEvent)}
+    rows = connection.execute(INSERT_EVENTS, {"authority_id": authority_id, "now": now, **columns})
+    return {(row.journal_no, row.seq) for row in rows}
+
+
+def find_stored_events(
+    connection: Connection, identities: Collection[Identity], *, authority_id: int
+) -> dict[Identity, StoredEvent]:
+    """Find what is stored under ``identities``, in a statement later than the insert."""
+    if not identities:
+        return {}
+    journal_nos, seqs = zip(*identities, strict=True)
+    rows = connection.execute(
+        FIND_EVENTS, {"authority_id": authority_id, "journal_no": list(journal_nos), "seq": list(seqs)}
+    )
+    return {
+        (row.journal_no, row.seq): StoredEvent(bytes(row.content_digest), row.points, row.withheld_points)
+        for row in rows
+    }

@@ -1,0 +1,147 @@
+"""How a movement of points came about, said in plain words, in French and English. Pure functions; no SQL here."""
+
+import datetime
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+Language = Literal["fr", "en"]
+
+LANGUAGES: tuple[Language, ...] = ("fr", "en")
+"""What the scheme speaks; the first where nothing is asked for."""
+
+MATERIALS: dict[Language, dict[str, tuple[str, str]]] = {
+    "fr": {
+        "glass": ("verre", "verres"),
+        "paper": ("papier", "papiers"),
+        "plastic": ("plastique", "plastiques"),
+        "can": ("canette", "canettes"),
+    },
+    "en": {"can": ("can", "cans")},
+}
+"""One item and several items of a material; the others get a general phrase."""
+
+MONTHS: dict[Language, str] = {
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+}
+
+PHRASES: dict[Language, dict[str, str]] = {
+    "fr": {
+        "items": "{items} × {rate} = {earned}",
+        "kilograms": "{kilograms} kg ({material}) × {rate} par kg = {earned}",
+        "rounded": " (arrondi au point inférieur)",
+        "withheld": " ; plafond : {withheld} non crédités",
+        "late": " ; dépôt du {occurred_on}, enregistré le {recorded_on}",
+        "voucher_issued": "Bon « {title} » chez {shop} : {price} réservés",
+        "voucher_redeemed": "Bon « {title} » utilisé chez {shop} : {price} dépensés",
+        "voucher_cancelled": "Bon « {title} » chez {shop} annulé : {price} rendus",
+        "voucher_expired": "Bon « {title} » chez {shop} expiré : {price} rendus",
+    },
+    "en": {
+        "items": "{items} × {rate} = {earned}",
+        "kilograms": "{kilograms} kg of {material} × {rate} per kg = {earned}",
+        "rounded": " (rounded down)",
+        "withheld": "; daily or weekly cap: {withheld} withheld",
+        "late": "; dropped on {occurred_on}, recorded on {recorded_on}",
+        "voucher_issued": "Voucher “{title}” at {shop}: {price} held",
+        "voucher_redeemed": "Voucher “{title}” redeemed at {shop}: {price} spent",
+        "voucher_cancelled": "Voucher “{title}” at {shop} cancelled: {price} returned",
+        "voucher_expired": "Voucher “{title}” at {shop} expired: {price} returned",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DepositExplanation:
+    """How a deposit's points came about: ``points`` = ``earned_points`` - ``withheld_points``.
+
+    ``rate_points`` per item or kilogram (``basis``). ``is_late``: recorded on another day than it occurred, in the
+    authority's time zone; tariff and cap are those of its own day.
+    """
+
+    material: str
+    items: int
+    mass_g: int | None
+    basis: str
+    rate_points: int
+    earned_points: int
+    withheld_points: int
+    points: int
+    occurred_at: datetime.datetime
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherExplanation:
+    """The voucher a movement is about; all of its price moves at once."""
+
+    voucher_id: UUID
+    title: str
+    shop: str
+    price_points: int
+
+
+def explain_deposit(
+    deposit: DepositExplanation, *, recorded_at: datetime.datetime, timezone: ZoneInfo, language: Language
+) -> str:
+    """Return the sentence for a deposit, such as "3 items of glass × 1 point = 3 points"."""
+    phrases = PHRASES[language]
+    facts = {
+        "items": name_items(deposit.items, deposit.material, language),
+        "kilograms": format_kilograms(deposit.mass_g or 0, language),
+        "material": name_material(deposit.material, language),
+        "rate": name_points(deposit.rate_points, language),
+        "earned": name_points(deposit.earned_points, language),
+        "withheld": name_points(deposit.withheld_points, language),
+        "occurred_on": format_day(deposit.occurred_at.astimezone(timezone).date(), language),
+        "recorded_on": format_day(recorded_at.astimezone(timezone).date(), language),
+    }
+    sentence = phrases["items" if deposit.basis == "item" else "kilograms"]
+    if deposit.basis == "kilogram" and (deposit.mass_g or 0) * deposit.rate_points % 1000:
+        sentence += phrases["rounded"]
+    if deposit.withheld_points:
+        sentence += phrases["withheld"]
+    if deposit.is_late:
+        sentence += phrases["late"]
+    return sentence.format(**facts)
+
+
+def explain_voucher(voucher: VoucherExplanation, *, kind: str, language: Language) -> str:
+    """Return the sentence for a movement of ``kind``, one of the ``voucher_…`` kinds of a statement."""
+    price = name_points(voucher.price_points, language)
+    return PHRASES[language][kind].format(title=voucher.title, shop=voucher.shop, price=price)
+
+
+def name_points(points: int, language: Language) -> str:
+    """Return "1 point", "2 points"; zero is singular in French."""
+    return f"{points} point" if points == 1 or (points == 0 and language == "fr") else f"{points} points"
+
+
+def name_items(items: int, material: str, language: Language) -> str:
+    """Return "3 verres", "3 items of glass", "1 can"."""
+    is_one = items <= 1 if language == "fr" else items == 1
+    known = MATERIALS[language].get(material)
+    if known:
+        return f"{items} {known[0] if is_one else known[1]}"
+    if language == "fr":
+        return f"{items} {'objet' if is_one else 'objets'} ({material})"
+    return f"{items} {'item' if is_one else 'items'} of {material}"
+
+
+def name_material(material: str, language: Language) -> str:
+    """Return the material's name, itself where it has no translation."""
+    return MATERIALS[language].get(material, (material,))[0]
+
+
+def format_kilograms(mass_g: int, language: Language) -> str:
+    """Return grams as kilograms to the gram: "2.350", in French "2,350"."""
+    kilograms = f"{mass_g // 1000}.{mass_g % 1000:03}"
+    return kilograms.replace(".", ",") if language == "fr" else kilograms
+
+
+def format_day(day: datetime.date, language: Language) -> str:
+    """Return "21 November 2026", in French "1er novembre 2026" for a first."""
+    number = "1er" if day.day == 1 and language == "fr" else str(day.day)
+    return f"{number} {MONTHS[language].split()[day.month - 1]} {day.year}"

@@ -1,0 +1,140 @@
+"""Bin journals: which sequence numbers are settled, which are missing, which can never come.
+
+What is settled is kept as one ``int8multirange`` per journal; gaps, the watermark and the receipt come from it.
+"""
+
+import datetime
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+JournalKey = tuple[str, str]
+"""(bin_id, journal)."""
+
+SeqRange = tuple[int, int]
+"""First and last sequence number, both included."""
+
+FIND_JOURNALS = text("""
+    SELECT bin_id, journal, journal_no FROM bin_journals
+     WHERE authority_id = :authority_id AND (bin_id, journal) IN
+           (SELECT * FROM unnest(CAST(:bin_ids AS text[]), CAST(:journals AS text[])))
+""")
+
+# Numbers are given out one authority at a time, under its advisory lock: journals are rare.
+LOCK_NUMBERING = text("SELECT pg_advisory_xact_lock(7106002, :authority_id)")
+OPEN_JOURNALS = text("""
+    INSERT INTO bin_journals (authority_id, journal_no, bin_id, journal, created_at)
+    SELECT :authority_id,
+           (SELECT coalesce(max(journal_no), 0) FROM bin_journals WHERE authority_id = :authority_id)
+             + row_number() OVER (ORDER BY t.bin_id, t.journal), t.bin_id, t.journal, :now
+      FROM unnest(CAST(:bin_ids AS text[]), CAST(:journals AS text[])) AS t(bin_id, journal)
+    ON CONFLICT (authority_id, bin_id, journal) DO NOTHING
+""")
+
+ADD_RECEIVED = text("""
+    UPDATE bin_journals j SET received = j.received + r.ranges, lost = j.lost - r.ranges
+      FROM (SELECT * FROM unnest(CAST(:journal_nos AS integer[]), CAST(:ranges AS int8multirange[]))
+                AS t(journal_no, ranges) ORDER BY journal_no) AS r
+     WHERE j.authority_id = :authority_id AND j.journal_no = r.journal_no
+    RETURNING j.journal_no, CAST(j.received + j.lost AS text) AS settled
+""")
+
+NOTE_HELD = text("""
+    UPDATE bin_journals j
+       SET next_seq = GREATEST(j.next_seq, h.next_seq), oldest_held = GREATEST(j.oldest_held, h.oldest_held),
+           lost = CASE WHEN h.oldest_held > 1
+                       THEN j.lost + (int8multirange(int8range(1, h.oldest_held)) - j.received) ELSE j.lost END
+      FROM (SELECT * FROM unnest(CAST(:journal_nos AS integer[]), CAST(:next_seqs AS bigint[]),
+                                 CAST(:oldest_held AS bigint[]))
+                AS t(journal_no, next_seq, oldest_held) ORDER BY journal_no) AS h
+     WHERE j.authority_id = :authority_id AND j.journal_no = h.journal_no
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a hello says of a journal: the next number it will give, the oldest event it still holds."""
+
+    next_seq: int
+    oldest_held: int
+
+
+def open_journals(
+    connection: Connection, keys: Collection[JournalKey], *, authority_id: int, now: datetime.datetime
+) -> dict[JournalKey, int]:
+    """Return the number of each journal, registering those seen for the first time."""
+    found = find_journals(connection, keys, authority_id=authority_id)
+    missing = [key for key in keys if key not in found]
+    if not missing:
+        return found
+    connection.execute(LOCK_NUMBERING, {"authority_id": authority_id})
+    bin_ids, journals = zip(*missing, strict=True)
+    connection.execute(
+        OPEN_JOURNALS,
+        {"authority_id": authority_id, "bin_ids": list(bin_ids), "journals": list(journals), "now": now},
+    )
+    return found | find_journals(connection, missing, authority_id=authority_id)
+
+
+def find_journals(connection: Connection, keys: Collection[JournalKey], *, authority_id: int) -> dict[JournalKey, int]:
+    """Find the numbers of journals already registered."""
+    bin_ids, journals = zip(*keys, strict=True)
+    rows = connection.execute(
+        FIND_JOURNALS, {"authority_id": authority_id, "bin_ids": list(bin_ids), "journals": list(journals)}
+    )
+    return {(row.bin_id, row.journal): row.journal_no for row in rows}
+
+
+def add_received(connection: Connection, seqs: dict[int, list[int]], *, authority_id: int) -> dict[int, list[SeqRange]]:
+    """Mark sequence numbers as settled, by journal; return all settled ranges of these journals, ascending.
+
+    A journal with an empty list is only read. Lost ranges count as settled, and are lost no longer when they come
+    after all.
+    """
+    rows = connection.execute(
+        ADD_RECEIVED,
+        {
+            "authority_id": authority_id,
+            "journal_nos": list(seqs),
+            "ranges": [as_multirange(numbers) for numbers in seqs.values()],
+        },
+    )
+    return {row.journal_no: parse_multirange(row.settled) for row in rows}
+
+
+def note_held(connection: Connection, held: dict[int, Held], *, authority_id: int) -> None:
+    """Store what bins still hold, by journal; missing numbers below the oldest held are lost."""
+    if not held:
+        return
+    connection.execute(
+        NOTE_HELD,
+        {
+            "authority_id": authority_id,
+            "journal_nos": list(held),
+            "next_seqs": [each.next_seq for each in held.values()],
+            "oldest_held": [each.oldest_held for each in held.values()],
+        },
+    )
+
+
+def as_multirange(numbers: Iterable[int]) -> str:
+    """Write sequence numbers as an ``int8multirange`` literal, neighbours merged."""
+    ranges: list[list[int]] = []
+    for number in sorted(numbers):
+        if ranges and number <= ranges[-1][1]:
+            ranges[-1][1] = max(ranges[-1][1], number + 1)
+        else:
+            ranges.append([number, number + 1])
+    return "{" + ",".join(f"[{low},{high})" for low, high in ranges) + "}"
+
+
+def parse_multirange(literal: str) -> list[SeqRange]:
+    """Read an ``int8multirange`` as PostgreSQL writes it: canonical, ascending, ``[low,high)``."""
+    if literal == "{}":
+        return []
+    ranges = []
+    for part in literal[2:-2].split("),["):
+        low, _, high = part.partition(",")
+        ranges.append((int(low), int(high) - 1))
+    return ranges

@@ -1,0 +1,43 @@
+"""What an authority decided, as far as recording its events needs it, read in one go."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+
+from rewards.schema import Authority, Material
+from rewards.tariffs import Tariff, list_tariffs
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityRules:
+    """The rules of one authority; ``tariffs`` by ``valid_from``, oldest first."""
+
+    authority_id: int
+    slug: str
+    timezone: ZoneInfo
+    epoch: int
+    points_valid_months: int
+    materials: frozenset[str]
+    tariffs: list[Tariff]
+
+
+def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
+    """Find the rules of the authority a slug names."""
+    authority = connection.execute(
+        select(
+            Authority.authority_id, Authority.slug, Authority.timezone, Authority.epoch, Authority.points_valid_months
+        ).where(Authority.slug == slug)
+    ).one_or_none()
+    if authority is None:
+        return None
+    materials = connection.scalars(select(Material.material).where(Material.authority_id == authority.authority_id))
+    return AuthorityRules(
+        authority.authority_id,
+        authority.slug,
+        ZoneInfo(authority.timezone),
+        authority.epoch,
+        authority.points_valid_months,
+        frozenset(materials),
+        list_tariffs(connection, authority_id=authority.authority_id),
+    )

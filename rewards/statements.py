@@ -1,0 +1,141 @@
+"""The statement of a wallet: every movement with how it came about, newest first.
+
+The points of all movements sum to what the lots hold, expired or not. How a movement is said in words is in
+``rewards/explanations.py``.
+"""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, text
+
+from rewards.explanations import (
+    DepositExplanation,
+    Language,
+    VoucherExplanation,
+    explain_deposit,
+    explain_voucher,
+)
+
+Position = tuple[datetime.datetime, str]
+"""(recorded_at, movement_id) of the last movement of a page: the next page starts behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line of a statement. ``points`` is what it changed of the points free to spend; negative when held.
+
+    ``kind`` is ``deposit``, ``deposit_capped`` (0 points), or ``voucher_issued``, ``voucher_redeemed`` (0 points: they
+    were held before), ``voucher_cancelled``, ``voucher_expired``.
+    """
+
+    movement_id: str
+    kind: str
+    recorded_at: datetime.datetime
+    points: int
+    explanation: DepositExplanation | VoucherExplanation
+
+    @property
+    def position(self) -> Position:
+        """Where the page behind this movement starts."""
+        return self.recorded_at, self.movement_id
+
+
+# A voucher held in several lots is one movement. Ids are compared bytewise, whatever the server's language.
+LIST_MOVEMENTS = text("""
+    WITH lots AS (SELECT account_id FROM wallet_accounts WHERE authority_id = :authority_id AND wallet_id = :wallet_id),
+    movements AS (
+        SELECT 'deposit' AS kind, t.recorded_at, CAST(t.transfer_id AS text) AS movement_id, t.points, t.journal_no,
+               t.seq, t.tariff_line_id, t.withheld_points, CAST(NULL AS uuid) AS voucher_id
+          FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
+         WHERE t.authority_id = :authority_id AND t.journal_no IS NOT NULL
+        UNION ALL
+        SELECT 'deposit_capped', t.recorded_at, t.journal_no || '-' || t.seq, 0, t.journal_no, t.seq, t.tariff_line_id,
+               t.withheld_points, NULL
+          FROM capped_deposits t JOIN lots ON lots.account_id = t.account_id
+         WHERE t.authority_id = :authority_id
+        UNION ALL
+        SELECT CASE t.phase WHEN 'pending' THEN 'voucher_issued' WHEN 'post' THEN 'voucher_redeemed'
+                            ELSE 'voucher_' || v.status END,
+               t.recorded_at, min(CAST(t.transfer_id AS text)),
+               sum(CASE t.phase WHEN 'pending' THEN -t.points WHEN 'void' THEN t.points ELSE 0 END),
+               NULL, NULL, NULL, NULL, t.voucher_id
+          FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
+          JOIN vouchers v ON v.authority_id = t.authority_id AND v.voucher_id = t.voucher_id
+         WHERE t.authority_id = :authority_id AND t.voucher_id IS NOT NULL
+         GROUP BY t.voucher_id, t.phase, t.recorded_at, v.status
+    ),
+    page AS (
+        SELECT * FROM movements
+         WHERE CAST(:before_at AS timestamptz) IS NULL
+            OR (recorded_at, movement_id COLLATE "C") < (:before_at, CAST(:before_id AS text))
+         ORDER BY recorded_at DESC, movement_id COLLATE "C" DESC
+         LIMIT :limit
+    )
+    SELECT page.kind, page.recorded_at, page.movement_id, CAST(page.points AS bigint) AS points, page.withheld_points,
+           e.material, e.items, e.mass_g, e.occurred_at, l.basis, l.points AS rate_points,
+           page.voucher_id, o.title, s.name AS shop, v.price_points
+      FROM page
+      LEFT JOIN events e ON e.authority_id = :authority_id AND e.journal_no = page.journal_no AND e.seq = page.seq
+      LEFT JOIN tariff_lines l ON l.authority_id = :authority_id AND l.tariff_line_id = page.tariff_line_id
+      LEFT JOIN vouchers v ON v.authority_id = :authority_id AND v.voucher_id = page.voucher_id
+      LEFT JOIN offers o ON o.authority_id = :authority_id AND o.offer_id = v.offer_id
+      LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = v.shop_id
+     ORDER BY page.recorded_at DESC, page.movement_id COLLATE "C" DESC
+""")
+
+
+def list_movements(
+    connection: Connection,
+    *,
+    authority_id: int,
+    wallet_id: UUID,
+    timezone: ZoneInfo,
+    before: Position | None = None,
+    limit: int = 50,
+) -> list[Movement]:
+    """List the movements of a wallet, newest first, those behind ``before``; ``timezone`` is the authority's."""
+    before_at, before_id = before or (None, None)
+    rows = connection.execute(
+        LIST_MOVEMENTS,
+        {
+            "authority_id": authority_id,
+            "wallet_id": wallet_id,
+            "before_at": before_at,
+            "before_id": before_id,
+            "limit": limit,
+        },
+    )
+    return [movement_of(row, timezone) for row in rows]
+
+
+def movement_of(row: Row[*tuple[Any, ...]], timezone: ZoneInfo) -> Movement:
+    """Return the movement a row of the statement tells of."""
+    explanation: DepositExplanation | VoucherExplanation
+    if row.voucher_id is not None:
+        explanation = VoucherExplanation(row.voucher_id, row.title, row.shop, row.price_points)
+    else:
+        withheld_points = row.withheld_points or 0
+        explanation = DepositExplanation(
+            material=row.material,
+            items=row.items,
+            mass_g=row.mass_g,
+            basis=row.basis,
+            rate_points=row.rate_points,
+            earned_points=row.points + withheld_points,
+            withheld_points=withheld_points,
+            points=row.points,
+            occurred_at=row.occurred_at,
+            is_late=row.occurred_at.astimezone(timezone).date() != row.recorded_at.astimezone(timezone).date(),
+        )
+    return Movement(row.movement_id, row.kind, row.recorded_at, row.points, explanation)
+
+
+def explain(movement: Movement, *, timezone: ZoneInfo, language: Language) -> str:
+    """Return the sentence that tells the citizen how ``movement`` came about."""
+    if isinstance(movement.explanation, VoucherExplanation):
+        return explain_voucher(movement.explanation, kind=movement.kind, language=language)
+    return explain_deposit(movement.explanation, recorded_at=movement.recorded_at, timezone=timezone, language=language)

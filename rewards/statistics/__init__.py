@@ -1,0 +1,1 @@
+"""What an authority is shown: every figure with its period and its definition. Nothing here changes anything."""

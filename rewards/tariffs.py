@@ -1,0 +1,125 @@
+"""What a deposit earns: the tariff in force when it occurred, and its arithmetic as pure functions."""
+
+import bisect
+import datetime
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from rewards.ids import new_id
+from rewards.schema import Tariff as TariffRow
+from rewards.schema import TariffLine as TariffLineRow
+
+Basis = Literal["item", "kilogram"]
+
+
+class MassMissingError(Exception):
+    """The line pays per kilogram and the bin did not weigh."""
+
+
+@dataclass(frozen=True, slots=True)
+class TariffLine:
+    """Points per item or per kilogram of one material."""
+
+    tariff_line_id: UUID
+    basis: Basis
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """A tariff with its lines by material; a cap of None holds nothing back."""
+
+    valid_from: datetime.datetime
+    day_cap_points: int | None
+    week_cap_points: int | None
+    lines: dict[str, TariffLine]
+
+
+def points_for_deposit(line: TariffLine, *, items: int, mass_g: int | None) -> int:
+    """Return the points one deposit earns before campaigns and caps.
+
+    Rounds down, so that splitting a deposit never earns more than making it at once.
+
+    Raises:
+        MassMissingError: the line pays per kilogram and the bin did not weigh.
+
+    Source: docs/decisions/0003-rounding.md.
+    """
+    if line.basis == "item":
+        return items * line.points
+    if mass_g is None:
+        raise MassMissingError
+    return mass_g * line.points // 1000
+
+
+def find_tariff_in_force(tariffs: Sequence[Tariff], at: datetime.datetime) -> Tariff | None:
+    """Find the tariff in force at ``at``; ``tariffs`` are ordered by ``valid_from``."""
+    index = bisect.bisect_right(tariffs, at, key=lambda tariff: tariff.valid_from) - 1
+    return tariffs[index] if index >= 0 else None
+
+
+def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
+    """List the authority's tariffs by ``valid_from``, oldest first."""
+    lines: defaultdict[UUID, dict[str, TariffLine]] = defaultdict(dict)
+    for line in connection.execute(
+        select(
+            TariffLineRow.tariff_id,
+            TariffLineRow.material,
+            TariffLineRow.tariff_line_id,
+            TariffLineRow.basis,
+            TariffLineRow.points,
+        ).where(TariffLineRow.authority_id == authority_id)
+    ):
+        lines[line.tariff_id][line.material] = TariffLine(line.tariff_line_id, line.basis, line.points)
+    return [
+        Tariff(row.valid_from, row.day_cap_points, row.week_cap_points, lines[row.tariff_id])
+        for row in connection.execute(
+            select(TariffRow.tariff_id, TariffRow.valid_from, TariffRow.day_cap_points, TariffRow.week_cap_points)
+            .where(TariffRow.authority_id == authority_id)
+            .order_by(TariffRow.valid_from)
+        )
+    ]
+
+
+def add_tariff(
+    connection: Connection,
+    *,
+    authority_id: int,
+    name: str,
+    valid_from: datetime.datetime,
+    lines: dict[str, tuple[Basis, int]],
+    day_cap_points: int | None = None,
+    week_cap_points: int | None = None,
+) -> UUID:
+    """Add a tariff in force from ``valid_from``; ``lines`` give (basis, points) by material. Return its id."""
+    tariff_id = new_id()
+    connection.execute(
+        insert(TariffRow).values(
+            authority_id=authority_id,
+            tariff_id=tariff_id,
+            name=name,
+            valid_from=valid_from,
+            day_cap_points=day_cap_points,
+            week_cap_points=week_cap_points,
+        )
+    )
+    connection.execute(
+        insert(TariffLineRow),
+        [
+            {
+                "authority_id": authority_id,
+                "tariff_line_id": new_id(),
+                "tariff_id": tariff_id,
+                "material": material,
+                "basis": basis,
+                "points": points,
+            }
+            for material, (basis, points) in lines.items()
+        ],
+    )
+    return tariff_id

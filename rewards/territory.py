@@ -1,0 +1,83 @@
+"""Setting an authority up: the tenant, its communes, materials and sites."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from rewards.ids import new_id
+from rewards.schema import Authority, Commune, Material, Site
+
+
+@dataclass(frozen=True, slots=True)
+class NewSite:
+    """A drop-off point to add; ``reference`` is the authority's own name for it."""
+
+    reference: str
+    insee_code: str
+    address: str
+    latitude: float
+    longitude: float
+
+
+def create_authority(
+    connection: Connection,
+    *,
+    authority_id: int,
+    slug: str,
+    name: str,
+    timezone: str,
+    now: datetime.datetime,
+    is_simulated: bool = False,
+) -> None:
+    """Add a tenant. ``is_simulated`` marks every figure of it as not real."""
+    connection.execute(
+        insert(Authority).values(
+            authority_id=authority_id,
+            slug=slug,
+            name=name,
+            timezone=timezone,
+            is_simulated=is_simulated,
+            created_at=now,
+        )
+    )
+
+
+def find_authority_id(connection: Connection, slug: str) -> int | None:
+    """Find the tenant a slug names."""
+    return connection.scalar(select(Authority.authority_id).where(Authority.slug == slug))
+
+
+def add_commune(
+    connection: Connection, *, authority_id: int, insee_code: str, name: str, population: int, population_year: int
+) -> None:
+    """Add a commune with the population its figures are divided by, and that figure's year."""
+    connection.execute(
+        insert(Commune).values(
+            authority_id=authority_id,
+            insee_code=insee_code,
+            name=name,
+            population=population,
+            population_year=population_year,
+        )
+    )
+
+
+def add_materials(connection: Connection, unit_mass_g: dict[str, int | None], *, authority_id: int) -> None:
+    """Declare the materials the authority collects, with the mass of one item in grams where one is known."""
+    connection.execute(
+        insert(Material),
+        [
+            {"authority_id": authority_id, "material": material, "unit_mass_g": mass_g}
+            for material, mass_g in unit_mass_g.items()
+        ],
+    )
+
+
+def add_sites(connection: Connection, sites: Iterable[NewSite], *, authority_id: int) -> dict[str, UUID]:
+    """Add drop-off points; return their ids by reference."""
+    rows = [{"authority_id": authority_id, "site_id": new_id(), **asdict(site)} for site in sites]
+    connection.execute(insert(Site), rows)
+    return {row["reference"]: row["site_id"] for row in rows}

@@ -1,0 +1,119 @@
+"""Issuing a voucher holds points, cancelling or expiring it gives them back.
+
+A voucher holds one pending transfer per lot it is paid from; ending it posts or voids them whole. It names no wallet:
+whose it is follows from the lots its pending transfers debit.
+"""
+
+import datetime
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, text
+
+from rewards.ids import new_id
+from rewards.keyring import Keyring
+from rewards.ledger import Transfer, end_pending_transfers, list_pending_transfers, record_transfers
+from rewards.schema import Voucher
+from rewards.shops import get_offer
+from rewards.vouchers.codes import digest_of_new_code
+from rewards.vouchers.reading import IS_PAID_BY_WALLET, get_voucher
+from rewards.vouchers.refusals import REFUSAL_OF_STATUS, PointsInsufficientError
+from rewards.wallets import lock_lots, take_from_lots
+
+CANCEL = text(f"""
+    UPDATE vouchers v SET status = 'cancelled', ended_at = :now
+     WHERE v.authority_id = :authority_id AND v.voucher_id = :voucher_id AND v.status = 'issued'
+       AND {IS_PAID_BY_WALLET}
+""")
+
+LOCK_EXPIRING = text("""
+    SELECT voucher_id FROM vouchers
+     WHERE authority_id = :authority_id AND status = 'issued' AND expires_at <= :now
+     ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
+EXPIRE = text("""
+    UPDATE vouchers SET status = 'expired', ended_at = :now
+     WHERE authority_id = :authority_id AND voucher_id = ANY(CAST(:voucher_ids AS uuid[])) AND status = 'issued'
+""")
+
+
+def issue_voucher(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    wallet_id: UUID,
+    offer_id: UUID,
+    now: datetime.datetime,
+) -> UUID:
+    """Issue a voucher and hold its price, from the lots that expire soonest; return its id.
+
+    Raises:
+        OfferUnknownError: the authority publishes no such offer.
+        PointsInsufficientError: the lots that have not expired hold less than the price.
+    """
+    offer = get_offer(connection, authority_id=authority_id, offer_id=offer_id)
+    lots = lock_lots(connection, authority_id=authority_id, wallet_id=wallet_id, paid_to=offer.shop_account_id, now=now)
+    available_points = sum(lot.points for lot in lots)
+    if available_points < offer.price_points:
+        raise PointsInsufficientError(available_points=available_points, price_points=offer.price_points)
+    voucher_id = new_id()
+    connection.execute(
+        insert(Voucher).values(
+            authority_id=authority_id,
+            voucher_id=voucher_id,
+            offer_id=offer_id,
+            shop_id=offer.shop_id,
+            price_points=offer.price_points,
+            value_cents=offer.value_cents,
+            status="issued",
+            code_digest=digest_of_new_code(keyring, voucher_id),
+            issued_at=now,
+            expires_at=now + datetime.timedelta(days=offer.voucher_valid_days),
+        )
+    )
+    holds = [
+        Transfer(account_id, offer.shop_account_id, points, "pending", voucher_id=voucher_id)
+        for account_id, points in take_from_lots(lots, offer.price_points)
+    ]
+    record_transfers(connection, holds, authority_id=authority_id, now=now)
+    return voucher_id
+
+
+def cancel_voucher(
+    connection: Connection, *, authority_id: int, wallet_id: UUID, voucher_id: UUID, now: datetime.datetime
+) -> None:
+    """Cancel a voucher of the wallet; its points go back to the lots they came from.
+
+    Raises:
+        VoucherUnknownError: the wallet has no such voucher.
+        VoucherAlreadyRedeemedError, VoucherCancelledError, VoucherExpiredError: it has ended before.
+    """
+    values = {"authority_id": authority_id, "wallet_id": wallet_id, "voucher_id": voucher_id, "now": now}
+    if connection.execute(CANCEL, values).rowcount != 1:
+        voucher = get_voucher(
+            connection, authority_id=authority_id, wallet_id=wallet_id, voucher_id=voucher_id, now=now
+        )
+        raise REFUSAL_OF_STATUS[voucher.status](voucher_id)
+    void_vouchers(connection, [voucher_id], authority_id=authority_id, now=now)
+
+
+def expire_vouchers(connection: Connection, *, authority_id: int, now: datetime.datetime, limit: int = 500) -> int:
+    """Expire up to ``limit`` vouchers whose time is over and give their points back; return how many.
+
+    Safe to run twice and at once: vouchers another run (or a till) holds are left to it. Call until it returns 0.
+    """
+    voucher_ids = connection.scalars(LOCK_EXPIRING, {"authority_id": authority_id, "now": now, "limit": limit}).all()
+    if not voucher_ids:
+        return 0
+    connection.execute(EXPIRE, {"authority_id": authority_id, "voucher_ids": list(voucher_ids), "now": now})
+    void_vouchers(connection, voucher_ids, authority_id=authority_id, now=now)
+    return len(voucher_ids)
+
+
+def void_vouchers(
+    connection: Connection, voucher_ids: Sequence[UUID], *, authority_id: int, now: datetime.datetime
+) -> None:
+    """Void what vouchers hold; the caller has ended them in the same transaction."""
+    pending = list_pending_transfers(connection, voucher_ids, authority_id=authority_id)
+    end_pending_transfers(connection, pending, authority_id=authority_id, phase="void", now=now)

@@ -1,0 +1,110 @@
+"""Showing vouchers: to their owner, and to the shop they are for. Nothing here changes anything."""
+
+import datetime
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from rewards.keyring import Keyring
+from rewards.vouchers.codes import digest_of_entered_code
+from rewards.vouchers.refusals import VoucherOfAnotherShopError, VoucherUnknownError
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """A voucher as its owner or its shop sees it. ``status`` is ``expired`` from ``expires_at`` on."""
+
+    voucher_id: UUID
+    offer_id: UUID
+    shop_id: UUID
+    shop: str
+    title: str
+    price_points: int
+    value_cents: int
+    status: str
+    issued_at: datetime.datetime
+    expires_at: datetime.datetime
+    ended_at: datetime.datetime | None
+
+
+VOUCHERS = """
+    SELECT v.voucher_id, v.offer_id, v.shop_id, s.name AS shop, o.title, v.price_points, v.value_cents,
+           CASE WHEN v.status = 'issued' AND v.expires_at <= :now THEN 'expired' ELSE v.status END AS status,
+           v.issued_at, v.expires_at, v.ended_at
+      FROM vouchers v
+      JOIN offers o ON o.authority_id = v.authority_id AND o.offer_id = v.offer_id
+      JOIN shops s ON s.authority_id = v.authority_id AND s.shop_id = v.shop_id
+     WHERE v.authority_id = :authority_id
+"""
+IS_PAID_BY_WALLET = """
+    EXISTS (SELECT 1 FROM transfers t
+              JOIN wallet_accounts w ON w.authority_id = t.authority_id AND w.account_id = t.debit_account_id
+             WHERE t.authority_id = :authority_id AND t.voucher_id = v.voucher_id AND t.phase = 'pending'
+               AND w.wallet_id = :wallet_id)
+"""
+GET_VOUCHER = text(f"{VOUCHERS} AND v.voucher_id = :voucher_id AND {IS_PAID_BY_WALLET}")
+LIST_VOUCHERS = text(f"""
+    {VOUCHERS}
+       AND v.voucher_id IN (SELECT t.voucher_id FROM wallet_accounts w
+                              JOIN transfers t ON t.authority_id = w.authority_id
+                                              AND t.debit_account_id = w.account_id
+                             WHERE w.authority_id = :authority_id AND w.wallet_id = :wallet_id
+                               AND t.voucher_id IS NOT NULL AND t.phase = 'pending')
+       AND (CAST(:before AS uuid) IS NULL OR v.voucher_id < :before)
+     ORDER BY v.voucher_id DESC LIMIT :limit
+""")
+LOOK_UP = text(f"{VOUCHERS} AND v.code_digest = :code_digest")
+
+
+def get_voucher(
+    connection: Connection, *, authority_id: int, wallet_id: UUID, voucher_id: UUID, now: datetime.datetime
+) -> Voucher:
+    """Return a voucher of the wallet.
+
+    Raises:
+        VoucherUnknownError: the wallet has no such voucher.
+    """
+    values = {"authority_id": authority_id, "wallet_id": wallet_id, "voucher_id": voucher_id, "now": now}
+    row = connection.execute(GET_VOUCHER, values).first()
+    if row is None:
+        raise VoucherUnknownError
+    return Voucher(*row)
+
+
+def list_vouchers(
+    connection: Connection,
+    *,
+    authority_id: int,
+    wallet_id: UUID,
+    now: datetime.datetime,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[Voucher]:
+    """List the vouchers of the wallet, newest first; ``before`` is the last id of the page before."""
+    values = {"authority_id": authority_id, "wallet_id": wallet_id, "now": now, "before": before, "limit": limit}
+    return [Voucher(*row) for row in connection.execute(LIST_VOUCHERS, values)]
+
+
+def look_up_voucher(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    shop_id: UUID,
+    code: str,
+    now: datetime.datetime,
+) -> Voucher:
+    """Return the voucher with this code, in whatever status, to the shop it is for. Changes nothing.
+
+    Raises:
+        VoucherUnknownError: no voucher of the authority has the code.
+        VoucherOfAnotherShopError: it is for another shop.
+    """
+    values = {"authority_id": authority_id, "code_digest": digest_of_entered_code(keyring, code), "now": now}
+    row = connection.execute(LOOK_UP, values).first()
+    if row is None:
+        raise VoucherUnknownError
+    if row.shop_id != shop_id:
+        raise VoucherOfAnotherShopError(row.voucher_id)
+    return Voucher(*row)

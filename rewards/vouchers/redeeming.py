@@ -1,0 +1,169 @@
+"""Redeeming a voucher at a shop: one guarded update decides, and everything else follows from its row count.
+
+Look-then-write paid 8 of 8 racing threads; the guarded update pays one. Five statements, in one transaction.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, insert, text
+from sqlalchemy.exc import IntegrityError
+
+from rewards.errors import IdempotencyKeyReusedError, violates
+from rewards.ids import new_id
+from rewards.keyring import Keyring
+from rewards.ledger import end_pending_transfers, list_pending_transfers
+from rewards.schema import RedemptionAttempt
+from rewards.vouchers.codes import digest_of_entered_code
+from rewards.vouchers.refusals import (
+    REFUSAL_OF_STATUS,
+    VoucherOfAnotherShopError,
+    VoucherRefusedError,
+    VoucherUnknownError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A voucher paid to a shop. ``is_repeat``: the same key had redeemed it before, and nothing was done now."""
+
+    voucher_id: UUID
+    title: str
+    price_points: int
+    value_cents: int
+    redeemed_at: datetime.datetime
+    is_repeat: bool
+
+
+REDEEM = text("""
+    UPDATE vouchers v SET status = 'redeemed', ended_at = :now, redemption_key = :redemption_key
+      FROM offers o
+     WHERE v.authority_id = :authority_id AND v.code_digest = :code_digest AND v.shop_id = :shop_id
+       AND v.status = 'issued' AND v.expires_at > :now
+       AND o.authority_id = v.authority_id AND o.offer_id = v.offer_id
+    RETURNING v.voucher_id, o.title, v.price_points, v.value_cents, v.ended_at
+""")
+
+FIND_BY_CODE_OR_KEY = text("""
+    SELECT v.voucher_id, o.title, v.price_points, v.value_cents, v.ended_at, v.shop_id, v.status,
+           v.code_digest = :code_digest AS has_code,
+           COALESCE(v.shop_id = :shop_id AND v.redemption_key = :redemption_key, false) AS has_key
+      FROM vouchers v
+      JOIN offers o ON o.authority_id = v.authority_id AND o.offer_id = v.offer_id
+     WHERE v.authority_id = :authority_id
+       AND (v.code_digest = :code_digest OR (v.shop_id = :shop_id AND v.redemption_key = :redemption_key))
+""")
+
+
+def redeem_voucher(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    shop_id: UUID,
+    code: str,
+    redemption_key: str,
+    now: datetime.datetime,
+) -> Redemption:
+    """Redeem the voucher with this code at the shop: its points are posted to the shop's account.
+
+    Safe to repeat: the same key with the same voucher returns the first redemption again, for ever.
+    A refusal is to be noted with :func:`record_refusal` in a second transaction.
+
+    Raises:
+        IdempotencyKeyReusedError: the shop redeemed another voucher with this key.
+        VoucherUnknownError, VoucherOfAnotherShopError, VoucherAlreadyRedeemedError, VoucherCancelledError,
+        VoucherExpiredError: in this order of precedence.
+    """
+    values = {
+        "authority_id": authority_id,
+        "shop_id": shop_id,
+        "code_digest": digest_of_entered_code(keyring, code),
+        "redemption_key": redemption_key,
+        "now": now,
+    }
+    try:
+        row = connection.execute(REDEEM, values).first()
+    except IntegrityError as error:
+        if violates(error, "uq_vouchers_redemption_key"):
+            raise IdempotencyKeyReusedError from error
+        raise
+    if row is None:
+        found = connection.execute(FIND_BY_CODE_OR_KEY, values).all()
+        return repeat_or_refuse(found, shop_id=shop_id)
+    pending = list_pending_transfers(connection, [row.voucher_id], authority_id=authority_id)
+    end_pending_transfers(connection, pending, authority_id=authority_id, phase="post", now=now)
+    record_attempt(
+        connection,
+        authority_id=authority_id,
+        shop_id=shop_id,
+        voucher_id=row.voucher_id,
+        outcome="redeemed",
+        now=now,
+    )
+    return redemption_of(row, is_repeat=False)
+
+
+def redemption_of(row: Row[*tuple[Any, ...]], *, is_repeat: bool) -> Redemption:
+    """Return the redemption a row of ``vouchers`` tells of."""
+    return Redemption(row.voucher_id, row.title, row.price_points, row.value_cents, row.ended_at, is_repeat)
+
+
+def repeat_or_refuse(rows: Sequence[Row[*tuple[Any, ...]]], *, shop_id: UUID) -> Redemption:
+    """Return the redemption that ``rows`` (vouchers with the code or the key) show to be repeated, else refuse."""
+    voucher = next((row for row in rows if row.has_code), None)
+    if any(row.has_key and not row.has_code for row in rows):
+        raise IdempotencyKeyReusedError
+    if voucher is None:
+        raise VoucherUnknownError
+    if voucher.shop_id != shop_id:
+        raise VoucherOfAnotherShopError(voucher.voucher_id)
+    if voucher.has_key:
+        return redemption_of(voucher, is_repeat=True)
+    # Still issued, yet the update passed it by: its time is over and the job has not come by yet.
+    status = "expired" if voucher.status == "issued" else voucher.status
+    raise REFUSAL_OF_STATUS[status](voucher.voucher_id)
+
+
+def record_refusal(
+    connection: Connection,
+    refusal: VoucherRefusedError,
+    *,
+    authority_id: int,
+    shop_id: UUID,
+    now: datetime.datetime,
+) -> None:
+    """Note a refused redemption; in a transaction of its own, since the refused one is rolled back."""
+    record_attempt(
+        connection,
+        authority_id=authority_id,
+        shop_id=shop_id,
+        voucher_id=refusal.voucher_id,
+        outcome=refusal.code,
+        now=now,
+    )
+
+
+def record_attempt(
+    connection: Connection,
+    *,
+    authority_id: int,
+    shop_id: UUID,
+    voucher_id: UUID | None,
+    outcome: str,
+    now: datetime.datetime,
+) -> None:
+    """Append one try at a till with its outcome."""
+    connection.execute(
+        insert(RedemptionAttempt).values(
+            authority_id=authority_id,
+            attempt_id=new_id(),
+            shop_id=shop_id,
+            voucher_id=voucher_id,
+            outcome=outcome,
+            attempted_at=now,
+        )
+    )

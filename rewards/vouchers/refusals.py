@@ -1,0 +1,59 @@
+"""Why a voucher cannot be used as asked: a closed list, the same at the till, on the phone and in the records."""
+
+from uuid import UUID
+
+from rewards.errors import OverdraftError, RewardsError
+
+
+class PointsInsufficientError(OverdraftError):
+    """The wallet holds fewer points than the offer costs."""
+
+    def __init__(self, *, available_points: int, price_points: int) -> None:
+        super().__init__(f"{available_points} of {price_points} points")
+        self.available_points = available_points
+        self.price_points = price_points
+
+
+class VoucherRefusedError(RewardsError):
+    """A voucher cannot be used as asked. ``voucher_id`` is None when there is no such voucher."""
+
+    def __init__(self, voucher_id: UUID | None = None) -> None:
+        super().__init__(voucher_id)
+        self.voucher_id = voucher_id
+
+
+class VoucherUnknownError(VoucherRefusedError):
+    """No voucher of the authority has this code or id, or it is somebody else's."""
+
+    code = "voucher_unknown"
+
+
+class VoucherAlreadyRedeemedError(VoucherRefusedError):
+    """It was redeemed before."""
+
+    code = "voucher_already_redeemed"
+
+
+class VoucherCancelledError(VoucherRefusedError):
+    """Its owner cancelled it; the points went back."""
+
+    code = "voucher_cancelled"
+
+
+class VoucherExpiredError(VoucherRefusedError):
+    """Its time is over; the points go back."""
+
+    code = "voucher_expired"
+
+
+class VoucherOfAnotherShopError(VoucherRefusedError):
+    """It is good, but at another shop."""
+
+    code = "voucher_of_another_shop"
+
+
+REFUSAL_OF_STATUS: dict[str, type[VoucherRefusedError]] = {
+    "redeemed": VoucherAlreadyRedeemedError,
+    "cancelled": VoucherCancelledError,
+    "expired": VoucherExpiredError,
+}
