@@ -64,6 +64,8 @@ def open_journals(
     connection: Connection, keys: Collection[JournalKey], *, authority_id: int, now: datetime.datetime
 ) -> dict[JournalKey, int]:
     """Return the number of each journal, registering those seen for the first time."""
+    if not keys:
+        return {}
     found = find_journals(connection, keys, authority_id=authority_id)
     missing = [key for key in keys if key not in found]
     if not missing:
@@ -92,6 +94,8 @@ def add_received(connection: Connection, seqs: dict[int, list[int]], *, authorit
     A journal with an empty list is only read. Lost ranges count as settled, and are lost no longer when they come
     after all.
     """
+    if not seqs:
+        return {}
     rows = connection.execute(
         ADD_RECEIVED,
         {

@@ -27,6 +27,9 @@ class FleetCounts:
         events_by_state: Settled events by the state their receipt named; an event counts once.
         points: Sum of the points the receipts named; an event counts once.
         puback_refusals: Messages whose PUBACK said they were not delivered.
+        connections: Connections that became ready.
+        failed_connections: Attempts that did not; ``last_connection_failure`` says why, with the bin.
+        lost_connections: Ready connections that ended otherwise than by a clean stop.
         latency_p50_ms: From the deposit to its receipt, median; None before the first receipt.
         latency_p99_ms: The same, 99 of 100 are faster.
         is_drained: No event is left without a receipt.
@@ -52,6 +55,7 @@ class FleetCounts:
     connections: int
     failed_connections: int
     lost_connections: int
+    last_connection_failure: str | None
     latency_p50_ms: float | None
     latency_p99_ms: float | None
     is_drained: bool
@@ -81,6 +85,7 @@ class Tally:
     connections: int = 0
     failed_connections: int = 0
     lost_connections: int = 0
+    last_connection_failure: str | None = None
     _latencies_ms: list[float] = field(default_factory=list)
     _latencies_seen: int = 0
     _sampling: random.Random = field(default_factory=lambda: random.Random(0))

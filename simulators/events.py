@@ -16,7 +16,7 @@ class InvalidEventError(ValueError):
 
 def format_time(moment: datetime) -> str:
     """Return RFC 3339 in UTC with whole seconds, as the protocol writes times."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
 def encode_json(fields: dict[str, object]) -> bytes:

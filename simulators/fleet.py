@@ -145,9 +145,10 @@ class Fleet:
             link = heappop(self._to_connect)[2]
             try:
                 link.open(now, on_close=self._on_close)
-            except OSError:
+            except OSError as error:
                 # One failure a step: an unreachable broker must not hold up the deposits for as long as all bins try.
                 self.tally.failed_connections += 1
+                self.tally.last_connection_failure = f"{link.bin.identity.bin}: {error}"
                 self._connect_later(link)
                 return
             self._watch(link)

@@ -1,38 +1,22 @@
-"""The event storage of one bin: an SQLite file, written before anything is sent (bin protocol, section "Events").
+"""The event storage of one bin: every event is written here before it is sent (bin protocol, section "Events").
 
-Knows nothing of MQTT, of receipts' form or of time zones: numbers, bytes, and when something was first sent or settled.
+Knows nothing of MQTT or of the form of receipts: numbers, bytes, and when something was first sent or settled.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
-import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from simulators.journal_file import open_journal_file
 from simulators.sequence_ranges import SequenceRanges
 
 KEEP_SETTLED = timedelta(days=7)
 LAZY_COMMIT = timedelta(seconds=5)
 DEFAULT_CAPACITY = 100_000
-
-_SCHEMA = """
-CREATE TABLE journal (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    id TEXT NOT NULL, next_seq INTEGER NOT NULL, boot INTEGER NOT NULL, epoch INTEGER NOT NULL,
-    contents TEXT NOT NULL
-);
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY, clock TEXT NOT NULL, body BLOB NOT NULL,
-    first_sent_at REAL, settled_at REAL, is_given_up INTEGER NOT NULL DEFAULT 0
-);
-"""
 
 
 class JournalFullError(Exception):
@@ -51,25 +35,19 @@ class StoredEvent:
 class Journal:
     """One bin's events, numbered from 1 without reuse, kept until seven days after their receipt.
 
-    Only one process can hold a journal: a second one fails with ``sqlite3.OperationalError: database is locked``,
-    because two processes acting as one bin would use the same numbers twice.
-
-    ``append`` and the notes about sending and settling join one open transaction; ``commit`` makes them durable
-    (write-ahead log with ``synchronous=FULL``: one fdatasync a commit, 130 microseconds where this was measured).
-    A lost note costs a repeat, a lost sent event would cost points: so only events force a commit before sending.
+    ``append`` and the ``note_`` methods join one open transaction, and ``commit`` makes it durable. A lost note costs a
+    repeat, a lost event that was sent would cost points: so only events force a commit before something is sent.
     """
 
     def __init__(self, path: Path, *, capacity_events: int = DEFAULT_CAPACITY) -> None:
-        """Open the storage at ``path``, or create it with a newly drawn journal id."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Open the storage at ``path``, or create it with a newly drawn id.
+
+        Raises:
+            sqlite3.OperationalError: another process holds this journal, or the folder cannot be written.
+        """
         self._capacity_events = capacity_events
-        self._db = sqlite3.connect(path, isolation_level=None)
-        try:
-            self._prepare()
-            row = self._db.execute("SELECT id, next_seq, boot, epoch, contents FROM journal").fetchone()
-        except BaseException:
-            self._db.close()
-            raise
+        self._db = open_journal_file(path)
+        row = self._db.execute("SELECT id, next_seq, boot, epoch, contents FROM journal").fetchone()
         self.id: str = row[0]
         self.next_seq: int = row[1]
         self.boot: int = row[2]
@@ -78,40 +56,14 @@ class Journal:
         self.held_events: int = self._db.execute("SELECT count(*) FROM events").fetchone()[0]
         self._has_uncommitted_events = False
         self._committed_at: datetime | None = None
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("BEGIN IMMEDIATE")
-        if self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'journal'").fetchone() is None:
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                self._db.execute(statement)
-            self._db.execute("INSERT INTO journal VALUES (1, ?, 1, 0, 0, '{}')", (secrets.token_hex(16),))
-        self._db.execute("COMMIT")
-
-    def __enter__(self) -> Self:
-        """Return the journal."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
+        self._is_open = True
 
     def close(self) -> None:
         """Commit what is open and close the file; a second call does nothing."""
-        with closing(self._db):
-            if self._is_open() and self._db.in_transaction:
-                self._db.execute("COMMIT")
-
-    def _is_open(self) -> bool:
-        try:
-            self._db.total_changes  # noqa: B018 - the property raises on a closed connection
-        except sqlite3.ProgrammingError:
-            return False
-        return True
+        if self._is_open:
+            self._is_open = False
+            self.commit()
+            self._db.close()
 
     def start_boot(self) -> int:
         """Count one more start of the firmware, durably, and return its number (1 for the first)."""
@@ -120,19 +72,22 @@ class Journal:
         self.commit()
         return self.boot
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the storage holds as many events as it may."""
+        return self.held_events >= self._capacity_events
+
     def append(self, body: bytes, *, clock: str) -> int:
         """Store one event under ``next_seq`` and return that number; durable after the next ``commit``.
 
         Raises:
             JournalFullError: as many events are held as the capacity allows; nothing has changed.
         """
-        if self.held_events >= self._capacity_events:
+        if self.is_full:
             raise JournalFullError(f"the journal holds its {self._capacity_events} events")
         seq = self.next_seq
-        self._write("INSERT INTO events (seq, clock, body) VALUES (?, ?, ?)", (seq, clock, body))
-        self._write(
-            "UPDATE journal SET next_seq = ?, contents = ?", (seq + 1, json.dumps(self.contents, sort_keys=True))
-        )
+        self._write("INSERT INTO events (seq, clock, body) VALUES (?, ?, ?)", seq, clock, body)
+        self._write("UPDATE journal SET next_seq = ?, contents = ?", seq + 1, json.dumps(self.contents))
         self.next_seq = seq + 1
         self.held_events += 1
         self._has_uncommitted_events = True
@@ -146,7 +101,7 @@ class Journal:
 
     def commit_before_sending(self, now: datetime) -> None:
         """Commit if an event is not yet durable, or if notes have waited five seconds."""
-        if self._committed_at is None or now - self._committed_at >= LAZY_COMMIT or self._has_uncommitted_events:
+        if self._has_uncommitted_events or self._committed_at is None or now - self._committed_at >= LAZY_COMMIT:
             self._committed_at = now
             self.commit()
 
@@ -158,9 +113,8 @@ class Journal:
 
     def list_outstanding(self) -> SequenceRanges:
         """Return the numbers of all events neither settled nor given up."""
-        rows = self._db.execute("SELECT seq FROM events WHERE settled_at IS NULL AND NOT is_given_up ORDER BY seq")
         outstanding = SequenceRanges()
-        for (seq,) in rows:
+        for (seq,) in self._db.execute("SELECT seq FROM events WHERE settled_at IS NULL ORDER BY seq"):
             outstanding.add(seq, seq)
         return outstanding
 
@@ -172,57 +126,55 @@ class Journal:
 
     @property
     def given_up_events(self) -> int:
-        """How many stored events have been given up."""
+        """How many of the stored events have been given up."""
         count: int = self._db.execute("SELECT count(*) FROM events WHERE is_given_up").fetchone()[0]
         return count
 
-    def note_sent(self, seqs: Iterable[int], now: datetime) -> None:
+    def note_sent(self, seqs: Sequence[int], now: datetime) -> None:
         """Remember when these events were sent for the first time; later sends change nothing."""
         statement = "UPDATE events SET first_sent_at = ? WHERE seq = ? AND first_sent_at IS NULL"
-        self._begin()
-        self._db.executemany(statement, [(now.timestamp(), seq) for seq in seqs])
+        for seq in seqs:
+            self._write(statement, now.timestamp(), seq)
 
-    def note_settled(self, ranges: Iterable[tuple[int, int]], now: datetime) -> None:
+    def note_settled(self, ranges: Sequence[tuple[int, int]], now: datetime) -> None:
         """Remember that a receipt settled these ranges; the seven days of keeping begin."""
         statement = "UPDATE events SET settled_at = ? WHERE seq BETWEEN ? AND ? AND settled_at IS NULL"
-        self._begin()
-        self._db.executemany(statement, [(now.timestamp(), low, high) for low, high in ranges])
+        for low, high in ranges:
+            self._write(statement, now.timestamp(), low, high)
 
     def start_epoch(self, epoch: int) -> None:
-        """Cancel every earlier receipt: all events still held and not given up are unsettled again. Durable."""
-        self._write("UPDATE events SET settled_at = NULL WHERE settled_at IS NOT NULL")
-        self._write("UPDATE journal SET epoch = ?", (epoch,))
+        """Cancel every earlier receipt: all events held and not given up are unsettled again. Durable."""
+        self._write("UPDATE events SET settled_at = NULL WHERE settled_at IS NOT NULL AND NOT is_given_up")
+        self._write("UPDATE journal SET epoch = ?", epoch)
         self.epoch = epoch
         self.commit()
 
     def skip_to(self, next_seq: int) -> None:
         """Never use the numbers below ``next_seq``. Durable."""
-        self._write("UPDATE journal SET next_seq = ?", (next_seq,))
+        self._write("UPDATE journal SET next_seq = ?", next_seq)
         self.next_seq = next_seq
         self.commit()
 
-    def give_up_sent_before(self, moment: datetime) -> list[int]:
-        """Give up unsettled events first sent at or before ``moment`` and return their numbers, ascending."""
+    def give_up_sent_before(self, moment: datetime, now: datetime) -> list[int]:
+        """Give up what was first sent at or before ``moment`` and is unsettled; return the numbers, ascending.
+
+        For the keeping, what is given up counts as settled ``now``.
+        """
         rows = self._write(
-            "UPDATE events SET is_given_up = 1 WHERE first_sent_at <= ? AND settled_at IS NULL"
-            " AND NOT is_given_up RETURNING seq",
-            (moment.timestamp(),),
+            "UPDATE events SET is_given_up = 1, settled_at = ? WHERE first_sent_at <= ? AND settled_at IS NULL"
+            " RETURNING seq",
+            now.timestamp(),
+            moment.timestamp(),
         )
         return sorted(seq for (seq,) in rows)
 
     def forget_settled_before(self, moment: datetime) -> int:
         """Delete events settled before ``moment`` and return how many; call it with ``now - KEEP_SETTLED``."""
-        cursor = self._db.execute("SELECT 1 FROM events WHERE settled_at < ? LIMIT 1", (moment.timestamp(),))
-        if cursor.fetchone() is None:
-            return 0
-        deleted = len(self._write("DELETE FROM events WHERE settled_at < ? RETURNING seq", (moment.timestamp(),)))
+        deleted = len(self._write("DELETE FROM events WHERE settled_at < ? RETURNING seq", moment.timestamp()))
         self.held_events -= deleted
         return deleted
 
-    def _begin(self) -> None:
+    def _write(self, statement: str, *values: object) -> list[tuple[int]]:
         if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
-
-    def _write(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[int]]:
-        self._begin()
         return self._db.execute(statement, values).fetchall()

@@ -147,13 +147,16 @@ class Link:
 
     def abort(self) -> None:
         """Cut the connection as a power failure would: the broker publishes the will."""
+        self._cut()
+        while self._client is not None and self._client.socket() is not None:
+            self._client.loop_read()  # what had arrived is read, then paho finds the end and closes
+
+    def _cut(self) -> None:
+        # The only part of abort that is safe inside paho's callbacks, which hold a lock that closing needs.
         sock = self.socket
-        if self._client is None or sock is None:
-            return
-        with suppress(OSError):  # the other side may have gone already
-            sock.shutdown(socket.SHUT_RDWR)
-        while self._client.socket() is not None:  # what had arrived is read, then paho finds the end and closes
-            self._client.loop_read()
+        if sock is not None:
+            with suppress(OSError):  # the other side may have gone already
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _publish(self, message: Message) -> None:
         if self._client is None or self._client.socket() is None:
@@ -171,10 +174,14 @@ class Link:
                 self.bin.tally.failed_connections += 1
             self.bin.on_disconnected()
 
+    def _note_failure(self, failure: str) -> None:
+        self.bin.tally.last_connection_failure = f"{self.bin.identity.bin}: {failure}"
+
     # paho's callbacks: they run inside read(), so publishing waits until read() is over.
 
     def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
+            self._note_failure(f"connection refused: {reason}")
             return  # the broker closes the connection
         self._window = min(getattr(properties, "ReceiveMaximum", WINDOW_MAX), WINDOW_MAX)
         client.subscribe(self.bin.identity.topic("down/#"), qos=1)
@@ -182,7 +189,8 @@ class Link:
     def _on_subscribe(self, _client: mqtt.Client, _data: Any, _mid: int, reasons: list[Any], _p: Any) -> None:
         # Only now: a receipt that answers a hello sent before the subscription would be lost.
         if any(reason.is_failure for reason in reasons):
-            self.abort()
+            self._note_failure(f"subscription refused: {reasons[0]}")
+            self._cut()
             return
         self.bin.tally.connections += 1
         self.bin.on_connected(self._true_time())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from simulators.clock import BinClock
@@ -40,7 +40,7 @@ class BinIdentity:
 
     authority: str
     bin: str
-    keys: Mapping[int, bytes]
+    keys: Mapping[int, bytes] = field(repr=False)
     materials: tuple[str, ...] = ("glass",)
     capacity_l: int = 3000
     weighs: bool = False

@@ -62,7 +62,7 @@ class Outbox:
 
     def _take(self, start: int, below: int, in_flight_max: int, now: datetime) -> list[StoredEvent]:
         limit = min(ENVELOPE_EVENTS_MAX, in_flight_max - len(self._in_flight))
-        if limit <= 0:
+        if limit <= 0 or not self._unsent:
             return []
         seqs = self._unsent.lowest_from(start, below=below, limit=limit)
         if not seqs:

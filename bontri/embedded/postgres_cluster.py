@@ -34,8 +34,8 @@ def prepare_cluster(folder: Path, programs: PostgresPrograms, user: Unprivileged
         EmbeddedServiceError: `initdb` failed.
     """
     cluster, password_file = folder / "cluster", folder / "password"
-    _remove_leftovers(folder)
     try:
+        _remove_leftovers(folder)
         if not cluster.exists():
             write_private_file(password_file, secrets.token_urlsafe(24))
             _initialise(cluster, password_file.read_text(), programs, user)

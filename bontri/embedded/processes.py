@@ -38,7 +38,7 @@ class Stopped(BaseException):
 def stop_on_signals() -> Iterator[None]:
     """Raise `Stopped` in the main thread at the first SIGINT, SIGTERM or SIGHUP; restore the handlers at the end.
 
-    Set explicitly because background jobs of a non-interactive shell inherit SIGINT ignored. Later signals
+    Enter it before the services, so that they end inside. Set explicitly because background jobs of a non-interactive shell inherit SIGINT ignored. Later signals
     are passed over: they would break off the orderly stop, which is bounded in time anyway.
     """
     is_stopping = False
@@ -70,7 +70,7 @@ def request_death_signal(signal_number: int, parent_pid: int) -> None:
 
 @dataclass(frozen=True)
 class Child:
-    """A program we started and have not yet reaped, so its pid cannot have passed to another process."""
+    """A program we started. Once its end has been noticed its pid may be another's, and is signalled no more."""
 
     name: str
     log_path: Path
@@ -109,6 +109,8 @@ class Child:
 
     def kill(self) -> None:
         """End the program and its descendants without warning, as a power cut would; for chaos tests."""
+        if not self.is_running:
+            return
         descendants = list_descendants(self.pid)
         self.stop(first=signal.SIGKILL)
         for pid in descendants:

@@ -34,7 +34,7 @@ START = """
 import sys
 from pathlib import Path
 from bontri.embedded.postgres import running_postgres
-with running_postgres(Path(sys.argv[1])):
+with running_postgres(Path(sys.argv[1]), bin_dir=Path(sys.argv[2])):
     pass
 """
 
@@ -226,12 +226,28 @@ def test_killed_server_recovers_although_its_number_was_given_away(data_dir: Pat
         stranger.stop()
 
 
+@pytest.fixture
+def bin_dir_stuck_in_initdb(data_dir: Path) -> Path:
+    """Programs whose initdb does its work and then never ends."""
+    real, stuck = find_postgres_programs(data_dir, find_unprivileged_user()).bin_dir, data_dir / "stuck"
+    stuck.mkdir(mode=0o755)
+    (stuck / "postgres").symlink_to(real / "postgres")
+    (stuck / "initdb").write_text(f'#!/bin/sh\n"{real / "initdb"}" "$@"\necho midway\nexec sleep 60\n')
+    (stuck / "initdb").chmod(0o755)
+    return stuck
+
+
 @pytest.mark.usefixtures("nothing_left")
-def test_initdb_killed_midway_is_started_over(data_dir: Path) -> None:
+def test_initdb_killed_midway_is_started_over(data_dir: Path, bin_dir_stuck_in_initdb: Path) -> None:
     folder = data_dir / "postgres"
-    with subprocess.Popen([sys.executable, "-c", START, str(data_dir)]) as starting:
-        assert wait_for(lambda: any(folder.glob("cluster.unfinished-*/base")))
-        starting.kill()
+    log = folder / "initdb.log"
+    command = [sys.executable, "-c", START, str(data_dir), str(bin_dir_stuck_in_initdb)]
+    with subprocess.Popen(command) as starting:
+        try:
+            assert wait_for(lambda: log.exists() and "midway" in log.read_text(), seconds=30)
+        finally:
+            starting.kill()
+    assert len(list(folder.glob("cluster.unfinished-*"))) == 1
     assert not (folder / "cluster").exists()
     with running_postgres(data_dir) as server:
         assert server.has_database("postgres")

@@ -1,0 +1,166 @@
+"""Every error is a problem+json (RFC 9457). One table maps what the domain refuses to an HTTP status.
+
+``docs/errors.md`` explains each ``code``; a test holds the three together. Nothing of the database and no stack trace
+reaches a client.
+"""
+
+import inspect
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import marshmallow as ma
+import structlog
+from flask import Flask, Response, json, request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from partners_api.refusals import (
+    AudienceWrongError,
+    AuthorityUnknownError,
+    CredentialsMissingError,
+    CredentialsRefusedError,
+    RequestInFlightError,
+)
+from rewards.citizens import BadgeTakenError, EmailTakenError
+from rewards.errors import (
+    IdempotencyKeyReusedError,
+    OverdraftError,
+    PendingAlreadyEndedError,
+    RewardsError,
+)
+from rewards.shops import OfferUnknownError
+from rewards.sign_ins import SignInCodeRefusedError
+from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
+from rewards.vouchers import (
+    PointsInsufficientError,
+    VoucherAlreadyRedeemedError,
+    VoucherCancelledError,
+    VoucherExpiredError,
+    VoucherOfAnotherShopError,
+    VoucherUnknownError,
+)
+
+PROBLEM_JSON = "application/problem+json"
+
+STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
+    AudienceWrongError: HTTPStatus.FORBIDDEN,
+    AuthorityUnknownError: HTTPStatus.NOT_FOUND,
+    BadgeTakenError: HTTPStatus.CONFLICT,
+    CredentialsMissingError: HTTPStatus.UNAUTHORIZED,
+    CredentialsRefusedError: HTTPStatus.UNAUTHORIZED,
+    EmailTakenError: HTTPStatus.CONFLICT,
+    IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    OfferUnknownError: HTTPStatus.NOT_FOUND,
+    OverdraftError: HTTPStatus.CONFLICT,
+    PendingAlreadyEndedError: HTTPStatus.CONFLICT,
+    PeriodReversedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PointsInsufficientError: HTTPStatus.CONFLICT,
+    RequestInFlightError: HTTPStatus.CONFLICT,
+    SignInCodeRefusedError: HTTPStatus.FORBIDDEN,
+    VoucherAlreadyRedeemedError: HTTPStatus.CONFLICT,
+    VoucherCancelledError: HTTPStatus.CONFLICT,
+    VoucherExpiredError: HTTPStatus.CONFLICT,
+    VoucherOfAnotherShopError: HTTPStatus.FORBIDDEN,
+    VoucherUnknownError: HTTPStatus.NOT_FOUND,
+}
+
+CODE_OF_STATUS: dict[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "request_malformed",
+    HTTPStatus.NOT_FOUND: "route_unknown",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "body_not_json",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "request_invalid",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal_error",
+    HTTPStatus.SERVICE_UNAVAILABLE: "service_unavailable",
+}
+"""What goes wrong before a view is reached, or below it."""
+
+log = structlog.get_logger()
+
+
+class ProblemSchema(ma.Schema):
+    """What went wrong (RFC 9457). Act on ``code``: it never changes its meaning."""
+
+    type = ma.fields.String(required=True, metadata={"format": "uri", "description": "Names the problem, as code does"})
+    title = ma.fields.String(required=True, metadata={"description": "The same for every problem with this code"})
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(required=True, metadata={"description": "About this very request"})
+    code = ma.fields.String(required=True, metadata={"description": "Stable; docs/errors.md explains each"})
+    errors = ma.fields.Dict(metadata={"description": "What is wrong, by place and field; with request_invalid"})
+
+
+def title_of(refusal: type[RewardsError]) -> str:
+    """Return the public title of a refusal: the first line of its docstring."""
+    return inspect.cleandoc(refusal.__doc__ or "").splitlines()[0]
+
+
+def problem(
+    status: int, *, code: str, title: str, detail: str = "", errors: Any = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a problem+json answer."""
+    body = {"type": f"urn:bontri:problem:{code}", "title": title, "status": status, "detail": detail or title}
+    body["code"] = code
+    if errors is not None:
+        body["errors"] = errors
+    answer = Response(json.dumps(body), status, content_type=PROBLEM_JSON)
+    answer.headers.extend(headers or {})
+    return answer
+
+
+def render_refusal(refusal: RewardsError) -> Response:
+    """Render what the domain or the API refused; its facts are the detail."""
+    status = STATUS_OF[type(refusal)]
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return problem(
+        status, code=refusal.code, title=title_of(type(refusal)), detail=detail_of(refusal), headers=headers
+    )
+
+
+def detail_of(refusal: RewardsError) -> str:
+    """Return what is particular to this refusal, without ids or codes; empty when its title says all."""
+    if isinstance(refusal, PointsInsufficientError):
+        return f"The offer costs {refusal.price_points} points; {refusal.available_points} can be spent."
+    return ""
+
+
+def render_http_error(error: HTTPException) -> Response:
+    """Render what Flask, werkzeug or the schemas refused; unforeseen errors arrive here as a plain 500."""
+    answer = error.get_response()
+    try:
+        code = CODE_OF_STATUS[HTTPStatus(answer.status_code)]
+    except (KeyError, ValueError):
+        code = "request_refused"
+    if answer.status_code < HTTPStatus.BAD_REQUEST:
+        return Response(status=answer.status_code, headers=answer.headers)
+    return problem(
+        answer.status_code,
+        code=code,
+        title=error.name,
+        detail="" if isinstance(error, InternalServerError) else error.description or "",
+        errors=getattr(error, "data", {}).get("messages"),
+        headers={name: value for name, value in answer.headers if name in ("Allow", "Retry-After")},
+    )
+
+
+def render_outage(error: Exception) -> Response:
+    """Render a database that is away or overburdened: nothing was done, ask again."""
+    log.error("database_unavailable", error=type(error).__name__, route=str(request.url_rule))
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        code="service_unavailable",
+        title="The service cannot answer now.",
+        detail="Nothing was changed. Repeat the request in a moment, with the same Idempotency-Key.",
+        headers={"Retry-After": "2"},
+    )
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Render every error of ``app`` as problem+json."""
+    app.register_error_handler(RewardsError, render_refusal)
+    app.register_error_handler(HTTPException, render_http_error)
+    app.register_error_handler(OperationalError, render_outage)
+    app.register_error_handler(PoolTimeoutError, render_outage)

@@ -1,0 +1,11 @@
+"""Which language a request is answered in: ``?lang=``, else ``Accept-Language``, else French."""
+
+from flask import request
+
+from rewards.explanations import LANGUAGES, Language
+
+
+def language_of_request() -> Language:
+    """Return the language asked for, the first of the scheme's where none of them is."""
+    asked = request.args.get("lang") or request.accept_languages.best_match(LANGUAGES)
+    return next((language for language in LANGUAGES if language == asked), LANGUAGES[0])

@@ -1,0 +1,152 @@
+"""``@operation``: one decorator that makes a function a documented, authenticated, validated operation of the API.
+
+It puts flask-smorest's decorators together in the one right order (who calls is settled before what is asked) and
+documents every error an operation can answer with. Views stay typed and say only what they do.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+import marshmallow as ma
+from flask.typing import ResponseReturnValue
+from flask_smorest import Blueprint as SmorestBlueprint
+from webargs.flaskparser import FlaskParser
+
+from partners_api.errors import PROBLEM_JSON, STATUS_OF, ProblemSchema
+from partners_api.principals import get_principal
+from partners_api.refusals import (
+    AudienceWrongError,
+    CredentialsMissingError,
+    CredentialsRefusedError,
+    RequestInFlightError,
+)
+from rewards.access import Audience
+from rewards.errors import IdempotencyKeyReusedError, RewardsError
+
+View = Callable[..., Any]
+Answers = tuple[int, type[ma.Schema] | None]
+
+OF_EVERY_CALLER = (CredentialsMissingError, CredentialsRefusedError, AudienceWrongError)
+OF_EVERY_KEY = (RequestInFlightError, IdempotencyKeyReusedError)
+
+
+class StrictParser(FlaskParser):
+    """Refuses what a schema does not know, in the query too."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE}  # noqa: RUF012
+
+
+class Blueprint(SmorestBlueprint):  # type: ignore[misc]
+    """A part of the API for one audience."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+
+class IdempotencyKeySchema(ma.Schema):
+    """The header that makes a POST safe to repeat."""
+
+    key = ma.fields.String(
+        required=True,
+        data_key="Idempotency-Key",
+        validate=ma.validate.Regexp(r"^[A-Za-z0-9_.:-]{1,128}$"),
+        metadata={"description": "Chosen by the caller, one per intention; a UUID does. Repeat it to repeat safely."},
+    )
+
+
+def operation(
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    *,
+    audience: Audience | None,
+    answers: Answers,
+    body: type[ma.Schema] | None = None,
+    query: type[ma.Schema] | None = None,
+    refuses: tuple[type[RewardsError], ...] = (),
+    is_idempotent: bool = False,
+    content_type: str | None = None,
+) -> Callable[[View], View]:
+    """Make a function an operation; it is called with (principal, body, query, key), those it has, then path parts.
+
+    ``audience`` None is public. ``answers`` are status and schema of success, ``content_type`` its type when it is
+    not JSON. ``refuses`` lists what the domain may refuse here; what any caller can meet is added.
+    """
+
+    def decorate(view: View) -> View:
+        wrapped = view
+        if is_idempotent:
+            wrapped = blueprint.arguments(IdempotencyKeySchema, location="headers")(with_bare_key(wrapped))
+        if query is not None:
+            wrapped = blueprint.arguments(query, location="query")(wrapped)
+        if body is not None:
+            wrapped = blueprint.arguments(body)(wrapped)
+        wrapped = document_success(blueprint, wrapped, answers, content_type)
+        has_input = is_idempotent or query is not None or body is not None
+        all_refusals = (
+            *refuses,
+            *(OF_EVERY_CALLER if audience else ()),
+            *(OF_EVERY_KEY if is_idempotent else ()),
+        )
+        wrapped = document_errors(blueprint, wrapped, all_refusals, has_input=has_input, has_body=body is not None)
+        if audience is not None:
+            wrapped = blueprint.doc(security=[{audience: []}])(with_principal(wrapped, audience))
+        wrapped = blueprint.doc(operationId=view.__name__)(wrapped)
+        blueprint.route(path, methods=[method], endpoint=view.__name__)(wrapped)
+        return view
+
+    return decorate
+
+
+def with_principal(view: View, audience: Audience) -> View:
+    """Settle who calls before anything else is looked at."""
+
+    @wraps(view)
+    def called(**path_parts: Any) -> ResponseReturnValue:
+        answer: ResponseReturnValue = view(get_principal(audience), **path_parts)
+        return answer
+
+    return called
+
+
+def with_bare_key(view: View) -> View:
+    """Hand the view the key rather than the headers it came in."""
+
+    @wraps(view)
+    def called(*args: Any, **path_parts: Any) -> Any:
+        return view(*args[:-1], args[-1]["key"], **path_parts)
+
+    return called
+
+
+def document_success(blueprint: Blueprint, view: View, answers: Answers, content_type: str | None) -> View:
+    """Render what the view returns with its schema, and document that."""
+    status, schema = answers
+    documented: Any = schema if content_type is None else {"type": "string"}
+    decorated: View = blueprint.response(status, documented, content_type=content_type)(view)
+    return decorated
+
+
+def document_errors(
+    blueprint: Blueprint, view: View, refusals: tuple[type[RewardsError], ...], *, has_input: bool, has_body: bool
+) -> View:
+    """Document each status the operation can answer with and the codes that come with it."""
+    codes: defaultdict[HTTPStatus, set[str]] = defaultdict(set)
+    for refusal in refusals:
+        codes[STATUS_OF[refusal]].add(refusal.code)
+    codes[HTTPStatus.INTERNAL_SERVER_ERROR].add("internal_error")
+    codes[HTTPStatus.SERVICE_UNAVAILABLE].add("service_unavailable")
+    if has_input:
+        codes[HTTPStatus.UNPROCESSABLE_ENTITY].add("request_invalid")
+    if has_body:
+        codes[HTTPStatus.BAD_REQUEST].add("request_malformed")
+        codes[HTTPStatus.REQUEST_ENTITY_TOO_LARGE].add("body_too_large")
+        codes[HTTPStatus.UNSUPPORTED_MEDIA_TYPE].add("body_not_json")
+    for status, of_status in sorted(codes.items()):
+        description = ", ".join(f"`{code}`" for code in sorted(of_status))
+        view = blueprint.alt_response(
+            status.value, schema=ProblemSchema, content_type=PROBLEM_JSON, description=description
+        )(view)
+    return view

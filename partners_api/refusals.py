@@ -1,0 +1,33 @@
+"""What the API itself refuses, before the domain is asked. Statuses are in ``partners_api/errors.py``."""
+
+from rewards.errors import RewardsError
+
+
+class AuthorityUnknownError(RewardsError):
+    """No authority has this name here."""
+
+    code = "authority_unknown"
+
+
+class CredentialsMissingError(RewardsError):
+    """The request carries no bearer token."""
+
+    code = "credentials_missing"
+
+
+class CredentialsRefusedError(RewardsError):
+    """The token is unknown, revoked or expired."""
+
+    code = "credentials_refused"
+
+
+class AudienceWrongError(RewardsError):
+    """The token is good, but not for this part of the API."""
+
+    code = "audience_wrong"
+
+
+class RequestInFlightError(RewardsError):
+    """A request with the same Idempotency-Key is being answered; ask again in a moment."""
+
+    code = "request_in_flight"

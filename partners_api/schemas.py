@@ -1,0 +1,30 @@
+"""Schemas more than one audience uses. All are strict: unknown fields, and numbers in strings, are refused."""
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+SLUG = validate.Regexp(r"^[a-z0-9-]{2,32}$")
+ENTERED_CODE = validate.Regexp(r"^[ -~]{1,100}$")
+
+
+class Integer(fields.Integer):
+    """A whole number, written as one."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(strict=True, **options)  # type: ignore[arg-type]
+
+
+class VoucherSchema(ma.Schema):
+    """A voucher. Its points are held from issue on; they go to the shop, or come back."""
+
+    voucher_id = fields.UUID(required=True)
+    offer_id = fields.UUID(required=True)
+    shop_id = fields.UUID(required=True)
+    shop = fields.String(required=True)
+    title = fields.String(required=True)
+    price_points = Integer(required=True)
+    value_cents = Integer(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["issued", "redeemed", "cancelled", "expired"]))
+    issued_at = fields.AwareDateTime(required=True)
+    expires_at = fields.AwareDateTime(required=True)
+    ended_at = fields.AwareDateTime(required=True, allow_none=True)

@@ -1,0 +1,48 @@
+"""What every request needs, composed once by the entry point and found on the application."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from rewards.explanations import Language
+from rewards.keyring import Keyring
+
+EXTENSION = "bontri"
+
+SendSignInCode = Callable[[str, str, Language], None]
+"""Sends (e-mail address, code, language); called once the code is committed and the answer is on its way."""
+
+
+def utc_now() -> datetime.datetime:
+    """Return the present instant."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The outside world of the application; ``clock`` gives aware UTC."""
+
+    engine: Engine
+    keyring: Keyring
+    send_sign_in_code: SendSignInCode
+    clock: Callable[[], datetime.datetime]
+
+
+def services() -> Services:
+    """Return the services of the application that handles this request."""
+    found = current_app.extensions[EXTENSION]
+    assert isinstance(found, Services)  # noqa: S101 (tells the type checker; create_app put it there)
+    return found
+
+
+def keyring() -> Keyring:
+    """Return the secrets of this installation."""
+    return services().keyring
+
+
+def now() -> datetime.datetime:
+    """Return the present instant by the application's clock."""
+    return services().clock()

@@ -1,0 +1,69 @@
+"""One transaction per request, opened here and nowhere else: returning commits, raising rolls back.
+
+The connection is taken when first asked for. Requests that only read (GET, HEAD) work in autocommit: each of their
+statements is a snapshot of its own, and two round trips (BEGIN, COMMIT) are saved of four.
+"""
+
+from collections.abc import Callable
+
+from flask import Flask, g, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
+
+from partners_api.services import services
+
+READING = ("GET", "HEAD", "OPTIONS")
+
+Effect = Callable[[Connection], object]
+
+
+class TransactionalFlask(Flask):
+    """A Flask application that ends the request's transaction before the answer is made known."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Run the view; commit what it did, or roll back and let the refusal be rendered."""
+        try:
+            answer = super().dispatch_request()
+            commit()
+        except BaseException:
+            _roll_back()
+            raise
+        finally:
+            _close()
+        return answer
+
+
+def connection() -> Connection:
+    """Return the connection of this request, inside its transaction."""
+    if "connection" not in g:
+        opened = services().engine.connect()
+        g.connection = opened.execution_options(isolation_level="AUTOCOMMIT") if request.method in READING else opened
+    found: Connection = g.connection
+    return found
+
+
+def commit() -> None:
+    """Make what was done so far last, such as the try a wrong code has cost, before refusing."""
+    if "connection" in g:
+        g.connection.commit()
+
+
+def after_roll_back(effect: Effect) -> None:
+    """Run ``effect`` in a second transaction if this request's is rolled back: refused redemptions are recorded."""
+    if "after_roll_back" not in g:
+        g.after_roll_back = []
+    g.after_roll_back.append(effect)
+
+
+def _roll_back() -> None:
+    if "connection" not in g:
+        return
+    g.connection.rollback()
+    for effect in g.pop("after_roll_back", []):
+        with g.connection.begin():
+            effect(g.connection)
+
+
+def _close() -> None:
+    if "connection" in g:
+        g.pop("connection").close()
