@@ -99,7 +99,13 @@ def title_of(refusal: type[RewardsError]) -> str:
 
 
 def problem(
-    status: int, *, code: str, title: str, detail: str = "", errors: Any = None, headers: Mapping[str, str] | None = None
+    status: int,
+    *,
+    code: str,
+    title: str,
+    detail: str = "",
+    errors: Any = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a problem+json answer."""
     body = {"type": f"urn:bontri:problem:{code}", "title": title, "status": status, "detail": detail or title}
@@ -115,9 +121,7 @@ def render_refusal(refusal: RewardsError) -> Response:
     """Render what the domain or the API refused; its facts are the detail."""
     status = STATUS_OF[type(refusal)]
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return problem(
-        status, code=refusal.code, title=title_of(type(refusal)), detail=detail_of(refusal), headers=headers
-    )
+    return problem(status, code=refusal.code, title=title_of(type(refusal)), detail=detail_of(refusal), headers=headers)
 
 
 def detail_of(refusal: RewardsError) -> str:

@@ -27,6 +27,7 @@ from rewards.access import Audience
 from rewards.errors import IdempotencyKeyReusedError, RewardsError
 
 View = Callable[..., Any]
+TEXT: dict[str, Any] = {"type": "string"}
 Answers = tuple[int, type[ma.Schema] | None]
 
 OF_EVERY_CALLER = (CredentialsMissingError, CredentialsRefusedError, AudienceWrongError)
@@ -68,11 +69,13 @@ def operation(
     refuses: tuple[type[RewardsError], ...] = (),
     is_idempotent: bool = False,
     content_type: str | None = None,
+    also_answers: str | None = None,
 ) -> Callable[[View], View]:
     """Make a function an operation; it is called with (principal, body, query, key), those it has, then path parts.
 
     ``audience`` None is public. ``answers`` are status and schema of success, ``content_type`` its type when it is
-    not JSON. ``refuses`` lists what the domain may refuse here; what any caller can meet is added.
+    not JSON, ``also_answers`` another type the view may choose. ``refuses`` lists what the domain may refuse here;
+    what any caller can meet is added.
     """
 
     def decorate(view: View) -> View:
@@ -84,6 +87,8 @@ def operation(
         if body is not None:
             wrapped = blueprint.arguments(body)(wrapped)
         wrapped = document_success(blueprint, wrapped, answers, content_type)
+        if also_answers is not None:
+            wrapped = blueprint.alt_response(answers[0], schema=TEXT, content_type=also_answers)(wrapped)
         has_input = is_idempotent or query is not None or body is not None
         all_refusals = (
             *refuses,
@@ -124,7 +129,7 @@ def with_bare_key(view: View) -> View:
 def document_success(blueprint: Blueprint, view: View, answers: Answers, content_type: str | None) -> View:
     """Render what the view returns with its schema, and document that."""
     status, schema = answers
-    documented: Any = schema if content_type is None else {"type": "string"}
+    documented: Any = schema if content_type is None else TEXT
     decorated: View = blueprint.response(status, documented, content_type=content_type)(view)
     return decorated
 

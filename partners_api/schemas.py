@@ -1,5 +1,7 @@
 """Schemas more than one audience uses. All are strict: unknown fields, and numbers in strings, are refused."""
 
+from typing import Any
+
 import marshmallow as ma
 from marshmallow import fields, validate
 
@@ -8,10 +10,10 @@ ENTERED_CODE = validate.Regexp(r"^[ -~]{1,100}$")
 
 
 class Integer(fields.Integer):
-    """A whole number, written as one."""
+    """A whole number, written as one in JSON (in a query everything is text)."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(strict=True, **options)  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"strict": True, **options})
 
 
 class VoucherSchema(ma.Schema):

@@ -87,7 +87,7 @@ def pair_badge(
         BadgeTakenError: it is another citizen's.
     """
     digest = keyring.badge_digest(authority_id=authority_id, badge=badge)
-    paired = connection.execute(
+    paired = connection.scalar(
         upsert(Badge)
         .values(
             authority_id=authority_id,
@@ -98,8 +98,9 @@ def pair_badge(
             paired_at=now,
         )
         .on_conflict_do_nothing()
+        .returning(Badge.citizen_id)
     )
-    if paired.rowcount == 1:
+    if paired == citizen_id:
         return
     owner = connection.scalar(
         select(Badge.citizen_id).where(Badge.authority_id == authority_id, Badge.badge_digest == digest)
@@ -115,7 +116,7 @@ def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, c
         EmailTakenError: the address is another citizen's, or the citizen has one.
     """
     address = normalise_email(email)
-    noted = connection.execute(
+    noted = connection.scalar(
         upsert(Contact)
         .values(
             authority_id=authority_id,
@@ -124,8 +125,9 @@ def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, c
             email_encrypted=keyring.encrypt(address.encode(), purpose=EMAIL_PURPOSE),
         )
         .on_conflict_do_nothing()
+        .returning(Contact.citizen_id)
     )
-    if noted.rowcount != 1:
+    if noted is None:
         raise EmailTakenError
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from simulators.clock import BinClock
 from simulators.contents import Contents, unit_mass_g
+from simulators.conversation import Conversation
 from simulators.counts import Tally
 from simulators.events import InvalidEventError, encode_deposit, encode_emptying
 from simulators.journal import DEFAULT_CAPACITY, KEEP_SETTLED, Journal, JournalFullError
 from simulators.messages import ENVELOPE_EVENT_BYTES_MAX, BinIdentity, Message, MessageWriter
 from simulators.outbox import Outbox
 from simulators.outcomes import Outcomes
-from simulators.receipt_watch import ReceiptWatch
 from simulators.receipts import MalformedReceiptError, Receipt, read_receipt
-from simulators.sent_messages import SentMessages, is_not_delivered
+from simulators.sent_messages import is_not_delivered
 from simulators.signatures import SignatureError, verify_message
 from simulators.status import StatusReport
 
@@ -66,16 +66,16 @@ class SimulatedBin:
         rng = random.Random(0) if rng is None else rng
         self._writer = MessageWriter(identity, self.clock, boot=journal.start_boot(), journal=journal.id)
         self._outbox = Outbox(journal)
-        self._watch = ReceiptWatch(rng)
-        self._sent = SentMessages()
+        self._conversation = Conversation(self._writer, journal, rng)
         self._outcomes = Outcomes(self.tally)
         self.contents = Contents(journal.contents, materials=identity.materials, capacity_l=identity.capacity_l)
         self.status = StatusReport(self.contents, rng, now)
-        self.is_connected = False
-        self._conn = 0
-        self._presence: Message | None = None
-        self._hello: tuple[int, datetime] | None = None
         self._housekeeping_due_at = now
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is ready for messages."""
+        return self._conversation.is_connected
 
     @property
     def unsettled_events(self) -> int:
@@ -90,7 +90,7 @@ class SimulatedBin:
     @property
     def is_probing(self) -> bool:
         """Whether the bin sends only hellos because receipts stay away."""
-        return self._watch.is_probing
+        return self._conversation.is_probing
 
     def close(self) -> None:
         """Switch the bin off cleanly; a second call does nothing."""
@@ -168,32 +168,22 @@ class SimulatedBin:
     # What happens on the connection.
 
     def prepare_connection(self, now: datetime) -> Message:
-        """Begin a new connection and return its last will, signed before CONNECT.
-
-        The online presence takes its ``n`` before the will, so that the will is the newer of the two when it comes.
-        """
-        self._conn += 1
-        self._presence = self._writer.write_presence(now, conn=self._conn, is_online=True)
-        return self._writer.write_presence(now, conn=self._conn, is_online=False)
+        """Begin a new connection and return its last will, signed before CONNECT."""
+        return self._conversation.prepare(now)
 
     def on_connected(self, now: datetime) -> None:
         """Start talking: presence, hello and status are due, then data."""
-        if self._presence is None:
-            self.prepare_connection(now)
-        self.is_connected = True
+        self._conversation.start(now)
         self._outbox.start_connection()
-        self._watch.start_connection(now)
         self.status.start_connection(now)
 
     def on_disconnected(self) -> None:
         """Stop talking; what the broker had not acknowledged counts as not sent."""
-        self.is_connected = False
-        self._presence = None
-        self._outbox.return_unsent(self._sent.pop_unacknowledged())
+        self._outbox.return_unsent(self._conversation.end())
 
     def on_puback(self, n: int, *, reason_code: int) -> None:
         """Take the broker's answer to message ``n``: it never lets the bin forget, a refusal makes it repeat."""
-        seqs = self._sent.pop_acknowledged(n)
+        seqs = self._conversation.pop_acknowledged(n)
         if is_not_delivered(reason_code):
             self.tally.puback_refusals += 1
             self._outbox.suspect(seqs)
@@ -218,10 +208,13 @@ class SimulatedBin:
             self._outbox.start_epoch()
         self._settle(receipt, now)
         self._outcomes.note_results(receipt.results)
-        sent_at = self._sent.find_sent_at(receipt.echo)
+        sent_at = self._conversation.find_sent_at(receipt.echo)
         if receipt.time is not None and sent_at is not None:
             self.clock.learn(receipt.time, sent_at=sent_at, now=now)
-        self._end_wait(receipt, now)
+        is_waiting = self._outbox.in_flight_events > 0
+        hello_sent_at = self._conversation.note_receipt(receipt.echo, now, is_waiting=is_waiting)
+        if hello_sent_at is not None:
+            self._outbox.suspect_sent_until(hello_sent_at)
         return True
 
     def _find_receipt(self, topic: str, payload: bytes) -> Receipt | None:
@@ -243,13 +236,6 @@ class SimulatedBin:
         self.journal.note_settled(settled, now)
         self._outcomes.note_settled(settled, now)
 
-    def _end_wait(self, receipt: Receipt, now: datetime) -> None:
-        if self._hello is not None and (self._watch.is_probing or receipt.echo == self._hello[0]):
-            # What was sent before an answered hello had its chance; the end of the sequence is missed only here.
-            self._outbox.suspect_sent_until(self._hello[1])
-            self._hello = None
-        self._watch.note_receipt(now, is_waiting=self._outbox.in_flight_events > 0)
-
     # What the bin wants to send.
 
     def due_messages(self, now: datetime, *, room: int = 20) -> list[Message]:
@@ -265,31 +251,18 @@ class SimulatedBin:
         self._keep_house(now)
         if not self.is_connected:
             return []
-        self._watch.check(now)
-        messages = self._due_greetings(now)
-        if not self._watch.is_probing:
+        messages = self._conversation.take_greetings(now)
+        if not self.is_probing:
+            if self.status.is_due(now):
+                messages.append(self._writer.write_status(now, readings=self.status.take_readings(now)))
             self._outbox.return_missing(now)
-            messages += self._due_envelopes(now, room - len(messages))
+            if self._outbox.has_unsent:
+                messages += self._take_envelopes(now, room - len(messages))
         self.tally.sent_messages += len(messages)
-        self._sent.add(messages, now)
+        self._conversation.note_sent(messages, now)
         return messages
 
-    def _due_greetings(self, now: datetime) -> list[Message]:
-        messages = []
-        if self._presence is not None:
-            messages.append(self._presence)
-            self._presence = None
-        if self._watch.is_hello_due(now):
-            next_seq, oldest_held = self.journal.next_seq, self.journal.oldest_held
-            hello = self._writer.write_hello(now, next_seq=next_seq, oldest_held=oldest_held)
-            messages.append(hello)
-            self._hello = (hello.n, now)
-            self._watch.note_hello(now)
-        if self.status.is_due(now):
-            messages.append(self._writer.write_status(now, readings=self.status.take_readings(now)))
-        return messages
-
-    def _due_envelopes(self, now: datetime, room: int) -> list[Message]:
+    def _take_envelopes(self, now: datetime, room: int) -> list[Message]:
         messages: list[Message] = []
         takes = [self._outbox.take_live, self._outbox.take_backlog]  # live first, then in turns
         while takes and len(messages) < room:
@@ -300,12 +273,11 @@ class SimulatedBin:
                 messages.append(self._writer.write_events(events, now))
                 self.tally.sent_events += len(events)
                 self.tally.resent_events += self._outbox.count_repeats(events)
-                self._watch.note_sent(now)
         return messages
 
     def write_farewell(self, now: datetime) -> Message:
         """Return the presence that says offline, to be sent before a clean DISCONNECT (which cancels the will)."""
-        return self._writer.write_presence(now, conn=self._conn, is_online=False)
+        return self._conversation.write_farewell(now)
 
     # What the bin does by itself.
 

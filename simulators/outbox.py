@@ -39,6 +39,11 @@ class Outbox:
         return len(self._outstanding)
 
     @property
+    def has_unsent(self) -> bool:
+        """Whether anything waits to be sent."""
+        return len(self._unsent) > 0
+
+    @property
     def in_flight_events(self) -> int:
         """Events sent and not yet settled; at most 1,000."""
         return len(self._in_flight)
@@ -62,7 +67,7 @@ class Outbox:
 
     def _take(self, start: int, below: int, in_flight_max: int, now: datetime) -> list[StoredEvent]:
         limit = min(ENVELOPE_EVENTS_MAX, in_flight_max - len(self._in_flight))
-        if limit <= 0 or not self._unsent:
+        if limit <= 0 or not self.has_unsent:
             return []
         seqs = self._unsent.lowest_from(start, below=below, limit=limit)
         if not seqs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from simulators.clock import PROMPT_ROUND_TRIP
@@ -25,16 +24,13 @@ class SentMessages:
         self._sent_at: dict[int, datetime] = {}
         self._unacknowledged: dict[int, tuple[int, ...]] = {}
 
-    def add(self, messages: Iterable[Message], now: datetime) -> None:
-        """Remember messages as sent now, and forget send times too old to tell the time by."""
-        for n in [
-            n for n, _ in zip(self._sent_at, range(8), strict=False) if now - self._sent_at[n] > PROMPT_ROUND_TRIP
-        ]:
-            del self._sent_at[n]
-        for message in messages:
-            self._sent_at[message.n] = now
-            if message.qos:
-                self._unacknowledged[message.n] = message.seqs
+    def add(self, message: Message, now: datetime) -> None:
+        """Remember a message as sent now, and forget send times too old to tell the time by."""
+        while self._sent_at and now - next(iter(self._sent_at.values())) > PROMPT_ROUND_TRIP:
+            del self._sent_at[next(iter(self._sent_at))]
+        self._sent_at[message.n] = now
+        if message.qos:
+            self._unacknowledged[message.n] = message.seqs
 
     def find_sent_at(self, n: int | None) -> datetime | None:
         """Return when message ``n`` was sent, or None when that is long ago or never was."""

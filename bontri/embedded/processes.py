@@ -38,8 +38,9 @@ class Stopped(BaseException):
 def stop_on_signals() -> Iterator[None]:
     """Raise `Stopped` in the main thread at the first SIGINT, SIGTERM or SIGHUP; restore the handlers at the end.
 
-    Enter it before the services, so that they end inside. Set explicitly because background jobs of a non-interactive shell inherit SIGINT ignored. Later signals
-    are passed over: they would break off the orderly stop, which is bounded in time anyway.
+    Enter it before the services, so that they end inside. Set explicitly because background jobs of a
+    non-interactive shell inherit SIGINT ignored. Later signals are passed over: they would break off the orderly
+    stop, which is bounded in time anyway.
     """
     is_stopping = False
 

@@ -1,14 +1,9 @@
 """What citizens' applications send and get."""
 
-import datetime
-from typing import Any
-
 import marshmallow as ma
 from marshmallow import fields, validate
 
 from partners_api.schemas import SLUG, Integer, VoucherSchema
-from rewards.explanations import LANGUAGES
-from rewards.statements import Position
 
 PAGE_MAX = 100
 
@@ -58,26 +53,45 @@ class WalletSchema(ma.Schema):
     lots = fields.List(fields.Nested(LotSchema), required=True, metadata={"description": "Soonest to expire first"})
 
 
-class PositionField(fields.String):
-    """Where a page starts: opaque to callers, who take it from the page before."""
+class OfferSchema(ma.Schema):
+    """What a shop gives for points."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(validate=validate.Regexp(r"^[0-9]{1,16}\.[0-9a-f-]{1,64}$"), **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
-        return super()._deserialize(value, attr, data, **options)
-
-
-def position_text(position: Position) -> str:
-    """Return a position as callers carry it: microseconds since 1970 and the movement's id."""
-    recorded_at, movement_id = position
-    return f"{(recorded_at - EPOCH) // datetime.timedelta(microseconds=1)}.{movement_id}"
+    offer_id = fields.UUID(required=True)
+    shop_id = fields.UUID(required=True)
+    shop = fields.String(required=True)
+    title = fields.String(required=True)
+    price_points = Integer(required=True)
+    value_cents = Integer(required=True)
+    voucher_valid_days = Integer(required=True)
 
 
-def position_of(text: str) -> Position:
-    """Return the position a caller brought back; the schema has seen to its form."""
-    microseconds, _, movement_id = text.partition(".")
-    return EPOCH + datetime.timedelta(microseconds=int(microseconds)), movement_id
+class OffersSchema(ma.Schema):
+    """All published offers, cheapest first."""
+
+    offers = fields.List(fields.Nested(OfferSchema), required=True)
 
 
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+class VoucherOrderSchema(ma.Schema):
+    """Which offer to spend points on."""
+
+    offer_id = fields.UUID(required=True)
+
+
+class OwnVoucherSchema(VoucherSchema):
+    """A voucher as its owner sees it, with what its QR code says."""
+
+    code = fields.String(required=True, metadata={"description": "`{authority}.{code}`, shown to nobody but its owner"})
+
+
+class VoucherPageQuerySchema(ma.Schema):
+    """Which page of vouchers."""
+
+    before = fields.UUID(load_default=None, metadata={"description": "`next` of the page before"})
+    limit = Integer(load_default=50, validate=validate.Range(1, PAGE_MAX), strict=False)
+
+
+class VoucherPageSchema(ma.Schema):
+    """Vouchers, newest first."""
+
+    vouchers = fields.List(fields.Nested(VoucherSchema), required=True)
+    next = fields.UUID(required=True, allow_none=True, metadata={"description": "`before` of the next page"})

@@ -63,9 +63,7 @@ class Scene:
 
     def status(self, voucher_id, **changes):
         facts = {"wallet_id": self.citizen.wallet_id, "now": self.now, **changes}
-        return get_voucher(
-            self.connection, authority_id=self.town.authority_id, voucher_id=voucher_id, **facts
-        ).status
+        return get_voucher(self.connection, authority_id=self.town.authority_id, voucher_id=voucher_id, **facts).status
 
     def shop_points(self):
         return self.connection.execute(
@@ -177,9 +175,7 @@ def test_voucher_of_another_shop_is_refused(scene: Scene):
         insee_code="93001",
         now=scene.now,
     )
-    refusal = scene.assert_refused(
-        VoucherOfAnotherShopError, lambda: scene.redeem(voucher_id, shop_id=other.shop_id)
-    )
+    refusal = scene.assert_refused(VoucherOfAnotherShopError, lambda: scene.redeem(voucher_id, shop_id=other.shop_id))
     assert refusal.code == "voucher_of_another_shop"
 
 

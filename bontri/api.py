@@ -1,0 +1,42 @@
+"""The API as processes: granian serves the application, each worker composes its own from the settings."""
+
+from flask import Flask
+from granian import Granian
+from granian.constants import Interfaces
+
+from bontri.logs import configure_logs
+from bontri.mail import sign_in_mailer
+from bontri.settings import Settings, read_settings
+from partners_api.app import ApiConfig, create_app
+from rewards.database import open_engine
+
+REQUIRED = ("DATABASE_URL", "BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY", "BONTRI_MAIL_URL")
+
+THREADS = 4
+"""Requests one worker handles at once; each holds one connection to the database."""
+
+
+def make_app() -> Flask:
+    """Compose the application in a worker process; called by the server."""
+    settings = read_settings(*REQUIRED)
+    configure_logs(settings)
+    return create_app(
+        ApiConfig(),
+        engine=open_engine(settings.database_url or "", role="bontri_api", pool_size=THREADS),
+        keyring=settings.keyring(),
+        send_sign_in_code=sign_in_mailer(settings),
+    )
+
+
+def run_api(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Chosen by measurement: docs/decisions/0005-server.md."""
+    Granian(
+        "bontri.api:make_app",
+        address=settings.api_host,
+        port=settings.api_port,
+        interface=Interfaces.WSGI,
+        workers=settings.api_workers,
+        blocking_threads=THREADS,
+        factory=True,
+        log_enabled=False,
+    ).serve()

@@ -1,0 +1,188 @@
+"""The ``bontri`` command. Read from here: each command composes one part of the house and nothing else."""
+
+import secrets
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from bontri import __version__
+from bontri.logs import configure_logs
+from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_STOPPED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Connected recycling bins, points in a double-entry ledger, vouchers at local shops.
+
+    Start with "bontri demo": it needs nothing but Python and shows the whole path.
+    """
+
+
+@cli.command()
+@click.option("--bins", default=60, show_default=True, type=click.IntRange(1, 636), help="Bins that report deposits.")
+@click.option(
+    "--rate", default=20.0, show_default=True, type=click.FloatRange(0.1, 2000), help="Deposits per second of all bins."
+)
+@click.option("--for", "for_s", type=click.FloatRange(min=1), help="Stop after this many seconds; else on Ctrl-C.")
+@click.option("--seed", default=1, show_default=True, help="Chooses what is left to chance.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON summary at the end, and nothing before.")
+def demo(bins: int, rate: float, for_s: float | None, seed: int, is_json: bool) -> None:
+    """Show the whole path on real services: deposits, points, a voucher, its redemption.
+
+    Starts a private PostgreSQL and MQTT broker unless DATABASE_URL and MQTT_URL name real ones. Exits with 1 if the
+    story breaks off or an invariant is broken.
+
+    \b
+    Examples:
+      bontri demo
+      bontri demo --for 20 --json
+      bontri demo --bins 200 --rate 100
+    """
+    from bontri.demo.run import DemoOptions, run_demo
+
+    settings = read_settings()
+    sys.exit(run_demo(settings, DemoOptions(bins, rate, for_s, seed, is_json)))
+
+
+@cli.command()
+def ingest() -> None:
+    """Run a worker: take messages from MQTT_URL and commit them to DATABASE_URL."""
+    from bontri.worker import run_worker
+
+    settings = read_settings("DATABASE_URL", "MQTT_URL", *SECRETS)
+    configure_logs(settings)
+    run_worker(settings)
+
+
+@cli.command()
+def api() -> None:
+    """Serve the API for citizens, shops and authorities."""
+    from bontri.api import REQUIRED, run_api
+
+    run_api(read_settings(*REQUIRED))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to the newest schema; safe to run twice and at once."""
+    from rewards.database import migrate as run_migrations
+    from rewards.database import open_engine
+
+    engine = open_engine(read_settings("DATABASE_URL").database_url or "", role="owner")
+    with engine.connect() as connection:
+        run_migrations(connection)
+    click.echo("The schema is up to date.")
+
+
+@cli.command()
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def verify(is_json: bool) -> None:
+    """Check that the books balance and nothing is missing; exits with 1 when an invariant is broken.
+
+    Without DATABASE_URL it looks at the database of the demo in BONTRI_DATA_DIR.
+    """
+    from bontri.verification import print_verification, verify_database
+
+    verification = verify_database(read_settings())
+    print_verification(verification, is_json=is_json)
+    sys.exit(0 if verification.is_sound else EXIT_FAILED)
+
+
+@cli.command()
+@click.option("--bins", type=click.IntRange(min=1), help="Use only the first N bins of the file.")
+@click.option(
+    "--rate", default=10.0, show_default=True, type=click.FloatRange(0.01), help="Deposits per second of all."
+)
+@click.option("--for", "for_s", type=click.FloatRange(min=0.1), help="Seconds of deposits; else until Ctrl-C.")
+@click.option("--fleet", type=click.Path(path_type=Path), help="File of provisioned bins; default: a running demo's.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the bins keep their journals.")
+@click.option("--seed", default=2, show_default=True, help="Chooses what is left to chance.")
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON summary at the end.")
+def simulate(  # noqa: PLR0917 (click passes options by name)
+    bins: int | None,
+    rate: float,
+    for_s: float | None,
+    fleet: Path | None,
+    folder: Path | None,
+    seed: int,
+    is_json: bool,
+) -> None:
+    """Let simulated bins report deposits to a broker; exits with 1 when one is left without a receipt.
+
+    \b
+    Examples, beside a running demo:
+      bontri simulate --bins 100 --rate 50 --for 20
+      bontri simulate --fleet my-fleet.json --rate 5
+    """
+    from bontri.simulation import simulate_fleet
+
+    data_dir = read_settings().data_dir
+    counts = simulate_fleet(
+        fleet or data_dir / "fleet.json",
+        bins=bins,
+        rate_per_s=rate,
+        for_s=for_s,
+        seed=seed,
+        folder=folder or data_dir / "bins",
+        is_json=is_json,
+    )
+    sys.exit(0 if counts.is_drained else EXIT_FAILED)
+
+
+@cli.command()
+def settings() -> None:
+    """List every setting, its default and what it is for, and check those of this environment."""
+    for setting in TABLE:
+        default = "" if setting.default is None else f" (default {setting.default})"
+        click.echo(f"{setting.variable}{default}\n    {setting.purpose}")
+    click.echo("\nNAME_FILE may name a file that holds the value of NAME.")
+    read_settings()
+
+
+@cli.command("new-secret")
+def new_secret() -> None:
+    """Print a fresh secret for one of the *_KEY and *_PEPPER settings."""
+    click.echo(secrets.token_hex(SECRET_BYTES))
+
+
+@cli.group()
+def bench() -> None:
+    """Measure Bontri against its peers, in one run on one machine."""
+
+
+def fail(words: str, code: int) -> NoReturn:
+    """Print one sentence and exit."""
+    click.echo(f"bontri: {words}", err=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Run the command; known failures are told in a sentence, without a traceback."""
+    from bontri.demo.folder import DemoFolderError
+    from bontri.embedded.errors import EmbeddedServiceError
+    from bontri.embedded.processes import Stopped
+    from bontri.worker import BrokerUnreachableError
+    from simulators.fleet_file import FleetFileError
+
+    try:
+        cli()
+    except SettingsError as error:
+        fail("settings:\n" + "\n".join(f"  {fault}" for fault in error.faults), EXIT_USAGE)
+    except FleetFileError as error:
+        fail(str(error), EXIT_USAGE)
+    except (EmbeddedServiceError, DemoFolderError) as error:
+        fail(str(error), EXIT_FAILED)
+    except BrokerUnreachableError as error:
+        fail(f"the broker of MQTT_URL cannot be used: {error}", EXIT_FAILED)
+    except DBAPIError as error:
+        fail(f"the database of DATABASE_URL cannot be used: {str(error.orig).strip().splitlines()[0]}", EXIT_FAILED)
+    except (Stopped, KeyboardInterrupt):
+        fail("stopped", EXIT_STOPPED)

@@ -1,0 +1,62 @@
+"""The real places of the demo: communes and glass columns of Plaine Commune (origin: ``data/README.md``)."""
+
+import csv
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from rewards.territory import NewSite
+
+POPULATION_YEAR = 2021
+
+ALIASES = {
+    "pierrefitte-sur-seine": "saint-denis",  # one commune with Saint-Denis since 2025
+    "saint-ouen-sur-seine-sur-seine": "saint-ouen-sur-seine",  # as published
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A commune with its population."""
+
+    insee_code: str
+    name: str
+    population: int
+
+
+def list_communes() -> list[Place]:
+    """List the eight communes in the order of the file."""
+    return [
+        Place(row["insee_code"], row["name"], int(row["population"])) for row in rows_of("plaine_commune_communes.csv")
+    ]
+
+
+def list_columns() -> list[NewSite]:
+    """List the glass columns in the order of the file, each in its commune of today."""
+    codes = {fold(place.name): place.insee_code for place in list_communes()}
+    sites = []
+    for row in rows_of("plaine_commune_glass_columns_2025.csv"):
+        town = fold(row["ville"])
+        sites.append(
+            NewSite(
+                reference=row["identifiant_unique"],
+                insee_code=codes[ALIASES.get(town, town)],
+                address=row["adresse"],
+                latitude=float(row["latitude"]),
+                longitude=float(row["longitude"]),
+            )
+        )
+    return sites
+
+
+def fold(name: str) -> str:
+    """Return a name without accents and capitals, as the two files spell communes differently."""
+    decomposed = unicodedata.normalize("NFD", name.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def rows_of(name: str) -> Iterator[dict[str, str]]:
+    """Read a CSV file of the demo's data."""
+    with (files("bontri.demo") / "data" / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)

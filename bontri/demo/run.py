@@ -1,0 +1,208 @@
+"""``bontri demo``: services, bins, one story from bottle to redeemed voucher, and the proof that the books balance."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bontri.demo.console import DemoConsole, read_totals
+from bontri.demo.folder import DemoFolder
+from bontri.demo.seed import AUTHORITY_ID, SLUG, Visitor, badges, register_visitor
+from bontri.demo.services import Services, Town, running_services
+from bontri.demo.story import Story, StoryError, play_story
+from bontri.embedded.processes import stop_on_signals
+from bontri.provisioning import fleet_file
+from bontri.settings import Settings
+from ingest.worker import utc_now
+from rewards.database import open_engine
+from rewards.verify import Verification, verify
+from simulators.counts import FleetCounts
+from simulators.fleet_file import ProvisionedFleet, read_fleet
+from simulators.run import run_fleet
+
+SETTLED_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the command line says."""
+
+    bins: int
+    rate_per_s: float
+    for_s: float | None
+    seed: int
+    is_json: bool
+
+
+@dataclass
+class Traffic:
+    """The fleet in its own thread; ``counts`` is replaced about once a second."""
+
+    fleet: ProvisionedFleet
+    options: DemoOptions
+    folder: Path
+    stop: threading.Event
+    counts: FleetCounts | None = None
+    failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Run the fleet until stopped; whatever goes wrong is told by the main thread."""
+        try:
+            self.counts = run_fleet(
+                self.fleet,
+                rate_per_s=self.options.rate_per_s,
+                duration_s=None,
+                seed=self.options.seed,
+                folder=self.folder,
+                on_progress=self._keep,
+                stop=self.stop,
+                drain_s=SETTLED_WITHIN_S,
+            )
+        except Exception as failure:  # noqa: BLE001 (handed to the main thread)
+            self.failure = failure
+
+    def _keep(self, counts: FleetCounts) -> None:
+        self.counts = counts
+
+
+def run_demo(settings: Settings, options: DemoOptions) -> int:
+    """Run the demo; return the exit code: 0 when the story went as it must and every invariant holds."""
+    started_s = time.monotonic()
+    folder = DemoFolder(settings.data_dir.absolute())
+    with stop_on_signals(), DemoConsole(is_quiet=options.is_json) as console:
+        console.line(f"Starting PostgreSQL, broker, worker and API (data in {folder.path}) …")
+        with running_services(settings, folder) as services:
+            with services.town.owner.begin() as connection:
+                visitor = register_visitor(connection, services.town.keyring, now=utc_now())
+            introduce(console, services, visitor, folder)
+            summary = play(console, services, visitor, options, folder)
+            summary["seconds"] = round(time.monotonic() - started_s, 1)
+    if options.is_json:
+        print(json.dumps(summary, indent=2, ensure_ascii=False))  # noqa: T201 (the output asked for)
+    return 0 if summary["ok"] else 1
+
+
+def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder: DemoFolder) -> None:
+    """Tell the addresses, the sign-ins and three lines to try."""
+    till = services.town.keys.tills[0]
+    url, agent = services.api_url, services.town.keys.authority_api_key
+    today = utc_now().date()
+    for line in (
+        "",
+        f"  {services.database}; {services.broker}",
+        f"  API            {url}/api/docs",
+        f"  citizen        {visitor.email} (authority {SLUG}); codes arrive in {folder.mail}",
+        f"  till           {till.name}: {till.api_key}",
+        f"  authority      {agent}",
+        "",
+        "Try in another terminal:",
+        f'  curl -s {url}/api/v1/citizen/sign-ins --json \'{{"authority": "{SLUG}", "email": "{visitor.email}"}}\'',
+        f"  curl -s {url}/api/v1/citizen/offers -H 'Authorization: Bearer SESSION_TOKEN'",
+        f"  curl -s '{url}/api/v1/authority/figures/deposits?from={today}&to={today}' -H 'Authorization: Bearer {agent}'",
+        "",
+    ):
+        console.line(line)
+
+
+def fleets(town: Town, mqtt_url: str, bins: int, folder: DemoFolder) -> tuple[ProvisionedFleet, ProvisionedFleet]:
+    """Return the fleet that makes the traffic and the one bin of the story; the others are left for ``simulate``."""
+
+    def hand_over(bin_ids: list[str]) -> dict[str, Any]:
+        return fleet_file(bin_ids, authority=SLUG, mqtt_url=mqtt_url, keyring=town.keyring, badges=badges())
+
+    *others, story_bin = town.bin_ids
+    if bins < len(others):
+        folder.write_fleet_file(hand_over(others[bins:]))
+    return read_fleet(hand_over(others[:bins])), read_fleet(hand_over([story_bin]))
+
+
+def play(
+    console: DemoConsole, services: Services, visitor: Visitor, options: DemoOptions, folder: DemoFolder
+) -> dict[str, Any]:
+    """Let the bins work, play the story beside them, end, verify; return the summary."""
+    town = services.town
+    fleet, story_fleet = fleets(town, services.mqtt_url, options.bins, folder)
+    traffic = Traffic(fleet, options, folder.bins, threading.Event())
+    thread = threading.Thread(target=traffic.run, name="bins")
+    reader = open_engine(services.database_url, role="bontri_reader")
+    story = Story(console.tell)
+    failure = None
+    ends_s = time.monotonic() + options.for_s if options.for_s is not None else None
+    thread.start()
+    try:
+        try:
+            play_story(
+                story,
+                api_url=services.api_url,
+                fleet=story_fleet,
+                visitor=visitor,
+                till=town.keys.tills[0],
+                mail=folder.mail,
+                folder=folder.bins,
+            )
+        except StoryError as error:
+            failure = f"the story broke off: {error}"
+            console.tell(failure)
+        while (ends_s is None or time.monotonic() < ends_s) and thread.is_alive() and services.worker.is_running:
+            time.sleep(1 if ends_s is None else max(0.0, min(1.0, ends_s - time.monotonic())))
+            if traffic.counts:
+                console.show(traffic.counts, read_totals(reader))
+    finally:
+        traffic.stop.set()
+        thread.join()
+        reader.dispose()
+    return summarise(services, options, story, traffic, failure)
+
+
+def summarise(
+    services: Services, options: DemoOptions, story: Story, traffic: Traffic, failure: str | None
+) -> dict[str, Any]:
+    """Verify the database and say how it went."""
+    reader = open_engine(services.database_url, role="bontri_reader")
+    verification = verify(reader)
+    totals = read_totals(reader)
+    reader.dispose()
+    counts = traffic.counts
+    problems = [failure] if failure else []
+    if traffic.failure is not None:
+        problems.append(f"the simulated bins failed: {traffic.failure}")
+    if not services.worker.is_running:
+        problems.append(f"the worker ended: {services.worker.read_last_lines()}")
+    if counts is None or not counts.is_drained:
+        problems.append("some deposits have no receipt yet")
+    problems += [f"{finding.authority}: {finding.invariant}" for finding in verification.findings if finding.violations]
+    return {
+        "ok": not problems,
+        "problems": problems,
+        "authority": SLUG,
+        "authority_id": AUTHORITY_ID,
+        "seed": options.seed,
+        "database": services.database,
+        "broker": services.broker,
+        "story": story.facts,
+        "bins": counts.as_dict() if counts else None,
+        "committed": {
+            "deposits": totals.deposits,
+            "items": totals.items,
+            "points": totals.points,
+            "quarantined_messages": totals.quarantined,
+            "vouchers_redeemed": totals.redeemed,
+        },
+        "verify": summary_of(verification),
+    }
+
+
+def summary_of(verification: Verification) -> dict[str, Any]:
+    """Return a verification as plain values."""
+    return {
+        "ok": verification.is_sound,
+        "counts": verification.counts,
+        "violations": {
+            f"{finding.authority}/{finding.invariant}": finding.violations
+            for finding in verification.findings
+            if finding.violations
+        },
+        "invariants_checked": len(verification.findings),
+    }

@@ -1,0 +1,171 @@
+"""The demo's authority: real communes and columns, a tariff, five shops with offers, citizens with cards.
+
+Everything but the places is invented, and the authority is marked as simulated.
+"""
+
+import datetime
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bontri.demo.places import POPULATION_YEAR, list_columns, list_communes
+from rewards.access import create_api_key
+from rewards.bins import NewBin, add_bins
+from rewards.citizens import register_citizen
+from rewards.keyring import Keyring
+from rewards.shops import create_shop, publish_offer
+from rewards.tariffs import add_tariff
+from rewards.territory import add_commune, add_materials, add_sites, create_authority, find_authority_id
+
+AUTHORITY_ID = 93
+SLUG = "plaine-commune-demo"
+NAME = "Plaine Commune (demo)"
+TIMEZONE = "Europe/Paris"
+
+CITIZENS = 200
+DAY_CAP_POINTS = 40
+
+UNIT_MASS_G = {"glass": 230, "paper": None, "plastic": 28, "can": 13}
+"""Grams an item: glass packaging as thrown, a PET bottle, an aluminium can; paper has no unit (docs/figures.md)."""
+
+SHOPS = (
+    ("Boulangerie du Canal", "12 rue du Canal", "93066", (("Une baguette tradition", 10, 120),)),
+    (
+        "Librairie La Page d'Encre",
+        "4 place Jean-Jaurès",
+        "93066",
+        (("5 € sur un livre", 50, 500), ("Un carnet", 20, 200)),
+    ),
+    ("Ressourcerie des Quatre-Chemins", "57 avenue Jean-Jaurès", "93001", (("3 € d'achat", 30, 300),)),
+    ("Cinéma L'Étoile", "1 allée du Progrès", "93027", (("Une place de cinéma", 60, 600),)),
+    ("Piscine La Baleine", "13 avenue Jean-Moulin", "93066", (("Une entrée adulte", 40, 400),)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """A shop of the demo: the key of its till and its cheapest offer."""
+
+    name: str
+    api_key: str
+    offer_id: str
+    price_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class DemoKeys:
+    """The keys of the demo, which no database holds: of the five tills, and of the authority's agent."""
+
+    tills: list[Till]
+    authority_api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The citizen whose story is played, and as whom the reader can sign in."""
+
+    email: str
+    badge: str
+
+
+def badges() -> list[str]:
+    """List the cards of the demo's citizens, whose deposits are left to chance."""
+    return [f"DEMO-{number:04}" for number in range(1, CITIZENS + 1)]
+
+
+def seed(connection: Connection, keyring: Keyring, *, now: datetime.datetime) -> DemoKeys | None:
+    """Create the demo's authority and return its keys; None when it exists already. Needs the owner's transaction."""
+    if find_authority_id(connection, SLUG) is not None:
+        return None
+    build_territory(connection, now=now)
+    for badge in badges():
+        register_citizen(connection, keyring, authority_id=AUTHORITY_ID, badges=[badge], now=now)
+    tills = [open_shop(connection, keyring, *shop, now=now) for shop in SHOPS]
+    agent = create_api_key(
+        connection, keyring, authority_id=AUTHORITY_ID, audience="authority", label="demo agent", now=now
+    )
+    return DemoKeys(tills, agent.secret)
+
+
+def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
+    """Create the authority with its communes, materials, tariff, and a bin at each of its real columns."""
+    create_authority(
+        connection, authority_id=AUTHORITY_ID, slug=SLUG, name=NAME, timezone=TIMEZONE, now=now, is_simulated=True
+    )
+    for place in list_communes():
+        add_commune(
+            connection,
+            authority_id=AUTHORITY_ID,
+            insee_code=place.insee_code,
+            name=place.name,
+            population=place.population,
+            population_year=POPULATION_YEAR,
+        )
+    add_materials(connection, UNIT_MASS_G, authority_id=AUTHORITY_ID)
+    sites = add_sites(connection, list_columns(), authority_id=AUTHORITY_ID)
+    placed_at = now - datetime.timedelta(days=400)
+    add_bins(
+        connection,
+        [NewBin(f"PLC-{number:05}", site_id, placed_at, 3000) for number, site_id in enumerate(sites.values(), 1)],
+        authority_id=AUTHORITY_ID,
+        now=now,
+    )
+    add_tariff(
+        connection,
+        authority_id=AUTHORITY_ID,
+        name="Tarif de démonstration",
+        valid_from=placed_at,
+        lines={"glass": ("item", 1), "plastic": ("item", 1), "can": ("item", 1), "paper": ("kilogram", 2)},
+        day_cap_points=DAY_CAP_POINTS,
+    )
+
+
+def open_shop(
+    connection: Connection,
+    keyring: Keyring,
+    name: str,
+    address: str,
+    insee_code: str,
+    offers: tuple[tuple[str, int, int], ...],
+    *,
+    now: datetime.datetime,
+) -> Till:
+    """Create one shop with its offers (title, points, cents) and the key of its till."""
+    shop = create_shop(
+        connection, authority_id=AUTHORITY_ID, name=name, address=address, insee_code=insee_code, now=now
+    )
+    key = create_api_key(
+        connection,
+        keyring,
+        authority_id=AUTHORITY_ID,
+        audience="shop",
+        shop_id=shop.shop_id,
+        label="demo till",
+        now=now,
+    )
+    published = [
+        (
+            price_points,
+            publish_offer(
+                connection,
+                authority_id=AUTHORITY_ID,
+                shop_id=shop.shop_id,
+                title=title,
+                price_points=price_points,
+                value_cents=value_cents,
+            ),
+        )
+        for title, price_points, value_cents in offers
+    ]
+    price_points, offer_id = min(published)
+    return Till(name, key.secret, str(offer_id), price_points)
+
+
+def register_visitor(connection: Connection, keyring: Keyring, *, now: datetime.datetime) -> Visitor:
+    """Register a new citizen for one start of the demo: nobody's cap of the day is used up by an earlier start."""
+    number = f"{int(now.timestamp()) % 10**8:08}"
+    visitor = Visitor(f"camille.{number}@example.org", f"VISITOR-{number}")
+    register_citizen(
+        connection, keyring, authority_id=AUTHORITY_ID, badges=[visitor.badge], email=visitor.email, now=now
+    )
+    return visitor

@@ -1,0 +1,157 @@
+"""Everything the demo runs on: a database and a broker, private or given, then the worker and the API as processes."""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from bontri.demo.folder import DemoFolder
+from bontri.demo.seed import AUTHORITY_ID, DemoKeys, seed
+from bontri.embedded.broker import running_broker
+from bontri.embedded.errors import EmbeddedServiceError
+from bontri.embedded.listeners import LOOPBACK, assert_listener_belongs_to, choose_free_port
+from bontri.embedded.postgres import running_postgres
+from bontri.embedded.processes import Child, start_child
+from bontri.provisioning import WORKER_USERNAME, list_bin_ids, list_broker_accounts
+from bontri.settings import SECRETS, Settings, secret
+from ingest.worker import utc_now
+from rewards.database import migrate, open_engine
+from rewards.keyring import Keyring
+
+DATABASE = "bontri"
+READY_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Town:
+    """The demo's authority in a migrated database."""
+
+    owner: Engine
+    keyring: Keyring
+    keys: DemoKeys
+    bin_ids: list[str]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What runs, and where."""
+
+    town: Town
+    database_url: str = field(repr=False)
+    mqtt_url: str = field(repr=False)
+    database: str
+    broker: str
+    api_url: str
+    worker: Child
+    api: Child
+
+
+@contextmanager
+def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Services]:
+    """Run database, broker, worker and API for the time of the block; nothing is left running after it.
+
+    Raises:
+        EmbeddedServiceError: one of them does not start.
+        DemoFolderError: the folder does not fit the database.
+    """
+    secrets = {name: os.environ.get(name, value) for name, value in folder.secrets().items()}
+    keyring = Keyring(*(secret(secrets[name]) for name in SECRETS))
+    with ExitStack() as stack:
+        database_url, database = open_database(stack, settings, folder.path)
+        town = prepare_town(stack, database_url, keyring, folder)
+        mqtt_url, topic_filter, broker = open_broker(stack, settings, folder.path, town)
+        environment = {
+            **os.environ,
+            **secrets,
+            "DATABASE_URL": database_url,
+            "MQTT_URL": mqtt_url,
+            "BONTRI_MQTT_TOPIC_FILTER": topic_filter,
+            "BONTRI_MAIL_URL": f"file://{folder.mail}",
+            "BONTRI_API_HOST": LOOPBACK,
+            "BONTRI_API_PORT": str(choose_free_port()),
+            "BONTRI_API_WORKERS": "1",
+            "BONTRI_LOG_FORMAT": "json",
+        }
+        stack.enter_context(folder.announced(database_url))
+        folder.mail.mkdir(mode=0o700, exist_ok=True)
+        worker = start_bontri(stack, "ingest", environment, folder.path)
+        api = start_bontri(stack, "api", environment, folder.path)
+        api_url = f"http://{LOOPBACK}:{environment['BONTRI_API_PORT']}"
+        wait_until_ready(api, api_url)
+        yield Services(town, database_url, mqtt_url, database, broker, api_url, worker, api)
+
+
+def open_database(stack: ExitStack, settings: Settings, data_dir: Path) -> tuple[str, str]:
+    """Return the address of the given database, or of a private one, and what it is in words."""
+    if settings.database_url is not None:
+        return settings.database_url, "PostgreSQL of DATABASE_URL"
+    server = stack.enter_context(running_postgres(data_dir))
+    if not server.has_database(DATABASE):
+        server.create_database(DATABASE)
+    return server.url(DATABASE), f"PostgreSQL {server.version}, private, port {server.port}"
+
+
+def prepare_town(stack: ExitStack, database_url: str, keyring: Keyring, folder: DemoFolder) -> Town:
+    """Migrate the database and seed it at the first start."""
+    owner = open_engine(database_url, role="owner")
+    stack.callback(owner.dispose)
+    with owner.connect() as connection:
+        migrate(connection)
+    with owner.begin() as connection:
+        keys = seed(connection, keyring, now=utc_now())
+        if keys is not None:
+            # Inside the transaction: an authority without its keys would be of no use to anybody.
+            folder.keep_keys(keys)
+        bin_ids = list_bin_ids(connection, authority_id=AUTHORITY_ID)
+    return Town(owner, keyring, keys or folder.keys(), bin_ids)
+
+
+def open_broker(stack: ExitStack, settings: Settings, data_dir: Path, town: Town) -> tuple[str, str, str]:
+    """Return the worker's address at the given broker or at a private one, its filter, and what it is in words."""
+    if settings.mqtt_url is not None:
+        return settings.mqtt_url, settings.mqtt_topic_filter, "broker of MQTT_URL"
+    accounts = list_broker_accounts(town.bin_ids, keyring=town.keyring)
+    broker = stack.enter_context(running_broker(data_dir, accounts=accounts))
+    url = broker.url(WORKER_USERNAME, town.keyring.broker_password(username=WORKER_USERNAME))
+    return url, broker.worker_filter, f"{broker.kind}, private, port {broker.port}"
+
+
+def start_bontri(stack: ExitStack, command: str, environment: Mapping[str, str], data_dir: Path) -> Child:
+    """Start ``bontri command`` as a process that ends with us, however we end; its log is in the data folder."""
+    child = start_child(
+        [sys.executable, "-m", "bontri", command],
+        name=f"bontri {command}",
+        log_path=data_dir / f"{command}.log",
+        environment=environment,
+    )
+    stack.callback(child.stop)
+    return child
+
+
+def wait_until_ready(api: Child, api_url: str) -> None:
+    """Return when our own child answers that it is ready.
+
+    Raises:
+        EmbeddedServiceError: it ended, or is not ready in time.
+    """
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if not api.is_running:
+            raise EmbeddedServiceError(f"the API ended at the start (log {api.log_path}): {api.read_last_lines()}")
+        try:
+            with urllib.request.urlopen(f"{api_url}/readyz", timeout=2) as answer:  # noqa: S310 (our own address)
+                json.load(answer)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+            continue
+        assert_listener_belongs_to(int(api_url.rpartition(":")[2]), api.pid)
+        return
+    raise EmbeddedServiceError(f"the API is not ready after {READY_WITHIN_S:.0f} s (log {api.log_path})")

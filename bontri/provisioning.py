@@ -1,0 +1,53 @@
+"""What is handed over once, when bins are provisioned: their keys and passwords, for firmware and broker."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, text
+
+from bontri.embedded.accounts import BrokerAccount
+from rewards.keyring import Keyring
+
+WORKER_USERNAME = "bontri-ingest"
+
+
+def list_broker_accounts(bin_ids: Iterable[str], *, keyring: Keyring) -> list[BrokerAccount]:
+    """List the broker accounts of the worker and of ``bin_ids``; passwords are derived, so none is stored."""
+    worker = BrokerAccount(WORKER_USERNAME, keyring.broker_password(username=WORKER_USERNAME), "worker")
+    return [
+        worker,
+        *(BrokerAccount(bin_id, keyring.broker_password(username=bin_id), "bin") for bin_id in bin_ids),
+    ]
+
+
+def list_bin_ids(connection: Connection, *, authority_id: int) -> list[str]:
+    """List the live bins of an authority by id."""
+    rows = connection.scalars(
+        text("SELECT bin_id FROM bins WHERE authority_id = :authority_id AND state = 'live' ORDER BY bin_id"),
+        {"authority_id": authority_id},
+    )
+    return list(rows)
+
+
+def fleet_file(
+    bin_ids: Sequence[str], *, authority: str, mqtt_url: str, keyring: Keyring, badges: Sequence[str]
+) -> dict[str, Any]:
+    """Return the file simulated bins are built from: everything secret a real bin would get at its provisioning."""
+    broker = urlsplit(mqtt_url)
+    return {
+        "authority": authority,
+        "broker": {"host": broker.hostname, "port": broker.port, "tls": broker.scheme == "mqtts"},
+        "badges": list(badges),
+        "bins": [
+            {
+                "bin": bin_id,
+                "key_number": 1,
+                "key": keyring.bin_key(authority=authority, bin_id=bin_id, key_number=1).hex(),
+                "password": keyring.broker_password(username=bin_id),
+                "materials": ["glass"],
+                "capacity_l": 3000,
+            }
+            for bin_id in bin_ids
+        ],
+    }

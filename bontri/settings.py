@@ -1,0 +1,167 @@
+"""Every setting of Bontri, in one table, read once; all faults are told at once. Nothing else reads the environment."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from environs import EnvError, FileAwareEnv
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from bontri.embedded.folders import default_data_dir
+from ingest.mqtt import SHARED_FILTER, Broker
+from rewards.keyring import Keyring
+
+SECRET_BYTES = 32
+
+
+class SettingsError(Exception):
+    """Settings are missing or wrong; ``faults`` has a line for each, with what to do."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def database_url(value: str) -> str:
+    """Accept ``postgresql://`` and ``postgres://`` as well; the driver is always psycopg."""
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError("expected postgresql://user:password@host:port/database") from None
+    if url.get_backend_name() not in ("postgresql", "postgres"):
+        raise ValueError("expected postgresql://…; Bontri knows no other database")
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def mqtt_url(value: str) -> str:
+    """Check an ``mqtt://`` or ``mqtts://`` address."""
+    Broker.from_url(value)
+    return value
+
+
+def mail_url(value: str) -> str:
+    """Check where e-mail goes: ``smtp://host:port``, ``smtps://…`` or ``file:///folder``."""
+    if not re.match(r"(smtps?://[^/]+|file:///.+)", value):
+        raise ValueError("expected smtp://user:password@host:port, smtps://… or file:///folder")
+    return value
+
+
+def secret(value: str) -> bytes:
+    """Read a secret written as at least 64 hexadecimal digits."""
+    if not re.fullmatch(r"([0-9a-fA-F]{2}){32,}", value):
+        raise ValueError('expected at least 64 hexadecimal digits; make one with "bontri new-secret"')
+    return bytes.fromhex(value)
+
+
+def port(value: str) -> int:
+    """Read a TCP port; 0 lets the system choose."""
+    if not value.isdecimal() or int(value) > 65_535:
+        raise ValueError("expected a port from 0 to 65535")
+    return int(value)
+
+
+def worker_count(value: str) -> int:
+    """Read a number of processes."""
+    if not value.isdecimal() or not 1 <= int(value) <= 64:
+        raise ValueError("expected a number from 1 to 64")
+    return int(value)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a reader that accepts ``choices``."""
+
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: the environment variable, how it is read, its default, and what it is for."""
+
+    variable: str
+    read: Callable[[str], Any]
+    default: str | None
+    purpose: str
+
+    @property
+    def attribute(self) -> str:
+        """Its name in ``Settings``."""
+        return self.variable.removeprefix("BONTRI_").lower()
+
+
+TABLE = (
+    Setting("DATABASE_URL", database_url, None, "PostgreSQL 15 or later; the demo starts a private one when unset"),
+    Setting("MQTT_URL", mqtt_url, None, "MQTT 5 broker, as the worker; the demo starts a private one when unset"),
+    Setting("BONTRI_MASTER_KEY", secret, None, "derives the keys of all bins; losing it means visiting every bin"),
+    Setting("BONTRI_BADGE_PEPPER", secret, None, "keys the digests badges are stored as"),
+    Setting("BONTRI_STORAGE_KEY", secret, None, "encrypts addresses and quarantine, keys digests of codes and tokens"),
+    Setting("BONTRI_MQTT_CLIENT_ID", str, "bontri-ingest-1", "fixed id of this worker's session at the broker"),
+    Setting("BONTRI_MQTT_TOPIC_FILTER", str, SHARED_FILTER, "what the worker subscribes to"),
+    Setting("BONTRI_API_HOST", str, "127.0.0.1", "address the API listens on; loopback unless told"),
+    Setting("BONTRI_API_PORT", port, "8000", "port the API listens on"),
+    Setting("BONTRI_API_WORKERS", worker_count, "2", "processes of the API"),
+    Setting("BONTRI_MAIL_URL", mail_url, None, "where e-mail goes: smtp://…, smtps://… or file:///folder"),
+    Setting("BONTRI_MAIL_FROM", str, "bontri@localhost", "sender of e-mail"),
+    Setting("BONTRI_DATA_DIR", Path, str(default_data_dir()), "where the demo keeps its database, broker and bins"),
+    Setting("BONTRI_LOG_FORMAT", one_of("auto", "json", "text"), "auto", "auto: text on a terminal, else JSON"),
+    Setting("BONTRI_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info", "least severe log lines shown"),
+)
+
+SECRETS = ("BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of this process; None where one is unset and has no default. Secrets are never printed."""
+
+    database_url: str | None = field(repr=False)
+    mqtt_url: str | None = field(repr=False)
+    master_key: bytes | None = field(repr=False)
+    badge_pepper: bytes | None = field(repr=False)
+    storage_key: bytes | None = field(repr=False)
+    mqtt_client_id: str
+    mqtt_topic_filter: str
+    api_host: str
+    api_port: int
+    api_workers: int
+    mail_url: str | None = field(repr=False)
+    mail_from: str
+    data_dir: Path
+    log_format: str
+    log_level: str
+
+    def keyring(self) -> Keyring:
+        """Return the secrets as a keyring; only after they were required."""
+        if self.master_key is None or self.badge_pepper is None or self.storage_key is None:
+            raise SettingsError([f"{name} is not set" for name in SECRETS])
+        return Keyring(self.master_key, self.badge_pepper, self.storage_key)
+
+
+def read_settings(*required: str) -> Settings:
+    """Read all settings from the environment; ``NAME_FILE`` may name a file that holds the value of ``NAME``.
+
+    Raises:
+        SettingsError: with every fault, of values and of ``required`` variables that are missing.
+    """
+    env = FileAwareEnv()
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for setting in TABLE:
+        try:
+            raw = env.str(setting.variable, setting.default)
+            values[setting.attribute] = None if raw is None else setting.read(raw.strip())
+        except (ValueError, EnvError) as error:
+            faults.append(f"{setting.variable}: {error}")
+            continue
+        if raw is None and setting.variable in required:
+            faults.append(f"{setting.variable} is not set: {setting.purpose}")
+    if faults:
+        raise SettingsError(faults)
+    return Settings(**values)

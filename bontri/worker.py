@@ -1,0 +1,47 @@
+"""The ingest worker as a process: composes engine, broker and pipeline, and stops cleanly on SIGTERM."""
+
+import structlog
+from sqlalchemy import text
+
+from bontri.settings import Settings
+from bontri.signals import stop_event
+from ingest.mqtt import Broker, MqttSource
+from ingest.pipeline import Pipeline
+from ingest.worker import Worker
+from rewards.database import open_engine
+
+log = structlog.get_logger(__name__)
+
+FIRST_SUBSCRIPTION_S = 15.0
+
+
+class BrokerUnreachableError(Exception):
+    """The broker cannot be reached, or refuses this worker."""
+
+
+def run_worker(settings: Settings) -> None:
+    """Take messages from the broker and commit them until SIGTERM or SIGINT.
+
+    At the start database and broker must answer; later failures are waited out.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the database cannot be reached at the start.
+        BrokerUnreachableError: the broker has not granted the subscription in time.
+    """
+    stop = stop_event()
+    engine = open_engine(settings.database_url or "", role="bontri_ingest")
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1 FROM authorities LIMIT 1"))
+    source = MqttSource(
+        Broker.from_url(settings.mqtt_url or ""),
+        client_id=settings.mqtt_client_id,
+        topic_filter=settings.mqtt_topic_filter,
+    )
+    with source:
+        if not source.wait_until_subscribed(timeout_s=FIRST_SUBSCRIPTION_S) and not stop.is_set():
+            raise BrokerUnreachableError(source.refusal or f"no answer within {FIRST_SUBSCRIPTION_S:.0f} s")
+        log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
+        worker = Worker(source, Pipeline(engine, settings.keyring()), stop=stop)
+        worker.run()
+    engine.dispose()
+    log.info("worker_stopped", messages=worker.handled.messages, events=worker.handled.events)

@@ -1,0 +1,104 @@
+"""The application factory. Composes the parts; knows no settings but its configuration, and connects to nothing."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from flask import Flask, request
+from flask_smorest import Api
+from sqlalchemy import Engine
+from werkzeug.exceptions import UnsupportedMediaType
+
+from partners_api.authorities.views import authorities
+from partners_api.citizens import sign_ins, vouchers, wallet
+from partners_api.citizens.blueprint import citizens
+from partners_api.documentation import documentation
+from partners_api.errors import register_error_handlers
+from partners_api.health import health
+from partners_api.principals import SECURITY_SCHEMES
+from partners_api.request_log import ExceptionInfo, log_failure, log_requests
+from partners_api.security import add_security_headers
+from partners_api.services import EXTENSION, SendSignInCode, Services, utc_now
+from partners_api.shops.views import shops
+from partners_api.transactions import TransactionalFlask
+from rewards.keyring import Keyring
+
+OPERATIONS_OF_CITIZENS = (sign_ins, wallet, vouchers)
+"""Imported for the operations they add to their blueprint."""
+
+API_PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """What an operator may set of the API."""
+
+    request_bytes_max: int = 64 * 1024
+
+
+class BontriApplication(TransactionalFlask):
+    """Flask with one transaction per request and failures in the log as events."""
+
+    def log_exception(self, exc_info: ExceptionInfo) -> None:
+        """Log a bug; Flask's own logger knows no fields."""
+        log_failure(exc_info)
+
+
+class BontriApi(Api):  # type: ignore[misc]
+    """flask-smorest without its error format: ours is in ``partners_api/errors.py``."""
+
+    # Each operation documents its own errors.
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to :func:`register_error_handlers`, which covers the whole application."""
+
+
+def create_app(
+    config: ApiConfig,
+    *,
+    engine: Engine,
+    keyring: Keyring,
+    send_sign_in_code: SendSignInCode,
+    clock: Callable[[], datetime.datetime] = utc_now,
+) -> Flask:
+    """Return the WSGI application.
+
+    ``send_sign_in_code`` gets (e-mail address, code, language) after the commit and after the answer; what it raises
+    reaches nobody but the log.
+    """
+    app = BontriApplication("partners_api", static_folder=None)
+    app.extensions[EXTENSION] = Services(engine, keyring, send_sign_in_code, clock)
+    app.config.update(
+        MAX_CONTENT_LENGTH=config.request_bytes_max,
+        API_TITLE="Bontri",
+        API_VERSION=version("bontri"),
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX=API_PREFIX,
+    )
+    log_requests(app)
+    app.before_request(refuse_what_is_not_json)
+    add_security_headers(app)
+    register_error_handlers(app)
+    app.register_blueprint(health)
+    app.register_blueprint(documentation)
+    register_operations(app)
+    return app
+
+
+def register_operations(app: Flask) -> None:
+    """Add the operations and their OpenAPI document."""
+    api = BontriApi(app)
+    for audience, description in SECURITY_SCHEMES.items():
+        scheme = {"type": "http", "scheme": "bearer", "description": description}
+        api.spec.components.security_scheme(audience, scheme)
+    for blueprint in (citizens, shops, authorities):
+        api.register_blueprint(blueprint, url_prefix=f"{API_PREFIX}{blueprint.url_prefix}")
+
+
+def refuse_what_is_not_json() -> None:
+    """Refuse a body that does not say it is JSON, rather than treat it as missing."""
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    if has_body and not request.is_json:
+        raise UnsupportedMediaType

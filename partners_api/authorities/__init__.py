@@ -1,0 +1,1 @@
+"""What an authority's agents call: the figures."""

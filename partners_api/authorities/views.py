@@ -1,0 +1,81 @@
+"""Everything below ``/authority``."""
+
+import csv
+import io
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, request
+
+from partners_api.authorities.schemas import COLUMNS, DepositFiguresSchema, FiguresQuerySchema, Row
+from partners_api.operations import Blueprint, operation
+from partners_api.transactions import connection
+from rewards.access import Principal
+from rewards.statistics.deposits import DailyFigures, Figures, get_deposit_figures
+from rewards.statistics.periods import Period, PeriodReversedError, PeriodTooLongError
+
+CSV = "text/csv"
+
+authorities = Blueprint("authority", __name__, url_prefix="/authority", description="For an authority's agents")
+
+
+@operation(
+    authorities,
+    "GET",
+    "/figures/deposits",
+    audience="authority",
+    query=FiguresQuerySchema,
+    answers=(200, DepositFiguresSchema),
+    also_answers=CSV,
+    refuses=(PeriodReversedError, PeriodTooLongError),
+)
+def show_deposit_figures(caller: Principal, asked: dict[str, Any]) -> dict[str, Any] | Response:
+    """Show deposits, items, kilograms and active citizens by day, commune and material.
+
+    With `format=csv` or `Accept: text/csv` the rows come as CSV, without the total.
+    """
+    period = Period(asked["first_day"], asked["last_day"])
+    figures = get_deposit_figures(
+        connection(),
+        authority_id=caller.authority_id,
+        timezone=ZoneInfo(caller.timezone),
+        period=period,
+        material=asked["material"],
+        insee_code=asked["insee_code"],
+    )
+    rows = [render_row(row) for row in figures.rows]
+    if wants_csv(asked["format"]):
+        return render_csv(rows)
+    days = {"first_day": period.first_day, "last_day": period.last_day, "timezone": caller.timezone}
+    return {"period": days, "total": render_figures(figures.total), "rows": rows}
+
+
+def wants_csv(asked: str | None) -> bool:
+    """Tell whether the caller asked for CSV; JSON where nothing is asked for."""
+    return (asked or request.accept_mimetypes.best_match(["application/json", CSV])) in ("csv", CSV)
+
+
+def render_figures(figures: Figures) -> Row:
+    """Return figures with grams as kilograms."""
+    return {
+        "deposits": figures.deposits,
+        "items": figures.items,
+        "kg_measured": figures.measured_g / 1000,
+        "kg_estimated": None if figures.estimated_g is None else figures.estimated_g / 1000,
+        "active_citizens": figures.active_citizens,
+    }
+
+
+def render_row(row: DailyFigures) -> Row:
+    """Return one row, flat."""
+    of = {"day": row.day, "insee_code": row.insee_code, "commune": row.commune, "material": row.material}
+    return of | render_figures(row.figures)
+
+
+def render_csv(rows: list[Row]) -> Response:
+    """Return rows as CSV with a header; an unknown estimate is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return Response(text.getvalue(), content_type=f"{CSV}; charset=utf-8")

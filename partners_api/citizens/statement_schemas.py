@@ -1,0 +1,118 @@
+"""How a statement looks outside: a page of movements, each with its explanation as data and as a sentence."""
+
+import datetime
+from dataclasses import asdict
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from partners_api.citizens.schemas import PAGE_MAX
+from partners_api.schemas import Integer
+from rewards.explanations import LANGUAGES, DepositExplanation, Language
+from rewards.statements import Movement, Position, explain
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+KINDS = (
+    "deposit",
+    "deposit_capped",
+    "voucher_issued",
+    "voucher_redeemed",
+    "voucher_cancelled",
+    "voucher_expired",
+)
+
+
+class StatementQuerySchema(ma.Schema):
+    """Which page, in which language."""
+
+    before = fields.String(
+        load_default=None,
+        validate=validate.Regexp(r"^[0-9]{1,16}\.[0-9a-f-]{1,64}$"),
+        metadata={"description": "`next` of the page before"},
+    )
+    limit = Integer(load_default=50, validate=validate.Range(1, PAGE_MAX), strict=False)
+    lang = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
+
+
+class DepositExplanationSchema(ma.Schema):
+    """How a deposit's points came about: `points` = `earned_points` − `withheld_points`."""
+
+    material = fields.String(required=True)
+    items = Integer(required=True)
+    mass_g = Integer(required=True, allow_none=True)
+    basis = fields.String(required=True, validate=validate.OneOf(["item", "kilogram"]))
+    rate_points = Integer(required=True, metadata={"description": "Per item or per kilogram"})
+    earned_points = Integer(required=True, metadata={"description": "Before caps"})
+    withheld_points = Integer(required=True, metadata={"description": "Held back by a cap"})
+    points = Integer(required=True)
+    occurred_at = fields.AwareDateTime(required=True)
+    is_late = fields.Boolean(required=True, metadata={"description": "Recorded on a later day than it occurred"})
+
+
+class VoucherExplanationSchema(ma.Schema):
+    """The voucher a movement is about."""
+
+    voucher_id = fields.UUID(required=True)
+    title = fields.String(required=True)
+    shop = fields.String(required=True)
+    price_points = Integer(required=True)
+
+
+class MovementSchema(ma.Schema):
+    """One line of a statement; `deposit` or `voucher` says how it came about, the other is null."""
+
+    movement_id = fields.String(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    recorded_at = fields.AwareDateTime(required=True)
+    points = Integer(required=True, metadata={"description": "Change of the points free to spend"})
+    sentence = fields.String(required=True)
+    deposit = fields.Nested(DepositExplanationSchema, required=True, allow_none=True)
+    voucher = fields.Nested(VoucherExplanationSchema, required=True, allow_none=True)
+
+
+class StatementSchema(ma.Schema):
+    """A page of movements, newest first."""
+
+    movements = fields.List(fields.Nested(MovementSchema), required=True)
+    next = fields.String(required=True, allow_none=True, metadata={"description": "`before` of the next page"})
+
+
+def find_position(text: str | None) -> Position | None:
+    """Return the position a caller brought back; None is the first page. The schema has seen to its form."""
+    if text is None:
+        return None
+    microseconds, _, movement_id = text.partition(".")
+    return EPOCH + datetime.timedelta(microseconds=int(microseconds)), movement_id
+
+
+def render_position(position: Position) -> str:
+    """Return a position as callers carry it: microseconds since 1970 and the movement's id."""
+    recorded_at, movement_id = position
+    return f"{(recorded_at - EPOCH) // datetime.timedelta(microseconds=1)}.{movement_id}"
+
+
+def render_statement(
+    movements: list[Movement], *, limit: int, timezone: ZoneInfo, language: Language
+) -> dict[str, Any]:
+    """Return a page; there may be a next one if this one is full."""
+    return {
+        "movements": [render_movement(movement, timezone=timezone, language=language) for movement in movements],
+        "next": render_position(movements[-1].position) if len(movements) == limit else None,
+    }
+
+
+def render_movement(movement: Movement, *, timezone: ZoneInfo, language: Language) -> dict[str, Any]:
+    """Return one line with its sentence."""
+    explanation = asdict(movement.explanation)
+    is_deposit = isinstance(movement.explanation, DepositExplanation)
+    return {
+        "movement_id": movement.movement_id,
+        "kind": movement.kind,
+        "recorded_at": movement.recorded_at,
+        "points": movement.points,
+        "sentence": explain(movement, timezone=timezone, language=language),
+        "deposit": explanation if is_deposit else None,
+        "voucher": None if is_deposit else explanation,
+    }

@@ -1,0 +1,1 @@
+"""What a shop's till calls: look up a voucher, redeem it."""

@@ -1,0 +1,158 @@
+"""The standing invariants, checked on any database; each query returns one row per violation.
+
+Read-only and set-wise; runs beside a live system under one snapshot (REPEATABLE READ), so that transactions under way
+are seen whole or not at all.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+
+SAMPLES = 5
+
+INVARIANTS: dict[str, str] = {
+    "every_authority_balances": """
+        SELECT 'all accounts' AS what, sum(debits_posted) AS debits, sum(credits_posted) AS credits
+          FROM accounts WHERE authority_id = :authority_id
+        HAVING sum(debits_posted) <> sum(credits_posted) OR sum(debits_pending) <> sum(credits_pending)
+    """,
+    "account_counters_equal_their_transfers": """
+        WITH moved AS (
+            SELECT account_id, sum(dp) AS dp, sum(cp) AS cp, sum(dn) AS dn, sum(cn) AS cn FROM (
+                SELECT debit_account_id AS account_id,
+                       CASE WHEN phase IN ('single', 'post') THEN points ELSE 0 END AS dp, 0 AS cp,
+                       CASE phase WHEN 'pending' THEN points WHEN 'single' THEN 0 ELSE -points END AS dn, 0 AS cn
+                  FROM transfers WHERE authority_id = :authority_id
+                UNION ALL
+                SELECT credit_account_id, 0, CASE WHEN phase IN ('single', 'post') THEN points ELSE 0 END,
+                       0, CASE phase WHEN 'pending' THEN points WHEN 'single' THEN 0 ELSE -points END
+                  FROM transfers WHERE authority_id = :authority_id) AS sides
+             GROUP BY account_id)
+        SELECT coalesce(a.account_id, m.account_id) AS account_id
+          FROM (SELECT * FROM accounts WHERE authority_id = :authority_id) a
+          FULL JOIN moved m ON m.account_id = a.account_id
+         WHERE a.account_id IS NULL
+            OR (a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending)
+               <> (coalesce(m.dp, 0), coalesce(m.cp, 0), coalesce(m.dn, 0), coalesce(m.cn, 0))
+    """,
+    "no_wallet_is_below_zero": """
+        SELECT w.wallet_id FROM wallet_accounts w
+          JOIN accounts a ON a.authority_id = w.authority_id AND a.account_id = w.account_id
+         WHERE w.authority_id = :authority_id
+         GROUP BY w.wallet_id HAVING sum(a.credits_posted - a.debits_posted - a.debits_pending) < 0
+    """,
+    "endings_repeat_their_pending_transfer": """
+        SELECT e.transfer_id FROM transfers e
+          LEFT JOIN transfers p ON p.authority_id = e.authority_id AND p.transfer_id = e.pending_id
+                               AND p.phase = 'pending'
+         WHERE e.authority_id = :authority_id AND e.phase IN ('post', 'void')
+           AND (p.debit_account_id, p.credit_account_id, p.points, p.voucher_id)
+               IS DISTINCT FROM (e.debit_account_id, e.credit_account_id, e.points, e.voucher_id)
+    """,
+    "one_credit_per_deposit": """
+        SELECT t.journal_no, t.seq FROM transfers t
+          LEFT JOIN events e ON e.authority_id = t.authority_id AND e.journal_no = t.journal_no AND e.seq = t.seq
+                            AND e.type = 'deposit'
+         WHERE t.authority_id = :authority_id AND t.journal_no IS NOT NULL
+         GROUP BY t.journal_no, t.seq HAVING count(e.seq) <> 1
+    """,
+    "vouchers_are_in_exactly_one_state": """
+        SELECT v.voucher_id, v.status FROM vouchers v
+          LEFT JOIN (SELECT voucher_id, sum(points) FILTER (WHERE phase = 'pending') AS pending,
+                            coalesce(sum(points) FILTER (WHERE phase = 'post'), 0) AS posted,
+                            coalesce(sum(points) FILTER (WHERE phase = 'void'), 0) AS voided
+                       FROM transfers WHERE authority_id = :authority_id AND voucher_id IS NOT NULL
+                      GROUP BY voucher_id) t ON t.voucher_id = v.voucher_id
+         WHERE v.authority_id = :authority_id
+           AND (v.price_points IS DISTINCT FROM t.pending
+                OR t.posted <> CASE WHEN v.status = 'redeemed' THEN v.price_points ELSE 0 END
+                OR t.voided <> CASE WHEN v.status IN ('cancelled', 'expired') THEN v.price_points ELSE 0 END)
+    """,
+    "rollups_equal_recomputation": """
+        WITH recomputed AS (
+            SELECT (e.occurred_at AT TIME ZONE a.timezone)::date AS day, e.bin_id, e.site_id, e.material,
+                   count(*) AS deposits,
+                   count(*) FILTER (WHERE t.seq IS NOT NULL OR c.seq IS NOT NULL) AS credited_deposits,
+                   sum(e.items) AS items, coalesce(sum(e.mass_g), 0) AS mass_g, coalesce(sum(e.refused), 0) AS refused,
+                   coalesce(sum(t.points), 0) AS points
+              FROM events e JOIN authorities a ON a.authority_id = e.authority_id
+              LEFT JOIN transfers t
+                ON t.authority_id = e.authority_id AND t.journal_no = e.journal_no AND t.seq = e.seq
+              LEFT JOIN capped_deposits c
+                ON c.authority_id = e.authority_id AND c.journal_no = e.journal_no AND c.seq = e.seq
+             WHERE e.authority_id = :authority_id AND e.type = 'deposit'
+             GROUP BY 1, 2, 3, 4),
+        kept AS (
+            SELECT day, bin_id, site_id, material, deposits, credited_deposits, items, mass_g, refused, points
+              FROM daily_deposits WHERE authority_id = :authority_id)
+        (SELECT * FROM recomputed EXCEPT SELECT * FROM kept) UNION ALL
+        (SELECT * FROM kept EXCEPT SELECT * FROM recomputed)
+    """,
+    "every_number_of_a_journal_is_accounted_for": """
+        WITH stored AS (
+            SELECT journal_no, range_agg(int8range(seq, seq, '[]')) AS seqs FROM (
+                SELECT journal_no, seq FROM events WHERE authority_id = :authority_id
+                UNION
+                SELECT journal_no, seq FROM quarantined_events
+                 WHERE authority_id = :authority_id AND code <> 'event_conflict') AS settled
+             GROUP BY journal_no)
+        SELECT coalesce(j.journal_no, s.journal_no) AS journal_no
+          FROM (SELECT * FROM bin_journals WHERE authority_id = :authority_id) j
+          FULL JOIN stored s ON s.journal_no = j.journal_no
+         WHERE j.journal_no IS NULL OR j.received <> coalesce(s.seqs, '{}') OR NOT isempty(j.received * j.lost)
+    """,
+}
+
+COUNTS = """
+    SELECT (SELECT count(*) FROM events WHERE authority_id = :authority_id) AS events,
+           (SELECT count(*) FROM transfers WHERE authority_id = :authority_id) AS transfers,
+           (SELECT count(*) FROM vouchers WHERE authority_id = :authority_id) AS vouchers,
+           (SELECT count(*) FROM quarantined_messages WHERE authority_id = :authority_id) AS quarantined_messages,
+           (SELECT coalesce(sum(upper(ranges) - lower(ranges)), 0)
+              FROM bin_journals j, unnest(j.lost) AS ranges WHERE j.authority_id = :authority_id) AS lost_events,
+           (SELECT coalesce(sum(upper(ranges) - lower(ranges)), 0)
+              FROM bin_journals j,
+                   unnest(int8multirange(int8range(1, upper(j.received + j.lost))) - (j.received + j.lost)) AS ranges
+             WHERE j.authority_id = :authority_id AND NOT isempty(j.received + j.lost)) AS missing_events
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One invariant of one authority: how often it is broken, with a few samples."""
+
+    authority: str
+    invariant: str
+    violations: int
+    samples: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All findings, and how much was looked at."""
+
+    findings: list[Finding]
+    counts: dict[str, dict[str, int]]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no invariant is broken."""
+        return not any(finding.violations for finding in self.findings)
+
+
+def verify(engine: Engine) -> Verification:
+    """Check every invariant for every authority, under one snapshot each."""
+    findings: list[Finding] = []
+    counts: dict[str, dict[str, int]] = {}
+    with engine.connect() as connection:
+        authorities = connection.execute(text("SELECT authority_id, slug FROM authorities ORDER BY slug")).all()
+    for authority_id, slug in authorities:
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            row = connection.execute(text(COUNTS), {"authority_id": authority_id}).mappings().one()
+            counts[slug] = {name: int(value) for name, value in row.items()}
+            for invariant, query in INVARIANTS.items():
+                rows = connection.execute(text(query), {"authority_id": authority_id}).mappings().all()
+                samples = [{name: str(value) for name, value in row.items()} for row in rows[:SAMPLES]]
+                findings.append(Finding(slug, invariant, len(rows), samples))
+    return Verification(findings, counts)

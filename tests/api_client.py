@@ -1,0 +1,102 @@
+"""A client of the API under test: the real application on a real database, with tokens that were really given."""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Engine, text
+from werkzeug.test import TestResponse
+
+from partners_api.app import ApiConfig, create_app
+from rewards.citizens import Citizen
+from rewards.keyring import Keyring
+from tests.conftest import Database
+from tests.factories import Town, build_citizen, build_key, build_town, deposit, open_session_for
+
+EMAIL = "ada@example.org"
+
+
+@dataclass
+class Api:
+    """One town with a citizen, a shop and an agent; ``call`` speaks as one of them."""
+
+    app: Flask
+    owner: Engine
+    town: Town
+    citizen: Citizen
+    tokens: dict[str, str]
+    sent: list[tuple[str, str, str]]
+    now: datetime.datetime
+
+    def call(
+        self,
+        who: str | None,
+        method: str,
+        path: str,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        **options: Any,
+    ) -> TestResponse:
+        """Send a request as ``who`` (None: nobody); effects that follow the answer have happened on return."""
+        sent = dict(headers or {})
+        if who is not None:
+            sent["Authorization"] = f"Bearer {self.tokens.get(who, who)}"
+        if key is not None:
+            sent["Idempotency-Key"] = key
+        answer = self.app.test_client().open(f"/api/v1{path}", method=method, headers=sent, buffered=True, **options)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        return answer
+
+    def buy(self, key: str = "buy-1") -> dict[str, Any]:
+        """Buy the town's offer as the citizen; return the voucher."""
+        order = {"offer_id": str(self.town.offer_id)}
+        answer = self.call("citizen", "POST", "/citizen/vouchers", key=key, json=order)
+        assert answer.status_code == 201, answer.text
+        voucher: dict[str, Any] = answer.json
+        return voucher
+
+    def earn(self, points: int) -> None:
+        """Let the citizen drop glass worth ``points``."""
+        with self.owner.begin() as connection:
+            deposit(connection, self.town, badge="ADA-CARD", items=points, now=self.now)
+
+    def ledger(self) -> list[Any]:
+        """Everything that a refusal must leave as it was."""
+        tables = ("transfers", "accounts", "vouchers", "sessions", "idempotent_requests")
+        with self.owner.connect() as connection:
+            return [connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).all() for table in tables]
+
+
+def start_api(database: Database, keyring: Keyring, now: datetime.datetime, *, town_no: int = 1) -> Api:
+    """Build a town in ``database`` and the API over it, as the role the API has in production."""
+    owner, sent = database.engine(), []
+    with owner.begin() as connection:
+        town = build_town(connection, keyring, authority_id=town_no, slug=f"town-{town_no}")
+        citizen = build_citizen(connection, town, badge="ADA-CARD", email=EMAIL)
+        tokens = {
+            "citizen": open_session_for(connection, town, EMAIL, now=now),
+            "shop": build_key(connection, town),
+            "authority": build_key(connection, town, "authority"),
+        }
+    app = create_app(
+        ApiConfig(),
+        engine=database.engine("bontri_api"),
+        keyring=keyring,
+        send_sign_in_code=lambda *message: sent.append(message),
+        clock=lambda: api.now,
+    )
+    api = Api(app, owner, town, citizen, tokens, sent, now)
+    return api
+
+
+def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """Assert that ``answer`` is a problem+json with this status and code; return it."""
+    assert answer.content_type == "application/problem+json", answer.text
+    problem: dict[str, Any] = answer.json
+    assert (answer.status_code, problem["code"]) == (status, code), problem
+    assert problem["status"] == status
+    assert problem["type"].endswith(code)
+    assert problem["title"]
+    return problem

@@ -1,0 +1,80 @@
+"""The whole OpenAPI document: valid, complete, and true of the application."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from openapi_spec_validator import validate
+from schemathesis import GenerationMode
+from schemathesis.checks import load_all_checks
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from sqlalchemy import create_engine
+
+from partners_api.app import ApiConfig, create_app
+from partners_api.principals import SECURITY_SCHEMES
+from rewards.keyring import Keyring
+from tests.api_client import Api, start_api
+from tests.conftest import Database
+
+METHODS = ("get", "post", "delete", "put", "patch")
+
+load_all_checks()
+
+
+def list_operations() -> list[tuple[str, str]]:
+    """List (method, path) of every documented operation; building the application connects to nothing."""
+    nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    secrets = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
+    app = create_app(ApiConfig(), engine=nowhere, keyring=secrets, send_sign_in_code=print)
+    paths = app.test_client().get("/api/v1/openapi.json").json["paths"]
+    return [(method, path) for path, item in paths.items() for method in item if method in METHODS]
+
+
+@pytest.fixture
+def api(database: Database, keyring, now) -> Api:
+    api = start_api(database, keyring, now)
+    api.earn(100)
+    return api
+
+
+@pytest.mark.parametrize(("method", "path"), list_operations())
+def test_every_operation_answers_as_documented(api: Api, method: str, path: str):
+    operation = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", api.app)[path][method]
+    security = operation.definition.raw.get("security", [])
+    headers = {"Authorization": f"Bearer {api.tokens[who]}" for each in security for who in each}
+    # Two good days are no good period when the second comes first.
+    excluded = [positive_data_acceptance] if "figures" in path else []
+
+    statuses = []
+
+    for mode in GenerationMode:
+
+        @given(case=operation.as_strategy(generation_mode=mode))
+        @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        def hold(case):
+            statuses.append(case.call_and_validate(headers=headers, excluded_checks=excluded).status_code)
+
+        hold()
+    assert set(statuses) & {200, 201, 202, 204, 403, 404, 409}, "never got past the door"
+
+
+def test_document_is_valid_openapi_3_1(api: Api):
+    document = api.call(None, "GET", "/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    validate(document)
+
+
+def test_every_operation_is_explained_and_says_who_may_call_it_and_how_it_fails(api: Api):
+    document = api.call(None, "GET", "/openapi.json").json
+    operations = {(method, path): document["paths"][path][method] for method, path in list_operations()}
+    assert len(operations) == 14
+    for (_, path), operation in operations.items():
+        audience = path.split("/")[3]
+        public = path.endswith(("/sign-ins", "/sessions"))
+        assert operation["summary"]
+        assert operation.get("security", []) == ([] if public else [{audience: []}])
+        assert {"500", "503"} <= operation["responses"].keys()
+        assert public or {"401", "403"} <= operation["responses"].keys()
+        for status, answer in operation["responses"].items():
+            if status >= "400":
+                assert list(answer["content"]) == ["application/problem+json"]
+    assert document["components"]["securitySchemes"].keys() == SECURITY_SCHEMES.keys()
