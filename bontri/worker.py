@@ -3,6 +3,7 @@
 import structlog
 from sqlalchemy import text
 
+from bontri.readiness import notify_ready
 from bontri.settings import Settings
 from bontri.signals import stop_event
 from ingest.mqtt import Broker, MqttSource
@@ -40,6 +41,7 @@ def run_worker(settings: Settings) -> None:
     with source:
         if not source.wait_until_subscribed(timeout_s=FIRST_SUBSCRIPTION_S) and not stop.is_set():
             raise BrokerUnreachableError(source.refusal or f"no answer within {FIRST_SUBSCRIPTION_S:.0f} s")
+        notify_ready()
         log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
         worker = Worker(source, Pipeline(engine, settings.keyring()), stop=stop)
         worker.run()

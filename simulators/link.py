@@ -29,6 +29,18 @@ READY_WITHIN = timedelta(seconds=15)
 WINDOW_MAX = 20
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Bounds the handshake, and closes the socket when it fails: paho waits a whole keepalive and leaves it open."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(CONNECT_TIMEOUT_S)
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class Link:
     """Connects one bin to the broker; not thread-safe, everything happens inside the calls made by its driver.
 
@@ -87,7 +99,9 @@ class Link:
         client.connect_timeout = CONNECT_TIMEOUT_S
         if self._broker.tls:
             ca_file = None if self._broker.ca_file is None else str(self._broker.ca_file)
-            client.tls_set_context(ssl.create_default_context(cafile=ca_file))
+            context = ssl.create_default_context(cafile=ca_file)
+            context.sslsocket_class = _TlsSocket
+            client.tls_set_context(context)
         will = self.bin.prepare_connection(now)
         client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         client.on_connect = self._on_connect

@@ -58,5 +58,4 @@ def fold(name: str) -> str:
 
 def rows_of(name: str) -> Iterator[dict[str, str]]:
     """Read a CSV file of the demo's data."""
-    with (files("bontri.demo") / "data" / name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+    yield from csv.DictReader((files("bontri.demo") / "data" / name).read_text(encoding="utf-8").splitlines())

@@ -88,7 +88,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
     """Tell the addresses, the sign-ins and three lines to try."""
     till = services.town.keys.tills[0]
     url, agent = services.api_url, services.town.keys.authority_api_key
-    today = utc_now().date()
+    figures = f"{url}/api/v1/authority/figures/deposits?from={utc_now().date()}&to={utc_now().date()}"
     for line in (
         "",
         f"  {services.database}; {services.broker}",
@@ -100,7 +100,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         "Try in another terminal:",
         f'  curl -s {url}/api/v1/citizen/sign-ins --json \'{{"authority": "{SLUG}", "email": "{visitor.email}"}}\'',
         f"  curl -s {url}/api/v1/citizen/offers -H 'Authorization: Bearer SESSION_TOKEN'",
-        f"  curl -s '{url}/api/v1/authority/figures/deposits?from={today}&to={today}' -H 'Authorization: Bearer {agent}'",
+        f"  curl -s '{figures}' -H 'Authorization: Bearer {agent}'",
         "",
     ):
         console.line(line)

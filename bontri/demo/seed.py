@@ -28,17 +28,28 @@ DAY_CAP_POINTS = 40
 UNIT_MASS_G = {"glass": 230, "paper": None, "plastic": 28, "can": 13}
 """Grams an item: glass packaging as thrown, a PET bottle, an aluminium can; paper has no unit (docs/figures.md)."""
 
+
+@dataclass(frozen=True, slots=True)
+class PlannedShop:
+    """An invented shop; its offers are (title, points, cents)."""
+
+    name: str
+    address: str
+    insee_code: str
+    offers: tuple[tuple[str, int, int], ...]
+
+
 SHOPS = (
-    ("Boulangerie du Canal", "12 rue du Canal", "93066", (("Une baguette tradition", 10, 120),)),
-    (
+    PlannedShop("Boulangerie du Canal", "12 rue du Canal", "93066", (("Une baguette tradition", 10, 120),)),
+    PlannedShop(
         "Librairie La Page d'Encre",
         "4 place Jean-Jaurès",
         "93066",
         (("5 € sur un livre", 50, 500), ("Un carnet", 20, 200)),
     ),
-    ("Ressourcerie des Quatre-Chemins", "57 avenue Jean-Jaurès", "93001", (("3 € d'achat", 30, 300),)),
-    ("Cinéma L'Étoile", "1 allée du Progrès", "93027", (("Une place de cinéma", 60, 600),)),
-    ("Piscine La Baleine", "13 avenue Jean-Moulin", "93066", (("Une entrée adulte", 40, 400),)),
+    PlannedShop("Ressourcerie des Quatre-Chemins", "57 avenue Jean-Jaurès", "93001", (("3 € d'achat", 30, 300),)),
+    PlannedShop("Cinéma L'Étoile", "1 allée du Progrès", "93027", (("Une place de cinéma", 60, 600),)),
+    PlannedShop("Piscine La Baleine", "13 avenue Jean-Moulin", "93066", (("Une entrée adulte", 40, 400),)),
 )
 
 
@@ -80,7 +91,7 @@ def seed(connection: Connection, keyring: Keyring, *, now: datetime.datetime) ->
     build_territory(connection, now=now)
     for badge in badges():
         register_citizen(connection, keyring, authority_id=AUTHORITY_ID, badges=[badge], now=now)
-    tills = [open_shop(connection, keyring, *shop, now=now) for shop in SHOPS]
+    tills = [open_shop(connection, keyring, shop, now=now) for shop in SHOPS]
     agent = create_api_key(
         connection, keyring, authority_id=AUTHORITY_ID, audience="authority", label="demo agent", now=now
     )
@@ -120,19 +131,15 @@ def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
     )
 
 
-def open_shop(
-    connection: Connection,
-    keyring: Keyring,
-    name: str,
-    address: str,
-    insee_code: str,
-    offers: tuple[tuple[str, int, int], ...],
-    *,
-    now: datetime.datetime,
-) -> Till:
-    """Create one shop with its offers (title, points, cents) and the key of its till."""
+def open_shop(connection: Connection, keyring: Keyring, planned: PlannedShop, *, now: datetime.datetime) -> Till:
+    """Create one shop with its offers and the key of its till."""
     shop = create_shop(
-        connection, authority_id=AUTHORITY_ID, name=name, address=address, insee_code=insee_code, now=now
+        connection,
+        authority_id=AUTHORITY_ID,
+        name=planned.name,
+        address=planned.address,
+        insee_code=planned.insee_code,
+        now=now,
     )
     key = create_api_key(
         connection,
@@ -155,10 +162,10 @@ def open_shop(
                 value_cents=value_cents,
             ),
         )
-        for title, price_points, value_cents in offers
+        for title, price_points, value_cents in planned.offers
     ]
     price_points, offer_id = min(published)
-    return Till(name, key.secret, str(offer_id), price_points)
+    return Till(planned.name, key.secret, str(offer_id), price_points)
 
 
 def register_visitor(connection: Connection, keyring: Keyring, *, now: datetime.datetime) -> Visitor:

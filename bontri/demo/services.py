@@ -21,6 +21,7 @@ from bontri.embedded.listeners import LOOPBACK, assert_listener_belongs_to, choo
 from bontri.embedded.postgres import running_postgres
 from bontri.embedded.processes import Child, start_child
 from bontri.provisioning import WORKER_USERNAME, list_bin_ids, list_broker_accounts
+from bontri.readiness import ReadySocket
 from bontri.settings import SECRETS, Settings, secret
 from ingest.worker import utc_now
 from rewards.database import migrate, open_engine
@@ -63,7 +64,8 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
         DemoFolderError: the folder does not fit the database.
     """
     secrets = {name: os.environ.get(name, value) for name, value in folder.secrets().items()}
-    keyring = Keyring(*(secret(secrets[name]) for name in SECRETS))
+    master_key, badge_pepper, storage_key = (secret(secrets[name]) for name in SECRETS)
+    keyring = Keyring(master_key, badge_pepper, storage_key)
     with ExitStack() as stack:
         database_url, database = open_database(stack, settings, folder.path)
         town = prepare_town(stack, database_url, keyring, folder)
@@ -82,10 +84,14 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
         }
         stack.enter_context(folder.announced(database_url))
         folder.mail.mkdir(mode=0o700, exist_ok=True)
-        worker = start_bontri(stack, "ingest", environment, folder.path)
+        ready = ReadySocket(folder.path / "ingest.ready")
+        stack.callback(ready.close)
+        worker = start_bontri(stack, "ingest", {**environment, **ready.environment}, folder.path)
         api = start_bontri(stack, "api", environment, folder.path)
         api_url = f"http://{LOOPBACK}:{environment['BONTRI_API_PORT']}"
-        wait_until_ready(api, api_url)
+        wait_until_serving(api, api_url)
+        if not ready.wait(timeout_s=READY_WITHIN_S, is_running=lambda: worker.is_running):
+            raise EmbeddedServiceError(f"the worker is not ready (log {worker.log_path}): {worker.read_last_lines()}")
         yield Services(town, database_url, mqtt_url, database, broker, api_url, worker, api)
 
 
@@ -136,7 +142,7 @@ def start_bontri(stack: ExitStack, command: str, environment: Mapping[str, str],
     return child
 
 
-def wait_until_ready(api: Child, api_url: str) -> None:
+def wait_until_serving(api: Child, api_url: str) -> None:
     """Return when our own child answers that it is ready.
 
     Raises:

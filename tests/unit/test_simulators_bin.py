@@ -1,5 +1,6 @@
 """The bin's side of the protocol, without a network: the test is the broker, the time and the backend."""
 
+import itertools
 import json
 import random
 import shutil
@@ -375,7 +376,7 @@ def test_a_bin_without_receipts_sends_hello_only(bench: Bench) -> None:
     assert {kind for kind, _ in sent} == {"hello"}
     assert bench.bin.is_probing
     times = [time for _, time in sent]
-    gaps = [(later - earlier) / seconds(1) for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [(later - earlier) / seconds(1) for earlier, later in itertools.pairwise(times)]
     nominal = [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
     assert len(gaps) >= 8
     for gap, expected in zip(gaps, nominal, strict=False):

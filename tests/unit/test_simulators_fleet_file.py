@@ -84,8 +84,7 @@ def test_every_fault_is_named_and_not_only_the_first() -> None:
         "bins[2]",
         "bins",
         "badges",
-    ] or sorted(starts) == sorted(starts)
-    assert len(faults) == 14
+    ]
 
 
 @pytest.mark.parametrize("value", [None, [], "fleet", {}, {"bins": []}, {"broker": 5}])

@@ -1,5 +1,6 @@
 """Reading receipts: what is understood, and that everything else is refused without a crash."""
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -70,12 +71,15 @@ def test_what_is_no_receipt_at_all_is_refused(line: bytes) -> None:
         read_receipt(line)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.sampled_from([*EXAMPLE]), c)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda c: st.lists(c) | st.dictionaries(st.sampled_from([*EXAMPLE]), c),
+    )
+)
 def test_no_json_crashes_the_reader(value: Any) -> None:
-    try:
+    with contextlib.suppress(MalformedReceiptError):
         read_receipt(json.dumps(value).encode())
-    except MalformedReceiptError:
-        pass
 
 
 def test_a_clock_that_drifts_says_free_again_a_day_after_it_was_set() -> None:

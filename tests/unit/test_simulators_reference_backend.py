@@ -33,11 +33,15 @@ def open_message(topic: str, payload: bytes, key: bytes) -> dict[str, Any]:
 
 @dataclass
 class ReferenceBackend:
-    """Commits events in memory and answers hello and events with receipts; ``keys`` maps bin to its key 1."""
+    """Commits events in memory and answers hello and events with receipts.
+
+    Attributes:
+        keys: Key number 1 of each bin.
+        committed: Events by number, for each bin and journal.
+    """
 
     keys: dict[str, bytes]
     epoch: int = 1
-    # {(bin, journal): {seq: event}}
     committed: dict[tuple[str, str], dict[int, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     conflicts: list[dict[str, Any]] = field(default_factory=list)

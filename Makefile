@@ -1,0 +1,43 @@
+# Every target has its long form in README.md, for machines without make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo test check format lint types contracts deps wheel lock clean
+
+demo: $(STAMP)  ## the whole path on real services, in one command
+	$(BIN)/bontri demo $(ARGS)
+
+test: $(STAMP)  ## every test but the long ones
+	$(BIN)/pytest $(ARGS)
+
+check: format lint types contracts deps test  ## the whole gate
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy --no-error-summary
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+deps: $(STAMP)
+	$(BIN)/deptry .
+
+# Exact versions with hashes; --no-deps for ourselves, since the lock holds everything we need.
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $(STAMP)
+
+lock:  ## renew requirements.lock; needs uv
+	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header --no-annotate -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
