@@ -1,0 +1,228 @@
+"""``bontri bench ingest``: drain a full broker queue, against a peer and against set-wise SQL alone, in one run.
+
+Each round, in turn: the messages are published to a waiting session, then the pipeline under test is started on the
+full queue and timed between the first and the last commit it makes. PostgreSQL with durable defaults; broker,
+database, publisher and pipeline share the same cores.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, make_url, text
+
+from benchmarks import peers
+from benchmarks.peers.sqlalchemy_row import Base
+from benchmarks.publishing import open_session, publish
+from benchmarks.reference import Reference
+from benchmarks.report import Measured, machine
+from benchmarks.town import BenchTown
+from bontri.embedded.accounts import BrokerAccount
+from bontri.embedded.broker import Broker, running_broker
+from bontri.embedded.postgres import PostgresServer, running_postgres
+from bontri.embedded.processes import start_child
+from bontri.settings import SECRETS
+from ingest.worker import utc_now
+from rewards.database import migrate, open_engine
+from rewards.keyring import Keyring
+from rewards.verify import verify
+
+POLL_S = 0.02
+DRAINED_WITHIN_S = 180.0
+
+DEPOSITS = "SELECT coalesce(sum(deposits), 0) FROM daily_deposits"
+PLAIN_ROWS = "SELECT count(*) FROM plain_deposits"
+
+
+class BenchError(Exception):
+    """A pipeline did not do what it was started for."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """How much to measure."""
+
+    messages: int
+    peer_messages: int
+    rounds: int
+    bins: int
+    citizens: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The services of one run."""
+
+    server: PostgresServer
+    broker: Broker
+    town: BenchTown
+    keyring: Keyring
+    folder: Path
+    tell: Callable[[str], None]
+
+    def mqtt_url(self, username: str) -> str:
+        """Return the broker's address for one of our accounts."""
+        return self.broker.url(username, self.keyring.broker_password(username=username))
+
+
+def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Measure and return rates and ratios; ``tell`` gets a line per step."""
+    rates: dict[str, list[float]] = {"bontri": [], "sqlalchemy_row": [], "reference_sql": []}
+    with ExitStack() as stack:
+        bench = stack.enter_context(open_bench(options, tell))
+        engine = open_engine(bench.server.url("bontri"), role="owner")
+        stack.callback(engine.dispose)
+        peer_engine = open_engine(bench.server.url("peer"), role="owner")
+        stack.callback(peer_engine.dispose)
+        url = make_url(bench.server.url("reference")).set(drivername="postgresql")
+        reference = Reference(url.render_as_string(hide_password=False), seed=options.seed)
+        stack.callback(reference.close)
+        # One round more, not counted: caches, lots of the month, the plans of the statements.
+        for number in range(options.rounds + 1):
+            results = {
+                "bontri": drain_worker(bench, engine, options.messages),
+                "sqlalchemy_row": drain_peer(bench, peer_engine, options.peer_messages),
+                "reference_sql": options.messages / reference.write(reference.prepare(options.messages)),
+            }
+            name = f"round {number}" if number else "warm-up"
+            tell(f"{name}: " + ", ".join(f"{pipeline} {rate:,.0f}/s" for pipeline, rate in results.items()))
+            if number:
+                for pipeline, rate in results.items():
+                    rates[pipeline].append(rate)
+        verification = verify(engine)
+    measured = {name: Measured(values) for name, values in rates.items()}
+    return {
+        "ok": verification.is_sound,
+        "what": "one signed event a message, from a full broker queue to committed ledger, rollups and receipt",
+        "parser": "paho",
+        "messages": options.messages,
+        "peer_messages": options.peer_messages,
+        "bins": options.bins,
+        "citizens": options.citizens,
+        "seed": options.seed,
+        "broker": bench.broker.kind,
+        "postgresql": bench.server.version,
+        "machine": machine(),
+        "rates": {name: each.as_dict() for name, each in measured.items()},
+        "ratios": {
+            "bontri_to_sqlalchemy_row": round(measured["bontri"].median / measured["sqlalchemy_row"].median, 2),
+            "bontri_to_reference_sql": round(measured["bontri"].median / measured["reference_sql"].median, 2),
+        },
+        "verified_events": verification.counts,
+    }
+
+
+@contextmanager
+def open_bench(options: BenchOptions, tell: Callable[[str], None]) -> Iterator[Bench]:
+    """Start services with three databases: ours, the reference's copy of it, and the peer's."""
+    keyring = Keyring(os.urandom(32), os.urandom(32), os.urandom(32))
+    town = BenchTown(keyring, bins=options.bins, citizens=options.citizens, seed=options.seed)
+    folder = Path(tempfile.mkdtemp(prefix="bontri-bench-"))
+    folder.chmod(0o711)
+    accounts = [
+        BrokerAccount(name, keyring.broker_password(username=name), role)
+        for name, role in (("worker", "worker"), ("publisher", "fleet"))
+    ]
+    try:
+        with running_postgres(folder) as server, running_broker(folder, accounts=accounts) as broker:
+            tell(f"PostgreSQL {server.version} and {broker.kind} run; building {options.bins:,} bins")
+            server.create_database("bontri")
+            build(server.url("bontri"), town)
+            server.create_database("reference", template="bontri")
+            server.create_database("peer")
+            peer = open_engine(server.url("peer"), role="owner")
+            Base.metadata.create_all(peer)
+            peer.dispose()
+            yield Bench(server, broker, town, keyring, folder, tell)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def build(url: str, town: BenchTown) -> None:
+    """Migrate a database and write the authority into it."""
+    engine = open_engine(url, role="owner")
+    with engine.connect() as connection:
+        migrate(connection)
+    with engine.begin() as connection:
+        town.build(connection, now=utc_now())
+    engine.dispose()
+
+
+def drain_worker(bench: Bench, engine: Engine, count: int) -> float:
+    """Fill the queue of the real worker, start it as a process, and return the rate at which it commits."""
+    environment = {
+        **os.environ,
+        **dict(zip(SECRETS, (key.hex() for key in secrets_of(bench.keyring)), strict=True)),
+        "DATABASE_URL": bench.server.url("bontri"),
+        "MQTT_URL": bench.mqtt_url("worker"),
+        "BONTRI_MQTT_CLIENT_ID": "bench-worker",
+        "BONTRI_MQTT_TOPIC_FILTER": bench.broker.worker_filter,
+        "BONTRI_LOG_LEVEL": "warning",
+    }
+    fill(bench, "bench-worker", bench.broker.worker_filter, count)
+    command = [sys.executable, "-m", "bontri", "ingest"]
+    return drain(bench, engine, DEPOSITS, command, environment, count)
+
+
+def drain_peer(bench: Bench, engine: Engine, count: int) -> float:
+    """The same for the peer that commits a row at a time."""
+    fill(bench, "bench-peer", "bontri/v1/+/+/up/#", count)
+    module = f"{peers.__name__}.sqlalchemy_row"
+    command = [sys.executable, "-m", module, bench.server.url("peer"), bench.mqtt_url("worker"), "bench-peer"]
+    return drain(bench, engine, PLAIN_ROWS, command, dict(os.environ), count)
+
+
+def fill(bench: Bench, client_id: str, topic_filter: str, count: int) -> None:
+    """Open the session and publish ``count`` messages into its queue."""
+    open_session(bench.mqtt_url("worker"), client_id=client_id, topic_filter=topic_filter)
+    publish(bench.mqtt_url("publisher"), bench.town.messages(count, now=utc_now()))
+
+
+def drain(
+    bench: Bench, engine: Engine, query: str, command: list[str], environment: dict[str, str], count: int
+) -> float:
+    """Start a pipeline on its full queue; return rows per second between its first and its last commit.
+
+    Raises:
+        BenchError: it ended, or has not drained the queue in time.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        before = int(connection.scalar(text(query)) or 0)
+        child = start_child(command, name=command[2], log_path=bench.folder / "pipeline.log", environment=environment)
+        try:
+            deadline = time.monotonic() + DRAINED_WITHIN_S
+            first: tuple[float, int] | None = None
+            while time.monotonic() < deadline and child.is_running:
+                done, at_s = int(connection.scalar(text(query)) or 0) - before, time.perf_counter()
+                if done and first is None:
+                    first = (at_s, done)
+                if done >= count and first is not None and done > first[1]:
+                    return (done - first[1]) / (at_s - first[0])
+                time.sleep(POLL_S)
+            raise BenchError(f"{' '.join(command[2:4])} has not drained its queue: {child.read_last_lines()}")
+        finally:
+            child.stop()
+            forget_session(bench, command, environment)
+
+
+def forget_session(bench: Bench, command: list[str], environment: dict[str, str]) -> None:
+    """Drop the session at the broker, so that it queues nothing meant for the others."""
+    from benchmarks.publishing import connect
+
+    client_id = environment.get("BONTRI_MQTT_CLIENT_ID") or command[-1]
+    client = connect(bench.mqtt_url("worker"), client_id=client_id)
+    client.disconnect()
+    client.loop_stop()
+
+
+def secrets_of(keyring: Keyring) -> tuple[bytes, bytes, bytes]:
+    """Return the secrets in the order of their settings."""
+    return keyring.master_key, keyring.badge_pepper, keyring.storage_key

@@ -1,0 +1,1 @@
+"""What people use instead, each the way its documentation shows it."""

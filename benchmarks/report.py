@@ -1,0 +1,34 @@
+"""How measurements are told: medians and spread of interleaved rounds, ratios, and the machine they were made on."""
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Rates of several rounds, per second."""
+
+    rates: Sequence[float]
+
+    @property
+    def median(self) -> float:
+        """The middle round."""
+        return statistics.median(self.rates)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return median, lowest and highest."""
+        return {
+            "median_per_s": round(self.median),
+            "lowest_per_s": round(min(self.rates)),
+            "highest_per_s": round(max(self.rates)),
+            "rounds": len(self.rates),
+        }
+
+
+def machine() -> dict[str, Any]:
+    """Tell what may explain absolute figures; ratios are what counts."""
+    return {"cpu_count": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
