@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,14 @@ from sqlalchemy import Engine, make_url, text
 
 from benchmarks import peers
 from benchmarks.peers.sqlalchemy_row import Base
-from benchmarks.publishing import open_session, publish
+from benchmarks.publishing import connect, open_session, publish
 from benchmarks.reference import Reference
 from benchmarks.report import Measured, machine
-from benchmarks.town import BenchTown
+from benchmarks.town import BenchMessage, BenchTown
 from bontri.embedded.accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.postgres import PostgresServer, running_postgres
-from bontri.embedded.processes import start_child
+from bontri.embedded.processes import Child, start_child
 from bontri.settings import SECRETS
 from ingest.worker import utc_now
 from rewards.database import migrate, open_engine
@@ -64,9 +64,9 @@ class Bench:
     server: PostgresServer
     broker: Broker
     town: BenchTown
+    peer_town: BenchTown
     keyring: Keyring
     folder: Path
-    tell: Callable[[str], None]
 
     def mqtt_url(self, username: str) -> str:
         """Return the broker's address for one of our accounts."""
@@ -124,24 +124,27 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
 def open_bench(options: BenchOptions, tell: Callable[[str], None]) -> Iterator[Bench]:
     """Start services with three databases: ours, the reference's copy of it, and the peer's."""
     keyring = Keyring(os.urandom(32), os.urandom(32), os.urandom(32))
-    town = BenchTown(keyring, bins=options.bins, citizens=options.citizens, seed=options.seed)
+    towns = [
+        BenchTown(keyring, bins=options.bins, citizens=options.citizens, seed=options.seed + number)
+        for number in range(2)
+    ]
     folder = Path(tempfile.mkdtemp(prefix="bontri-bench-"))
     folder.chmod(0o711)
     accounts = [
-        BrokerAccount(name, keyring.broker_password(username=name), role)
-        for name, role in (("worker", "worker"), ("publisher", "fleet"))
+        BrokerAccount("worker", keyring.broker_password(username="worker"), "worker"),
+        BrokerAccount("publisher", keyring.broker_password(username="publisher"), "fleet"),
     ]
     try:
         with running_postgres(folder) as server, running_broker(folder, accounts=accounts) as broker:
             tell(f"PostgreSQL {server.version} and {broker.kind} run; building {options.bins:,} bins")
             server.create_database("bontri")
-            build(server.url("bontri"), town)
+            build(server.url("bontri"), towns[0])
             server.create_database("reference", template="bontri")
             server.create_database("peer")
             peer = open_engine(server.url("peer"), role="owner")
             Base.metadata.create_all(peer)
             peer.dispose()
-            yield Bench(server, broker, town, keyring, folder, tell)
+            yield Bench(server, broker, towns[0], towns[1], keyring, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -167,60 +170,73 @@ def drain_worker(bench: Bench, engine: Engine, count: int) -> float:
         "BONTRI_MQTT_TOPIC_FILTER": bench.broker.worker_filter,
         "BONTRI_LOG_LEVEL": "warning",
     }
-    fill(bench, "bench-worker", bench.broker.worker_filter, count)
     command = [sys.executable, "-m", "bontri", "ingest"]
-    return drain(bench, engine, DEPOSITS, command, environment, count)
+    messages = bench.town.messages(count, now=utc_now())
+    before = count_rows(engine, DEPOSITS)
+    with (
+        queue(bench, "bench-worker", bench.broker.worker_filter, messages),
+        running(bench, command, environment) as child,
+    ):
+        return time_drain(engine, DEPOSITS, child, before=before, count=count)
 
 
 def drain_peer(bench: Bench, engine: Engine, count: int) -> float:
-    """The same for the peer that commits a row at a time."""
-    fill(bench, "bench-peer", "bontri/v1/+/+/up/#", count)
+    """The same for the peer that commits a row at a time.
+
+    It gets bins of its own, whose numbers are not missing in our journals; to the peer they are all the same.
+    """
     module = f"{peers.__name__}.sqlalchemy_row"
     command = [sys.executable, "-m", module, bench.server.url("peer"), bench.mqtt_url("worker"), "bench-peer"]
-    return drain(bench, engine, PLAIN_ROWS, command, dict(os.environ), count)
+    messages = bench.peer_town.messages(count, now=utc_now())
+    before = count_rows(engine, PLAIN_ROWS)
+    with queue(bench, "bench-peer", "bontri/v1/+/+/up/#", messages), running(bench, command, os.environ) as child:
+        return time_drain(engine, PLAIN_ROWS, child, before=before, count=count)
 
 
-def fill(bench: Bench, client_id: str, topic_filter: str, count: int) -> None:
-    """Open the session and publish ``count`` messages into its queue."""
+@contextmanager
+def queue(bench: Bench, client_id: str, topic_filter: str, messages: Iterable[BenchMessage]) -> Iterator[None]:
+    """Fill the queue of a session; drop it at the end, so that it queues nothing meant for the others."""
     open_session(bench.mqtt_url("worker"), client_id=client_id, topic_filter=topic_filter)
-    publish(bench.mqtt_url("publisher"), bench.town.messages(count, now=utc_now()))
+    publish(bench.mqtt_url("publisher"), messages)
+    yield
+    client = connect(bench.mqtt_url("worker"), client_id=client_id)
+    client.disconnect()
+    client.loop_stop()
 
 
-def drain(
-    bench: Bench, engine: Engine, query: str, command: list[str], environment: dict[str, str], count: int
-) -> float:
-    """Start a pipeline on its full queue; return rows per second between its first and its last commit.
+@contextmanager
+def running(bench: Bench, command: list[str], environment: Mapping[str, str]) -> Iterator[Child]:
+    """Run a pipeline as a process for the time of the block."""
+    child = start_child(command, name=command[2], log_path=bench.folder / "pipeline.log", environment=environment)
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+def time_drain(engine: Engine, query: str, child: Child, *, before: int, count: int) -> float:
+    """Return rows per second between the first and the last commit of a pipeline on its full queue.
 
     Raises:
         BenchError: it ended, or has not drained the queue in time.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        before = int(connection.scalar(text(query)) or 0)
-        child = start_child(command, name=command[2], log_path=bench.folder / "pipeline.log", environment=environment)
-        try:
-            deadline = time.monotonic() + DRAINED_WITHIN_S
-            first: tuple[float, int] | None = None
-            while time.monotonic() < deadline and child.is_running:
-                done, at_s = int(connection.scalar(text(query)) or 0) - before, time.perf_counter()
-                if done and first is None:
-                    first = (at_s, done)
-                if done >= count and first is not None and done > first[1]:
-                    return (done - first[1]) / (at_s - first[0])
-                time.sleep(POLL_S)
-            raise BenchError(f"{' '.join(command[2:4])} has not drained its queue: {child.read_last_lines()}")
-        finally:
-            child.stop()
-            forget_session(bench, command, environment)
+        deadline = time.monotonic() + DRAINED_WITHIN_S
+        first: tuple[float, int] | None = None
+        while time.monotonic() < deadline and child.is_running:
+            done, at_s = int(connection.scalar(text(query)) or 0) - before, time.perf_counter()
+            if done and first is None:
+                first = (at_s, done)
+            if first is not None and first[1] < done >= count:
+                return (done - first[1]) / (at_s - first[0])
+            time.sleep(POLL_S)
+    raise BenchError(f"{child.name} has not drained its queue: {child.read_last_lines()}")
 
 
-def forget_session(bench: Bench, command: list[str], environment: dict[str, str]) -> None:
-    """Drop the session at the broker, so that it queues nothing meant for the others."""
-    from benchmarks.publishing import connect
-
-    client_id = environment.get("BONTRI_MQTT_CLIENT_ID") or command[-1]
-    client = connect(bench.mqtt_url("worker"), client_id=client_id)
-    client.disconnect()
-    client.loop_stop()
+def count_rows(engine: Engine, query: str) -> int:
+    """Count what a pipeline has committed so far."""
+    with engine.connect() as connection:
+        return int(connection.scalar(text(query)) or 0)
 
 
 def secrets_of(keyring: Keyring) -> tuple[bytes, bytes, bytes]:

@@ -29,6 +29,16 @@ class Measured:
         }
 
 
+def as_text(report: dict[str, Any]) -> str:
+    """Write a report for people: rates, then ratios."""
+    lines = [f"{report['what']}; {report['machine']['cpu_count']} cores, PostgreSQL {report['postgresql']}", ""]
+    for name, rate in report["rates"].items():
+        spread = f"{rate['lowest_per_s']:,} to {rate['highest_per_s']:,} in {rate['rounds']} rounds"
+        lines.append(f"  {name:20} {rate['median_per_s']:>8,}/s   ({spread})")
+    lines += ["", *(f"  {name.replace('_', ' '):32} {ratio:.2f}" for name, ratio in report["ratios"].items())]
+    return "\n".join(lines)
+
+
 def machine() -> dict[str, Any]:
     """Tell what may explain absolute figures; ratios are what counts."""
     return {"cpu_count": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}

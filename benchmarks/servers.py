@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -29,17 +30,24 @@ WORKERS = 2
 CLIENT_PROCESSES, CLIENT_THREADS = 2, 4
 STARTS_WITHIN_S = 30.0
 
+KINDS = ("empty", "balance", "redemption")
 APPLICATION = "bontri.api:make_app"
 COMMANDS = {
     # One thread a worker, as gunicorn's, and four, as the product runs it.
     "granian": "-m granian --interface wsgi --factory --workers {workers} --blocking-threads 1 --port {port} {app}",
     "granian, 4 threads": "-m granian --interface wsgi --factory --workers {workers} --blocking-threads 4 --port {port}"
     " {app}",
-    "gunicorn sync": "-m gunicorn --workers {workers} --bind 127.0.0.1:{port} {app}()",
+    "gunicorn sync": "-m gunicorn --no-control-socket --workers {workers} --bind 127.0.0.1:{port} {app}()",
 }
 
-Request = tuple[str, str, str, str]
-"""(method, path, bearer token, body); the body's hash-free text is the Idempotency-Key of a POST."""
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request: a redemption when it has a code, which then is its Idempotency-Key too."""
+
+    path: str
+    token: str = ""
+    code: str | None = None
 
 
 class BenchError(Exception):
@@ -52,7 +60,7 @@ def running_server(name: str, environment: dict[str, str]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     command = COMMANDS[name].format(workers=WORKERS, port=port, app=APPLICATION).split()
-    child = subprocess.Popen([sys.executable, *command], env=environment, start_new_session=True, stderr=sys.stderr)
+    child = subprocess.Popen([sys.executable, *command], env=environment, start_new_session=True, stdout=sys.stderr)
     try:
         wait_until_ready(child, port)
         assert_group_listens(child.pid, port)
@@ -73,7 +81,7 @@ def wait_until_ready(child: "subprocess.Popen[bytes]", port: int) -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    raise BenchError(f"{child.args} did not become ready")
+    raise BenchError(f"{child.args!r} did not become ready")
 
 
 def assert_group_listens(pid: int, port: int) -> None:
@@ -81,7 +89,7 @@ def assert_group_listens(pid: int, port: int) -> None:
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     inodes = {row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
     members = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal() and is_member(path, pid)]
-    held = {os.readlink(link) for member in members for link in Path(f"/proc/{member}/fd").iterdir()}
+    held = {str(link.readlink()) for member in members for link in Path(f"/proc/{member}/fd").iterdir()}
     if not inodes or not all(f"socket:[{inode}]" in held for inode in inodes):
         raise BenchError(f"port {port} is not served by the process we started")
 
@@ -97,15 +105,17 @@ def is_member(process: Path, group: int) -> bool:
 def send_all(port: int, requests: list[Request]) -> None:
     """Send requests one after another over one connection, opened again where the server closes it."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    for method, path, token, body in requests:
-        headers = {"Authorization": f"Bearer {token}"}
-        if body:
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": body[-40:-2].strip(' "')}
-        connection.request(method, path, body or None, headers)
+    for request in requests:
+        headers = {"Authorization": f"Bearer {request.token}", "Content-Type": "application/json"}
+        if request.code is None:
+            connection.request("GET", request.path, headers=headers)
+        else:
+            body = json.dumps({"code": request.code})
+            connection.request("POST", request.path, body, {**headers, "Idempotency-Key": request.code})
         answer = connection.getresponse()
         text = answer.read()
         if answer.status not in (200, 201):
-            raise BenchError(f"{method} {path}: {answer.status} {text[:200]!r}")
+            raise BenchError(f"{request.path}: {answer.status} {text[:200]!r}")
     connection.close()
 
 
@@ -125,23 +135,23 @@ def measure(pool: ProcessPoolExecutor, port: int, requests: list[Request]) -> fl
     return len(requests) / (time.perf_counter() - began_s)
 
 
-def balances(till: BenchTill, count: int) -> list[Request]:
-    """Return requests for the balances of the citizens in turn."""
-    return [("GET", "/api/v1/citizen/wallet", till.sessions[no % len(till.sessions)], "") for no in range(count)]
-
-
-def redemptions(till: BenchTill, count: int) -> list[Request]:
-    """Return redemptions of fresh vouchers."""
-    codes = [till.codes.pop() for _ in range(count)]
-    return [("POST", "/api/v1/shop/redemptions", till.shop_key, json.dumps({"code": code})) for code in codes]
+def list_requests(kind: str, till: BenchTill, count: int) -> list[Request]:
+    """List requests of one kind: an empty route, citizens' balances in turn, or fresh vouchers to redeem."""
+    if kind == "empty":
+        return [Request("/healthz")] * count
+    if kind == "balance":
+        return [Request("/api/v1/citizen/wallet", till.sessions[no % len(till.sessions)]) for no in range(count)]
+    return [Request("/api/v1/shop/redemptions", *till.redeemable.pop()) for _ in range(count)]
 
 
 def run(database_url: str, *, rounds: int, reads: int, writes: int) -> dict[str, object]:
     """Measure all servers in turns, in an order that changes; return medians and every round."""
     keys = {name: secrets.token_hex(32) for name in ("BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY")}
-    keyring = Keyring(*(bytes.fromhex(key) for key in keys.values()))
+    master_key, badge_pepper, storage_key = (bytes.fromhex(key) for key in keys.values())
+    keyring = Keyring(master_key, badge_pepper, storage_key)
     now = datetime.datetime.now(datetime.UTC)
-    rates: dict[str, dict[str, list[float]]] = {name: {"balance": [], "redemption": []} for name in COMMANDS}
+    rates: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in KINDS} for name in COMMANDS}
+    counts = dict(zip(KINDS, (reads, reads, writes), strict=True))
     with ExitStack() as stack:
         pool = stack.enter_context(ProcessPoolExecutor(CLIENT_PROCESSES))
         list(pool.map(abs, range(CLIENT_PROCESSES)))
@@ -153,19 +163,16 @@ def run(database_url: str, *, rounds: int, reads: int, writes: int) -> dict[str,
         for round_no in range(rounds + 1):
             names = list(COMMANDS)[:: 1 if round_no % 2 else -1]
             for name in names:
-                measured = {
-                    "balance": measure(pool, ports[name], balances(till, reads)),
-                    "redemption": measure(pool, ports[name], redemptions(till, writes)),
-                }
-                if round_no:  # the first warms up
-                    for kind, rate in measured.items():
+                for kind, count in counts.items():
+                    rate = measure(pool, ports[name], list_requests(kind, till, count))
+                    if round_no:  # the first warms up
                         rates[name][kind].append(round(rate))
     medians = {name: {kind: statistics.median(each) for kind, each in of.items()} for name, of in rates.items()}
     return {
         "workers": WORKERS,
         "connections": CLIENT_PROCESSES * CLIENT_THREADS,
         "cores": os.cpu_count(),
-        "requests_per_round": {"balance": reads, "redemption": writes},
+        "requests_per_round": counts,
         "median_per_s": medians,
         "rounds_per_s": rates,
     }

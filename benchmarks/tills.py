@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, insert, make_url, text
@@ -24,16 +25,16 @@ from rewards.vouchers import issue_voucher, voucher_text
 
 AUTHORITY_ID, SLUG = 1, "bench"
 CITIZENS = 200
+SHOPS = 20
 PRICE_POINTS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class BenchTill:
-    """What a load generator needs: sessions of citizens, a till's key, and codes of vouchers not yet redeemed."""
+    """What a load generator needs: sessions of citizens, and (till's key, code) of vouchers not yet redeemed."""
 
     sessions: list[str]
-    shop_key: str
-    codes: list[str]
+    redeemable: list[tuple[str, str]]
 
 
 @contextmanager
@@ -61,21 +62,15 @@ def run_on_server(server: Engine, statement: str) -> None:
 
 
 def build_till(url: str, keyring: Keyring, *, vouchers: int, now: datetime.datetime) -> BenchTill:
-    """Write an authority with one shop, ``CITIZENS`` citizens with points, and ``vouchers`` issued among them."""
+    """Write an authority with shops, citizens who have points, and ``vouchers`` issued among them, by turns."""
     owner = open_engine(url, role="owner")
-    tenant = {"authority_id": AUTHORITY_ID}
+    tenant: dict[str, Any] = {"authority_id": AUTHORITY_ID}
     with owner.begin() as connection:
         create_authority(connection, **tenant, slug=SLUG, name="Bench", timezone="Europe/Paris", now=now)
         add_commune(
             connection, **tenant, insee_code="93066", name="Saint-Denis", population=149_077, population_year=2021
         )
-        shop = create_shop(connection, **tenant, name="Shop", address="", insee_code="93066", now=now)
-        offer_id = publish_offer(
-            connection, **tenant, shop_id=shop.shop_id, title="Offer", price_points=PRICE_POINTS, value_cents=100
-        )
-        key = create_api_key(
-            connection, keyring, **tenant, audience="shop", shop_id=shop.shop_id, label="till", now=now
-        )
+        offers = [open_shop(connection, keyring, number, now=now) for number in range(SHOPS)]
         emails = [f"citizen-{number}@example.org" for number in range(CITIZENS)]
         wallet_ids = [
             register_citizen(connection, keyring, **tenant, email=email, now=now).wallet_id for email in emails
@@ -88,7 +83,7 @@ def build_till(url: str, keyring: Keyring, *, vouchers: int, now: datetime.datet
                 keyring,
                 **tenant,
                 wallet_id=wallet_ids[number % CITIZENS],
-                offer_id=offer_id,
+                offer_id=offers[number % SHOPS][0],
                 now=now,
             )
             for number in range(vouchers)
@@ -96,7 +91,18 @@ def build_till(url: str, keyring: Keyring, *, vouchers: int, now: datetime.datet
         connection.execute(text("ANALYZE"))
     owner.dispose()
     codes = [voucher_text(keyring, authority=SLUG, voucher_id=voucher_id) for voucher_id in issued]
-    return BenchTill(sessions, key.secret, codes)
+    return BenchTill(sessions, [(offers[number % SHOPS][1], code) for number, code in enumerate(codes)])
+
+
+def open_shop(connection: Connection, keyring: Keyring, number: int, *, now: datetime.datetime) -> tuple[UUID, str]:
+    """Add a shop with one offer and one till; return the offer and the till's key."""
+    tenant: dict[str, Any] = {"authority_id": AUTHORITY_ID}
+    shop = create_shop(connection, **tenant, name=f"Shop {number}", address="", insee_code="93066", now=now)
+    offer_id = publish_offer(
+        connection, **tenant, shop_id=shop.shop_id, title="Offer", price_points=PRICE_POINTS, value_cents=100
+    )
+    key = create_api_key(connection, keyring, **tenant, audience="shop", shop_id=shop.shop_id, label="till", now=now)
+    return offer_id, key.secret
 
 
 def give_points(connection: Connection, wallet_ids: list[UUID], *, points: int, now: datetime.datetime) -> None:

@@ -1,5 +1,6 @@
 """The ``bontri`` command. Read from here: each command composes one part of the house and nothing else."""
 
+import json
 import secrets
 import sys
 from pathlib import Path
@@ -156,6 +157,32 @@ def new_secret() -> None:
 @cli.group()
 def bench() -> None:
     """Measure Bontri against its peers, in one run on one machine."""
+
+
+@bench.command("ingest")
+@click.option("--messages", default=20_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
+@click.option("--peer-messages", default=3000, show_default=True, type=click.IntRange(500), help="For the slow peer.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
+@click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 99_999))
+@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=1, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON at the end; progress goes to standard error.")
+def bench_ingest_command(  # noqa: PLR0917 (click passes options by name)
+    messages: int, peer_messages: int, rounds: int, bins: int, citizens: int, seed: int, is_json: bool
+) -> None:
+    """Drain a full broker queue: the worker, a peer that commits row by row, and set-wise SQL alone.
+
+    Needs some minutes and a quiet machine. Ratios count; absolute figures are this machine's.
+    """
+    from benchmarks.ingest import BenchOptions, bench_ingest
+    from benchmarks.report import as_text
+    from bontri.embedded.processes import stop_on_signals
+
+    options = BenchOptions(messages, peer_messages, rounds, bins, citizens, seed)
+    with stop_on_signals():
+        report = bench_ingest(options, tell=lambda words: click.echo(words, err=True))
+    click.echo(json.dumps(report, indent=2) if is_json else as_text(report))
+    sys.exit(0 if report["ok"] else EXIT_FAILED)
 
 
 def fail(words: str, code: int) -> NoReturn:

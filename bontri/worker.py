@@ -1,5 +1,7 @@
 """The ingest worker as a process: composes engine, broker and pipeline, and stops cleanly on SIGTERM."""
 
+import gc
+
 import structlog
 from sqlalchemy import text
 
@@ -44,6 +46,9 @@ def run_worker(settings: Settings) -> None:
         notify_ready()
         log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
         worker = Worker(source, Pipeline(engine, settings.keyring()), stop=stop)
+        # Batches make and drop many small objects; looking through all that lives, every 700 of them, took a tenth.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         worker.run()
     engine.dispose()
     log.info("worker_stopped", messages=worker.handled.messages, events=worker.handled.events)

@@ -15,16 +15,19 @@ LARGEST_RECEIPT_BYTES = 8 * 1024
 MOST_EVENTS = 100
 MOST_RECEIPT_RANGES = 50
 
+END = r"$(?!\n)"
+"""The end of the text. Python's ``$`` alone also matches before a final line feed, that of JSON Schema does not."""
+
 Counter = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seq = Annotated[int, Meta(ge=1, le=2**63 - 2)]
 NextSeq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Instant = Annotated[datetime.datetime, Meta(tz=True)]
-Journal = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+Journal = Annotated[str, Meta(pattern="^[0-9a-f]{32}" + END)]
+Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}" + END)]
 """Text for people; control characters never reach a log or a page."""
 
 Clock = Literal["synced", "free", "none"]
-Material = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{1,31}$")]
+Material = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{1,31}" + END)]
 MassG = Annotated[int, Meta(ge=1, le=2_000_000)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
@@ -106,6 +109,11 @@ class Hello(Numbered, frozen=True):
     model: Name | None = None
     materials: list[Material] = []
     capacity_l: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+
+    def __post_init__(self) -> None:
+        # Numbers below oldest_held become lost, which settles them: those not given out yet must stay open.
+        if self.oldest_held > self.next_seq:
+            raise ValueError("oldest_held is above next_seq")
 
 
 class Status(Numbered, frozen=True):

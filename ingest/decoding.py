@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from ingest.contract import (
     Deposit,
     Emptying,
@@ -20,10 +18,8 @@ from ingest.contract import (
     decode_raw_events,
     decode_status,
 )
-from ingest.verification import MessageCode, Rejected, Verified, is_json
+from ingest.verification import DECODING_FAULTS, MessageCode, Rejected, Verified, is_json
 from rewards.journals import JournalKey
-
-FAULTS = (msgspec.DecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ def decode(verified: Verified) -> DecodedMessage | Rejected:
     """Decode the line by its channel; ``not_json``, ``schema`` or ``wrong_topic`` when it cannot be."""
     try:
         content = decode_line(verified)
-    except FAULTS as fault:
+    except DECODING_FAULTS as fault:
         code: MessageCode = "schema" if is_json(verified.line) else "not_json"
         return Rejected(verified.message, code, str(fault), verified.rules, verified.topic.bin_id)
     said = content.envelope.bin if isinstance(content, EventsMessage) else content.bin
@@ -87,7 +83,7 @@ def decode(verified: Verified) -> DecodedMessage | Rejected:
 
 
 def decode_line(verified: Verified) -> Content:
-    """Decode by channel; raises one of ``FAULTS``."""
+    """Decode by channel; raises one of ``DECODING_FAULTS``."""
     match verified.topic.channel:
         case "events":
             return decode_events_line(verified.line)
@@ -103,7 +99,7 @@ def decode_events_line(line: bytes) -> EventsMessage:
     """Decode events in one go, and one by one only when that fails."""
     try:
         envelope = decode_events(line)
-    except FAULTS:
+    except DECODING_FAULTS:
         return decode_events_singly(line)
     return EventsMessage(envelope, envelope.events, [])
 
@@ -116,6 +112,6 @@ def decode_events_singly(line: bytes) -> EventsMessage:
     for raw in envelope.events:
         try:
             events.append(decode_event(raw))
-        except FAULTS as fault:
+        except DECODING_FAULTS as fault:
             faulty.append(FaultyEvent(decode_event_head(raw).seq, str(fault), bytes(raw)))
     return EventsMessage(envelope, events, faulty)

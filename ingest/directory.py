@@ -27,6 +27,10 @@ class Directory:
 
     def load(self, topics: Iterable[UpTopic], *, monotonic_s: float) -> None:
         """Look up whatever ``topics`` name and is not remembered freshly; one read per authority."""
+        if len(self._bins) + len(self._rules) > MOST_REMEMBERED:
+            # Before looking what is fresh, so that nothing this batch counts on is forgotten.
+            self._bins.clear()
+            self._rules.clear()
         fresh_from = monotonic_s - REMEMBERED_S
         wanted: defaultdict[str, set[str]] = defaultdict(set)
         for topic in topics:
@@ -34,9 +38,6 @@ class Directory:
                 wanted[topic.authority].add(topic.bin_id)
         if not wanted:
             return
-        if len(self._bins) + len(self._rules) > MOST_REMEMBERED:
-            self._bins.clear()
-            self._rules.clear()
         with self._engine.connect() as connection:
             for slug, bin_ids in wanted.items():
                 rules = find_rules(connection, slug)

@@ -35,6 +35,9 @@ PLAIN_FILTER = "bontri/v1/+/+/up/#"
 RECEIVE_MAXIMUM = 4000
 """Messages unacknowledged at most, which bounds the queue: 4,000 × 16 KiB is 64 MiB."""
 
+REFUSALS_FOR_GOOD = (0x84, 0x85, 0x86, 0x87, 0x8A)
+"""Unsupported protocol version, client id, user name or password, authorisation, banned: waiting changes nothing."""
+
 SESSION_EXPIRY_S = 14 * 86_400
 MOST_MESSAGES = 1000
 MOST_BATCH_BYTES = 2 * 1024 * 1024
@@ -83,6 +86,7 @@ class MqttSource:
         self._arrived = threading.Condition()
         self._generation = 0
         self._subscribed = threading.Event()
+        self._answered = threading.Event()
         self._refusal: str | None = None
         self._client = self._make_client(client_id)
 
@@ -107,8 +111,8 @@ class MqttSource:
         self._client.loop_stop()
 
     def wait_until_subscribed(self, *, timeout_s: float) -> bool:
-        """Wait for the broker to grant the subscription; False when it has not within ``timeout_s``."""
-        return self._subscribed.wait(timeout_s)
+        """Wait for the broker to grant the subscription; False when it has not within ``timeout_s``, or refuses."""
+        return self._answered.wait(timeout_s) and self._subscribed.is_set()
 
     @property
     def refusal(self) -> str | None:
@@ -167,10 +171,19 @@ class MqttSource:
         if reason.is_failure:
             self._refusal = f"the broker refused the connection: {reason}"
             log.warning("broker_refused_connection", reason=str(reason))
+            if reason.value in REFUSALS_FOR_GOOD:
+                self._answered.set()
             return
         self._generation += 1
         log.info("broker_connected", generation=self._generation, session_present=flags.session_present)
+        self._forget_waiting(is_coming_again=flags.session_present)
         client.subscribe(self._topic_filter, options=SubscribeOptions(qos=1))
+
+    def _forget_waiting(self, *, is_coming_again: bool) -> None:
+        """Drop what earlier connections left in the queue: it comes again, or would grow it at every connection."""
+        with self._arrived:
+            if is_coming_again or len(self._queue) >= RECEIVE_MAXIMUM:
+                self._queue.clear()
 
     def _on_subscribe(
         self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
@@ -178,8 +191,9 @@ class MqttSource:
         if any(reason.is_failure for reason in reasons):
             self._refusal = f"the broker refused the subscription: {reasons[0]}"
             log.error("broker_refused_subscription", reason=str(reasons[0]), topic_filter=self._topic_filter)
-            return
-        self._subscribed.set()
+        else:
+            self._subscribed.set()
+        self._answered.set()
 
     def _on_disconnect(
         self, client: Client, userdata: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
@@ -199,5 +213,8 @@ class MqttSource:
             Delivery(received.mid, received.qos, self._generation),
         )
         with self._arrived:
+            # No receive maximum bounds QoS 0, which carries what the bin will say again.
+            if received.qos == 0 and len(self._queue) >= RECEIVE_MAXIMUM:
+                return
             self._queue.append(message)
             self._arrived.notify()

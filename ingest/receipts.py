@@ -73,6 +73,7 @@ def list_answers(
     Signed with the newest key number the bin has used.
     """
     answers: dict[int, Answer] = {}
+    newest: dict[int, tuple[int, int]] = {}
     for decoded in messages:
         key, part = decoded.journal_key, decoded.journaled
         if key is None or part is None:
@@ -82,7 +83,9 @@ def list_answers(
             journal_no, Answer(*key, decoded.verified.bin.newest_key_number, settled=settled[journal_no])
         )
         answer.key_number = max(answer.key_number, decoded.verified.key_number)
-        answer.echo = max(answer.echo, part.n)
+        # n begins again with every boot.
+        newest[journal_no] = max(newest.get(journal_no, (0, 0)), (part.boot, part.n))
+        answer.echo = newest[journal_no][1]
     for decision in decisions:
         answers[decision.journal_no].results.append(result_of(decision))
     return list(answers.values())

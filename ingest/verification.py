@@ -31,6 +31,10 @@ MessageCode = Literal[
 ]
 
 
+DECODING_FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on bytes of a stranger: text that is not UTF-8 is not among its own errors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A message its bin has signed."""
@@ -94,6 +98,6 @@ def is_json(line: bytes) -> bool:
     """Tell whether a line is JSON at all."""
     try:
         decode_any(line)
-    except (msgspec.DecodeError, RecursionError):
+    except DECODING_FAULTS:
         return False
     return True

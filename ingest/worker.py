@@ -8,6 +8,7 @@ the message at fault stands alone; that one goes to quarantine, and the others p
 import datetime
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +24,9 @@ FIRST_BACK_OFF_S = 0.1
 LONGEST_BACK_OFF_S = 5.0
 IDLE_WAIT_S = 0.5
 
-TRANSIENT_SQLSTATES = ("08", "40", "53", "55", "57")
-"""Classes of errors that pass by themselves: connection, rollback (deadlock), resources, not in state, operator."""
+TRANSIENT_SQLSTATES = ("08", "25006", "40", "53", "55", "57", "58")
+"""Errors that pass by themselves: connection, read-only (a standby not promoted yet), rollback (deadlock),
+resources, not in state, operator, system (a disk)."""
 
 
 @dataclass(slots=True)
@@ -78,32 +80,33 @@ class Worker:
         self._source.acknowledge(batch)
         self._count(batch, processed, ms=(time.perf_counter() - started_s) * 1000)
 
-    def _commit(self, batch: Sequence[Message], *, is_isolated: bool = False) -> Processed | None:
+    def _commit(self, batch: Sequence[Message]) -> Processed | None:
         """Process until committed; None when stopped while the database was away."""
+        try:
+            return self._persist(lambda: self._pipeline.process(batch, now=self._clock()))
+        except Exception as error:  # noqa: BLE001 (a top: one message must not stop the stream)
+            fault = error
+        return self._halve(batch) if len(batch) > 1 else self._set_aside(batch[0], fault)
+
+    def _persist(self, work: Callable[[], Processed]) -> Processed | None:
+        """Do ``work`` until it goes through, however long the database is away; None when stopped meanwhile.
+
+        Raises what trying again does not help against.
+        """
         back_off_s = FIRST_BACK_OFF_S
         while True:
             try:
-                return self._pipeline.process(batch, now=self._clock(), is_isolated=is_isolated)
+                return work()
             except DBAPIError as error:
                 if not is_transient(error):
-                    return self._halve(batch, error, is_isolated=is_isolated)
+                    raise
                 log.warning("database_unavailable", sqlstate=sqlstate_of(error), retry_in_s=back_off_s)
-                if self._stop.wait(back_off_s):
-                    return None
-                back_off_s = min(back_off_s * 2, LONGEST_BACK_OFF_S)
-            except Exception as error:  # noqa: BLE001 (a top: one message must not stop the stream)
-                return self._halve(batch, error, is_isolated=is_isolated)
+            if self._stop.wait(back_off_s):
+                return None
+            back_off_s = min(back_off_s * 2, LONGEST_BACK_OFF_S)
 
-    def _halve(self, batch: Sequence[Message], error: Exception, *, is_isolated: bool) -> Processed | None:
-        """Process a failed batch in halves; a message that fails alone is set aside, with its events settled.
-
-        One that cannot even be set aside so is quarantined whole, and settles nothing.
-        """
-        if len(batch) == 1:
-            log.error("message_set_aside", topic=batch[0].topic, is_isolated=is_isolated, exc_info=error)
-            if is_isolated:
-                return self._pipeline.set_aside(batch[0])
-            return self._commit(batch, is_isolated=True)
+    def _halve(self, batch: Sequence[Message]) -> Processed | None:
+        """Process a failed batch in halves, down to the message at fault."""
         whole = Processed()
         for part in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
             processed = self._commit(part)
@@ -114,6 +117,19 @@ class Worker:
             whole.repeats += processed.repeats
             whole.quarantined += processed.quarantined
         return whole
+
+    def _set_aside(self, message: Message, fault: Exception) -> Processed | None:
+        """Quarantine the events of a message that fails alone, which settles them.
+
+        One that cannot even be set aside so is quarantined whole, and settles nothing.
+        """
+        log.error("message_set_aside", topic=message.topic, is_whole=False, **describe_fault(fault))
+        try:
+            return self._persist(lambda: self._pipeline.process([message], now=self._clock(), is_isolated=True))
+        except Exception as error:  # noqa: BLE001 (a top, as above)
+            fault = error
+        log.error("message_set_aside", topic=message.topic, is_whole=True, **describe_fault(fault))
+        return self._persist(lambda: self._pipeline.set_aside(message))
 
     def _count(self, batch: Sequence[Message], processed: Processed, *, ms: float) -> None:
         self.handled.messages += len(batch)
@@ -132,6 +148,19 @@ class Worker:
         )
 
 
+def describe_fault(fault: Exception) -> dict[str, str | None]:
+    """Return what a log may say of a fault: where and of what kind.
+
+    Not its own words, and no local variables as ``exc_info`` would show: both can hold a badge or a payload.
+    """
+    diagnosis = getattr(getattr(fault, "orig", None), "diag", None)
+    return {
+        "fault": type(fault).__name__,
+        "reason": getattr(diagnosis, "message_primary", None),
+        "traceback": "".join(traceback.format_tb(fault.__traceback__)),
+    }
+
+
 def sqlstate_of(error: DBAPIError) -> str | None:
     """Return PostgreSQL's code of an error; None when the connection broke before it could say one."""
     return getattr(error.orig, "sqlstate", None)
@@ -142,4 +171,4 @@ def is_transient(error: DBAPIError) -> bool:
     sqlstate = sqlstate_of(error)
     if sqlstate is None:
         return error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
-    return sqlstate[:2] in TRANSIENT_SQLSTATES
+    return sqlstate.startswith(TRANSIENT_SQLSTATES)

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.arrays import Columns
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -15,11 +17,11 @@ class Holder:
     wallet_id: UUID
 
 
-FIND_HOLDERS = text("""
-    SELECT b.badge_digest, c.citizen_id, c.wallet_id
-      FROM badges b JOIN citizens c ON c.authority_id = b.authority_id AND c.citizen_id = b.citizen_id
-     WHERE b.authority_id = :authority_id AND b.badge_digest = ANY(CAST(:digests AS bytea[]))
-       AND b.state = 'active' AND c.state = 'active'
+DIGESTS = Columns(badge_digest="bytea")
+FIND_HOLDERS = text(f"""
+    SELECT b.badge_digest, c.citizen_id, c.wallet_id FROM {DIGESTS.unnest("t")}
+      JOIN badges b ON b.authority_id = :authority_id AND b.badge_digest = t.badge_digest AND b.state = 'active'
+      JOIN citizens c ON c.authority_id = :authority_id AND c.citizen_id = b.citizen_id AND c.state = 'active'
 """)
 
 
@@ -27,5 +29,5 @@ def find_holders(connection: Connection, digests: Collection[bytes], *, authorit
     """Find the holders of active badges; unknown and blocked ones are absent."""
     if not digests:
         return {}
-    rows = connection.execute(FIND_HOLDERS, {"authority_id": authority_id, "digests": list(digests)})
+    rows = connection.execute(FIND_HOLDERS, {"authority_id": authority_id, **DIGESTS.bind(badge_digest=digests)}).all()
     return {bytes(row.badge_digest): Holder(row.citizen_id, row.wallet_id) for row in rows}

@@ -2,13 +2,13 @@
 
 import bisect
 import datetime
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, tuple_, update
+from sqlalchemy import Connection, insert, text, tuple_, update
 
+from rewards.arrays import Columns
 from rewards.ids import new_id
 from rewards.schema import Account, Bin, BinDirectory, BinKey, Placement
 
@@ -91,38 +91,30 @@ def add_bins(connection: Connection, bins: Iterable[NewBin], *, authority_id: in
         connection.execute(insert(table), values)
 
 
+WANTED = Columns(bin_id="text")
+FIND_BINS = text(f"""
+    SELECT b.bin_id, b.state, b.issuing_account_id, b.newest_key_number, k.key_number, k.state AS key_state
+      FROM {WANTED.unnest("t")} JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = t.bin_id
+      JOIN bin_keys k ON k.authority_id = :authority_id AND k.bin_id = b.bin_id
+""")
+FIND_STAYS = text(f"""
+    SELECT p.bin_id, p.placed_at, p.removed_at, p.site_id FROM {WANTED.unnest("t")}
+      JOIN placements p ON p.authority_id = :authority_id AND p.bin_id = t.bin_id ORDER BY p.placed_at
+""")
+
+
 def find_bins(connection: Connection, bin_ids: Collection[str], *, authority_id: int) -> dict[str, KnownBin]:
     """Find what is known of ``bin_ids`` within the authority; unknown ones are absent."""
-    wanted = list(bin_ids)
-    keys: defaultdict[str, dict[int, str]] = defaultdict(dict)
-    for key in connection.execute(
-        select(BinKey.bin_id, BinKey.key_number, BinKey.state).where(
-            BinKey.authority_id == authority_id, BinKey.bin_id.in_(wanted)
-        )
-    ):
-        keys[key.bin_id][key.key_number] = key.state
-    placements: defaultdict[str, list[Stay]] = defaultdict(list)
-    for row in connection.execute(
-        select(Placement.bin_id, Placement.placed_at, Placement.removed_at, Placement.site_id)
-        .where(Placement.authority_id == authority_id, Placement.bin_id.in_(wanted))
-        .order_by(Placement.placed_at)
-    ):
-        placements[row.bin_id].append((row.placed_at, row.removed_at, row.site_id))
-    return {
-        row.bin_id: KnownBin(
-            row.bin_id,
-            row.state,
-            row.issuing_account_id,
-            row.newest_key_number,
-            keys[row.bin_id],
-            placements[row.bin_id],
-        )
-        for row in connection.execute(
-            select(Bin.bin_id, Bin.state, Bin.issuing_account_id, Bin.newest_key_number).where(
-                Bin.authority_id == authority_id, Bin.bin_id.in_(wanted)
-            )
-        )
-    }
+    parameters = {"authority_id": authority_id, **WANTED.bind(bin_id=bin_ids)}
+    bins: dict[str, KnownBin] = {}
+    for row in connection.execute(FIND_BINS, parameters).all():
+        if row.bin_id not in bins:
+            bins[row.bin_id] = KnownBin(row.bin_id, row.state, row.issuing_account_id, row.newest_key_number, {})
+        bins[row.bin_id].key_states[row.key_number] = row.key_state
+    for row in connection.execute(FIND_STAYS, parameters).all():
+        if row.bin_id in bins:
+            bins[row.bin_id].placements.append((row.placed_at, row.removed_at, row.site_id))
+    return bins
 
 
 def note_key_numbers(connection: Connection, used: dict[str, int], *, authority_id: int) -> None:

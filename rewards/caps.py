@@ -10,6 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.arrays import Columns
+
 CapPeriod = tuple[UUID, str, datetime.date]
 """(citizen_id, "day" or "week", first day)."""
 
@@ -22,14 +24,13 @@ class Demand:
     cap_points: int
 
 
+DEMANDS = Columns(citizen_id="uuid", period="text", starts_on="date", cap="integer", points="integer")
 # excluded.used_points is LEAST(cap, demand), which asks for as much as the demand itself: cap - used is never more
 # than cap. Rows are ordered by their key, so that two writers lock them in the same order.
-GRANT = text("""
+GRANT = text(f"""
     INSERT INTO cap_usages AS u (authority_id, citizen_id, period, starts_on, cap_points, used_points, last_granted)
     SELECT :authority_id, d.citizen_id, d.period, d.starts_on, d.cap, LEAST(d.cap, d.points), LEAST(d.cap, d.points)
-      FROM unnest(CAST(:citizen_id AS uuid[]), CAST(:period AS text[]), CAST(:starts_on AS date[]),
-                  CAST(:cap_points AS integer[]), CAST(:points AS integer[]))
-           AS d(citizen_id, period, starts_on, cap, points)
+      FROM {DEMANDS.unnest("d")}
      ORDER BY d.citizen_id, d.period, d.starts_on
     ON CONFLICT (authority_id, citizen_id, period, starts_on) DO UPDATE
        SET cap_points = excluded.cap_points,
@@ -39,11 +40,10 @@ GRANT = text("""
     RETURNING u.citizen_id, u.period, u.starts_on, u.last_granted
 """)
 
-GIVE_BACK = text("""
+GIVEN_BACK = Columns(citizen_id="uuid", period="text", starts_on="date", points="integer")
+GIVE_BACK = text(f"""
     UPDATE cap_usages u SET used_points = u.used_points - b.points
-      FROM (SELECT * FROM unnest(CAST(:citizen_id AS uuid[]), CAST(:period AS text[]), CAST(:starts_on AS date[]),
-                                 CAST(:points AS integer[])) AS t(citizen_id, period, starts_on, points)
-             ORDER BY citizen_id, period, starts_on) AS b
+      FROM (SELECT * FROM {GIVEN_BACK.unnest("t")} ORDER BY citizen_id, period, starts_on) AS b
      WHERE u.authority_id = :authority_id AND u.citizen_id = b.citizen_id AND u.period = b.period
        AND u.starts_on = b.starts_on
 """)
@@ -56,17 +56,14 @@ def grant_within_caps(
     if not demands:
         return {}
     citizen_ids, periods, starts_on = zip(*demands, strict=True)
-    rows = connection.execute(
-        GRANT,
-        {
-            "authority_id": authority_id,
-            "citizen_id": list(citizen_ids),
-            "period": list(periods),
-            "starts_on": list(starts_on),
-            "cap_points": [demand.cap_points for demand in demands.values()],
-            "points": [demand.points for demand in demands.values()],
-        },
+    columns = DEMANDS.bind(
+        citizen_id=citizen_ids,
+        period=periods,
+        starts_on=starts_on,
+        cap=[demand.cap_points for demand in demands.values()],
+        points=[demand.points for demand in demands.values()],
     )
+    rows = connection.execute(GRANT, {"authority_id": authority_id, **columns}).all()
     return {(row.citizen_id, row.period, row.starts_on): row.last_granted for row in rows}
 
 
@@ -75,13 +72,5 @@ def give_back(connection: Connection, points: dict[CapPeriod, int], *, authority
     if not points:
         return
     citizen_ids, periods, starts_on = zip(*points, strict=True)
-    connection.execute(
-        GIVE_BACK,
-        {
-            "authority_id": authority_id,
-            "citizen_id": list(citizen_ids),
-            "period": list(periods),
-            "starts_on": list(starts_on),
-            "points": list(points.values()),
-        },
-    )
+    columns = GIVEN_BACK.bind(citizen_id=citizen_ids, period=periods, starts_on=starts_on, points=list(points.values()))
+    connection.execute(GIVE_BACK, {"authority_id": authority_id, **columns})

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from rewards.acceptance import AcceptedEvent, Earning
+from rewards.arrays import Columns
 from rewards.badges import Holder, find_holders
 from rewards.caps import CapPeriod, Demand, give_back, grant_within_caps
 from rewards.events import Identity
@@ -38,12 +39,12 @@ class Claim:
     periods: tuple[CapPeriod, ...]
 
 
-INSERT_CAPPED = text("""
-    INSERT INTO capped_deposits
-           (authority_id, recorded_at, journal_no, seq, account_id, tariff_line_id, withheld_points)
-    SELECT :authority_id, :now, t.*
-      FROM unnest(CAST(:journal_nos AS integer[]), CAST(:seqs AS bigint[]), CAST(:account_ids AS uuid[]),
-                  CAST(:tariff_line_ids AS uuid[]), CAST(:withheld AS integer[])) AS t
+CAPPED = Columns(
+    journal_no="integer", seq="bigint", account_id="uuid", tariff_line_id="uuid", withheld_points="integer"
+)
+INSERT_CAPPED = text(f"""
+    INSERT INTO capped_deposits (authority_id, recorded_at, {CAPPED.names})
+    SELECT :authority_id, :now, t.* FROM {CAPPED.unnest("t")}
 """)
 
 
@@ -107,7 +108,24 @@ def cap_periods(holder: Holder, earning: Earning, day: datetime.date) -> tuple[C
 
 
 def grant_claims(connection: Connection, claims: Sequence[Claim], *, authority_id: int) -> list[int]:
-    """Return the points granted to each claim, first by day, then by week; a week's refusal frees the day again."""
+    """Return the points granted to each claim; claims under other caps are granted after those of the first.
+
+    One statement counts one cap per period: where the tariff changed within a week, each deposit is held to the caps
+    of its own time.
+    """
+    numbers_by_caps: defaultdict[tuple[int | None, int | None], list[int]] = defaultdict(list)
+    for number, claim in enumerate(claims):
+        numbers_by_caps[claim.earning.tariff.day_cap_points, claim.earning.tariff.week_cap_points].append(number)
+    granted = [0] * len(claims)
+    for numbers in numbers_by_caps.values():
+        alike = [claims[number] for number in numbers]
+        for number, points in zip(numbers, grant_alike(connection, alike, authority_id=authority_id), strict=True):
+            granted[number] = points
+    return granted
+
+
+def grant_alike(connection: Connection, claims: Sequence[Claim], *, authority_id: int) -> list[int]:
+    """Grant claims under the same caps, first by day, then by week; a week's refusal frees the day again."""
     granted = [claim.earning.points for claim in claims]
     by_day = grant_period(connection, claims, granted, "day", authority_id=authority_id)
     by_week = grant_period(connection, claims, by_day, "week", authority_id=authority_id)
@@ -131,7 +149,8 @@ def grant_period(
                 tariff = claim.earning.tariff
                 cap = tariff.day_cap_points if kind == "day" else tariff.week_cap_points
                 so_far = demands[period].points if period in demands else 0
-                demands[period] = Demand(so_far + points, cap or 0)
+                # More than the cap is never granted, and the sum of a large batch would not fit the column.
+                demands[period] = Demand(min(so_far + points, cap or 0), cap or 0)
     left = grant_within_caps(connection, demands, authority_id=authority_id)
     granted = []
     for claim, points in zip(claims, wanted, strict=True):
@@ -163,15 +182,11 @@ def insert_capped(
     """Store deposits whose points were held back whole, so that the citizen can read why."""
     if not capped:
         return
-    connection.execute(
-        INSERT_CAPPED,
-        {
-            "authority_id": authority_id,
-            "now": now,
-            "journal_nos": [claim.accepted.event.journal_no for claim, _ in capped],
-            "seqs": [claim.accepted.event.seq for claim, _ in capped],
-            "account_ids": [account_id for _, account_id in capped],
-            "tariff_line_ids": [claim.earning.line.tariff_line_id for claim, _ in capped],
-            "withheld": [claim.earning.points for claim, _ in capped],
-        },
+    columns = CAPPED.bind(
+        journal_no=[claim.accepted.event.journal_no for claim, _ in capped],
+        seq=[claim.accepted.event.seq for claim, _ in capped],
+        account_id=[account_id for _, account_id in capped],
+        tariff_line_id=[claim.earning.line.tariff_line_id for claim, _ in capped],
+        withheld_points=[claim.earning.points for claim, _ in capped],
     )
+    connection.execute(INSERT_CAPPED, {"authority_id": authority_id, "now": now, **columns})

@@ -32,6 +32,8 @@ def open_engine(url: str, *, role: DatabaseRole, pool_size: int = 2) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=0,
+        # Texts of exceptions end in logs; parameters may hold digests of badges and codes.
+        hide_parameters=True,
         connect_args={"options": options, "connect_timeout": 10, "application_name": f"bontri/{role}"},
     )
 

@@ -7,11 +7,13 @@ repeat is neither inserted nor visible.
 
 import datetime
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+
+from rewards.arrays import Columns
 
 Identity = tuple[int, int]
 """(journal_no, seq): an event within its authority."""
@@ -52,42 +54,41 @@ class StoredEvent:
     withheld_points: int
 
 
-COLUMNS = {
-    "journal_no": "integer",
-    "seq": "bigint",
-    "type": "text",
-    "bin_id": "text",
-    "site_id": "uuid",
-    "material": "text",
-    "items": "smallint",
-    "mass_g": "integer",
-    "refused": "smallint",
-    "confidence": "real",
-    "emptied_by": "text",
-    "occurred_at": "timestamptz",
-    "is_estimated": "boolean",
-    "received_at": "timestamptz",
-    "content_digest": "bytea",
-}
+COLUMNS = Columns(
+    journal_no="integer",
+    seq="bigint",
+    type="text",
+    bin_id="text",
+    site_id="uuid",
+    material="text",
+    items="smallint",
+    mass_g="integer",
+    refused="smallint",
+    confidence="real",
+    emptied_by="text",
+    occurred_at="timestamptz",
+    is_estimated="boolean",
+    received_at="timestamptz",
+    content_digest="bytea",
+)
 
 # An event that was quarantined under this identity with other content counts as known: it must not come in twice.
 INSERT_EVENTS = text(f"""
-    INSERT INTO events (authority_id, recorded_at, {", ".join(COLUMNS)})
-    SELECT :authority_id, :now, t.*
-      FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in COLUMNS.items())})
-           AS t({", ".join(COLUMNS)})
+    INSERT INTO events (authority_id, recorded_at, {COLUMNS.names})
+    SELECT :authority_id, :now, t.* FROM {COLUMNS.unnest("t")}
      WHERE NOT EXISTS (SELECT FROM quarantined_events q
                         WHERE q.authority_id = :authority_id AND q.journal_no = t.journal_no AND q.seq = t.seq
                           AND q.content_digest <> t.content_digest AND q.code <> 'event_conflict')
-     ORDER BY journal_no, seq
+     ORDER BY t.journal_no, t.seq
     ON CONFLICT (authority_id, journal_no, seq) DO NOTHING
     RETURNING journal_no, seq
 """)
 
-FIND_EVENTS = text("""
+IDENTITIES = Columns(journal_no="integer", seq="bigint")
+FIND_EVENTS = text(f"""
     SELECT e.journal_no, e.seq, e.content_digest, coalesce(t.points, 0) AS points,
            coalesce(t.withheld_points, c.withheld_points, 0) AS withheld_points
-      FROM unnest(CAST(:journal_no AS integer[]), CAST(:seq AS bigint[])) AS i(journal_no, seq)
+      FROM {IDENTITIES.unnest("i")}
       JOIN events e ON e.authority_id = :authority_id AND e.journal_no = i.journal_no AND e.seq = i.seq
       LEFT JOIN transfers t ON t.authority_id = :authority_id AND t.journal_no = i.journal_no AND t.seq = i.seq
       LEFT JOIN capped_deposits c ON c.authority_id = :authority_id AND c.journal_no = i.journal_no AND c.seq = i.seq
@@ -98,9 +99,8 @@ def insert_events(
     connection: Connection, events: Sequence[NewEvent], *, authority_id: int, now: datetime.datetime
 ) -> set[Identity]:
     """Insert the events nobody inserted before; return the identities that are new."""
-    columns = {field.name: [getattr(event, field.name) for event in events] for field in fields(NewEvent)}
-    rows = connection.execute(INSERT_EVENTS, {"authority_id": authority_id, "now": now, **columns})
-    return {(row.journal_no, row.seq) for row in rows}
+    parameters = {"authority_id": authority_id, "now": now, **COLUMNS.bind_rows(events)}
+    return {(journal_no, seq) for journal_no, seq in connection.execute(INSERT_EVENTS, parameters).all()}
 
 
 def find_stored_events(
@@ -111,7 +111,7 @@ def find_stored_events(
         return {}
     journal_nos, seqs = zip(*identities, strict=True)
     rows = connection.execute(
-        FIND_EVENTS, {"authority_id": authority_id, "journal_no": list(journal_nos), "seq": list(seqs)}
+        FIND_EVENTS, {"authority_id": authority_id, **IDENTITIES.bind(journal_no=journal_nos, seq=seqs)}
     )
     return {
         (row.journal_no, row.seq): StoredEvent(bytes(row.content_digest), row.points, row.withheld_points)

@@ -9,45 +9,46 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from rewards.arrays import Columns
+
 JournalKey = tuple[str, str]
 """(bin_id, journal)."""
 
 SeqRange = tuple[int, int]
 """First and last sequence number, both included."""
 
-FIND_JOURNALS = text("""
-    SELECT bin_id, journal, journal_no FROM bin_journals
-     WHERE authority_id = :authority_id AND (bin_id, journal) IN
-           (SELECT * FROM unnest(CAST(:bin_ids AS text[]), CAST(:journals AS text[])))
+KEYS = Columns(bin_id="text", journal="text")
+FIND_JOURNALS = text(f"""
+    SELECT j.bin_id, j.journal, j.journal_no FROM {KEYS.unnest("t")} JOIN bin_journals j
+        ON j.authority_id = :authority_id AND j.bin_id = t.bin_id AND j.journal = t.journal
 """)
 
 # Numbers are given out one authority at a time, under its advisory lock: journals are rare.
 LOCK_NUMBERING = text("SELECT pg_advisory_xact_lock(7106002, :authority_id)")
-OPEN_JOURNALS = text("""
+OPEN_JOURNALS = text(f"""
     INSERT INTO bin_journals (authority_id, journal_no, bin_id, journal, created_at)
     SELECT :authority_id,
            (SELECT coalesce(max(journal_no), 0) FROM bin_journals WHERE authority_id = :authority_id)
              + row_number() OVER (ORDER BY t.bin_id, t.journal), t.bin_id, t.journal, :now
-      FROM unnest(CAST(:bin_ids AS text[]), CAST(:journals AS text[])) AS t(bin_id, journal)
+      FROM {KEYS.unnest("t")}
     ON CONFLICT (authority_id, bin_id, journal) DO NOTHING
 """)
 
-ADD_RECEIVED = text("""
+SETTLED = Columns(journal_no="integer", ranges="int8multirange")
+ADD_RECEIVED = text(f"""
     UPDATE bin_journals j SET received = j.received + r.ranges, lost = j.lost - r.ranges
-      FROM (SELECT * FROM unnest(CAST(:journal_nos AS integer[]), CAST(:ranges AS int8multirange[]))
-                AS t(journal_no, ranges) ORDER BY journal_no) AS r
+      FROM (SELECT * FROM {SETTLED.unnest("t")} ORDER BY journal_no) AS r
      WHERE j.authority_id = :authority_id AND j.journal_no = r.journal_no
     RETURNING j.journal_no, CAST(j.received + j.lost AS text) AS settled
 """)
 
-NOTE_HELD = text("""
+HELD = Columns(journal_no="integer", next_seq="bigint", oldest_held="bigint")
+NOTE_HELD = text(f"""
     UPDATE bin_journals j
        SET next_seq = GREATEST(j.next_seq, h.next_seq), oldest_held = GREATEST(j.oldest_held, h.oldest_held),
            lost = CASE WHEN h.oldest_held > 1
                        THEN j.lost + (int8multirange(int8range(1, h.oldest_held)) - j.received) ELSE j.lost END
-      FROM (SELECT * FROM unnest(CAST(:journal_nos AS integer[]), CAST(:next_seqs AS bigint[]),
-                                 CAST(:oldest_held AS bigint[]))
-                AS t(journal_no, next_seq, oldest_held) ORDER BY journal_no) AS h
+      FROM (SELECT * FROM {HELD.unnest("t")} ORDER BY journal_no) AS h
      WHERE j.authority_id = :authority_id AND j.journal_no = h.journal_no
 """)
 
@@ -74,7 +75,7 @@ def open_journals(
     bin_ids, journals = zip(*missing, strict=True)
     connection.execute(
         OPEN_JOURNALS,
-        {"authority_id": authority_id, "bin_ids": list(bin_ids), "journals": list(journals), "now": now},
+        {"authority_id": authority_id, "now": now, **KEYS.bind(bin_id=bin_ids, journal=journals)},
     )
     return found | find_journals(connection, missing, authority_id=authority_id)
 
@@ -83,9 +84,9 @@ def find_journals(connection: Connection, keys: Collection[JournalKey], *, autho
     """Find the numbers of journals already registered."""
     bin_ids, journals = zip(*keys, strict=True)
     rows = connection.execute(
-        FIND_JOURNALS, {"authority_id": authority_id, "bin_ids": list(bin_ids), "journals": list(journals)}
-    )
-    return {(row.bin_id, row.journal): row.journal_no for row in rows}
+        FIND_JOURNALS, {"authority_id": authority_id, **KEYS.bind(bin_id=bin_ids, journal=journals)}
+    ).all()
+    return {(bin_id, journal): journal_no for bin_id, journal, journal_no in rows}
 
 
 def add_received(connection: Connection, seqs: dict[int, list[int]], *, authority_id: int) -> dict[int, list[SeqRange]]:
@@ -100,11 +101,10 @@ def add_received(connection: Connection, seqs: dict[int, list[int]], *, authorit
         ADD_RECEIVED,
         {
             "authority_id": authority_id,
-            "journal_nos": list(seqs),
-            "ranges": [as_multirange(numbers) for numbers in seqs.values()],
+            **SETTLED.bind(journal_no=seqs, ranges=[as_multirange(numbers) for numbers in seqs.values()]),
         },
-    )
-    return {row.journal_no: parse_multirange(row.settled) for row in rows}
+    ).all()
+    return {journal_no: parse_multirange(settled) for journal_no, settled in rows}
 
 
 def note_held(connection: Connection, held: dict[int, Held], *, authority_id: int) -> None:
@@ -115,9 +115,11 @@ def note_held(connection: Connection, held: dict[int, Held], *, authority_id: in
         NOTE_HELD,
         {
             "authority_id": authority_id,
-            "journal_nos": list(held),
-            "next_seqs": [each.next_seq for each in held.values()],
-            "oldest_held": [each.oldest_held for each in held.values()],
+            **HELD.bind(
+                journal_no=held,
+                next_seq=[each.next_seq for each in held.values()],
+                oldest_held=[each.oldest_held for each in held.values()],
+            ),
         },
     )
 

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,6 +18,12 @@ NONCE_BYTES = 12
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Base 32 without I, L, O and U: read aloud and typed without look-alikes."""
+
+
+@lru_cache(maxsize=50_000)
+def derive_bin_key(master_key: bytes, name: str) -> bytes:
+    """Derive the key a name stands for; remembered, since a busy bin's key is wanted twice for each message."""
+    return hmac.digest(master_key, name.encode(), "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Keyring:
 
     def bin_key(self, *, authority: str, bin_id: str, key_number: int) -> bytes:
         """Return key ``key_number`` of a bin, 32 bytes (bin-protocol.md, "A message is two lines")."""
-        return hmac.digest(self.master_key, f"{authority}|{bin_id}|{key_number}".encode(), "sha256")
+        return derive_bin_key(self.master_key, f"{authority}|{bin_id}|{key_number}")
 
     def broker_password(self, *, username: str) -> str:
         """Return the password of a bin or worker at the broker; derived, so that it is stored nowhere."""

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from rewards.arrays import Columns
 from rewards.errors import OverdraftError, PendingAlreadyEndedError, violates
 from rewards.ids import new_id
 
@@ -39,28 +40,39 @@ class Transfer:
     withheld_points: int | None = None
 
 
-INSERT_TRANSFERS = text("""
-    INSERT INTO transfers (authority_id, recorded_at, transfer_id, phase, debit_account_id, credit_account_id, points,
-                           pending_id, voucher_id, journal_no, seq, tariff_line_id, withheld_points)
-    SELECT :authority_id, :now, t.*
-      FROM unnest(CAST(:transfer_id AS uuid[]), CAST(:phase AS text[]), CAST(:debit_account_id AS uuid[]),
-                  CAST(:credit_account_id AS uuid[]), CAST(:points AS bigint[]), CAST(:pending_id AS uuid[]),
-                  CAST(:voucher_id AS uuid[]), CAST(:journal_no AS integer[]), CAST(:seq AS bigint[]),
-                  CAST(:tariff_line_id AS uuid[]), CAST(:withheld_points AS integer[])) AS t
+TRANSFER_COLUMNS = Columns(
+    transfer_id="uuid",
+    phase="text",
+    debit_account_id="uuid",
+    credit_account_id="uuid",
+    points="bigint",
+    pending_id="uuid",
+    voucher_id="uuid",
+    journal_no="integer",
+    seq="bigint",
+    tariff_line_id="uuid",
+    withheld_points="integer",
+)
+INSERT_TRANSFERS = text(f"""
+    INSERT INTO transfers (authority_id, recorded_at, {TRANSFER_COLUMNS.names})
+    SELECT :authority_id, :now, t.* FROM {TRANSFER_COLUMNS.unnest("t")}
 """)
 
+MOVED = Columns(
+    account_id="uuid",
+    debits_posted="bigint",
+    credits_posted="bigint",
+    debits_pending="bigint",
+    credits_pending="bigint",
+)
 # The subquery is ordered by account, so that two writers lock accounts in the same order: no deadlock.
-MOVE_COUNTERS = text("""
+MOVE_COUNTERS = text(f"""
     UPDATE accounts
        SET debits_posted = accounts.debits_posted + m.debits_posted,
            credits_posted = accounts.credits_posted + m.credits_posted,
            debits_pending = accounts.debits_pending + m.debits_pending,
            credits_pending = accounts.credits_pending + m.credits_pending
-      FROM (SELECT * FROM unnest(CAST(:account_id AS uuid[]), CAST(:debits_posted AS bigint[]),
-                                 CAST(:credits_posted AS bigint[]), CAST(:debits_pending AS bigint[]),
-                                 CAST(:credits_pending AS bigint[]))
-                AS u(account_id, debits_posted, credits_posted, debits_pending, credits_pending)
-             ORDER BY account_id) AS m
+      FROM (SELECT * FROM {MOVED.unnest("u")} ORDER BY account_id) AS m
      WHERE accounts.authority_id = :authority_id AND accounts.account_id = m.account_id
 """)
 
@@ -80,13 +92,9 @@ def record_transfers(
     if not transfers:
         return []
     ids = [transfer.transfer_id or new_id() for transfer in transfers]
-    columns = {
-        name: [getattr(transfer, name) for transfer in transfers]
-        for name in Transfer.__slots__
-        if name != "transfer_id"
-    }
+    columns = TRANSFER_COLUMNS.bind_rows(transfers, transfer_id=ids)
     try:
-        connection.execute(INSERT_TRANSFERS, {"authority_id": authority_id, "now": now, "transfer_id": ids, **columns})
+        connection.execute(INSERT_TRANSFERS, {"authority_id": authority_id, "now": now, **columns})
         move_counters(connection, transfers, authority_id=authority_id)
     except IntegrityError as error:
         if violates(error, "ck_accounts_no_overdraft"):
@@ -117,37 +125,42 @@ def move_counters(connection: Connection, transfers: Iterable[Transfer], *, auth
     debits_posted, credits_posted, debits_pending, credits_pending = (
         [moved[account_id][counter] for account_id in account_ids] for counter in range(4)
     )
-    result = connection.execute(
-        MOVE_COUNTERS,
-        {
-            "authority_id": authority_id,
-            "account_id": account_ids,
-            "debits_posted": debits_posted,
-            "credits_posted": credits_posted,
-            "debits_pending": debits_pending,
-            "credits_pending": credits_pending,
-        },
+    columns = MOVED.bind(
+        account_id=account_ids,
+        debits_posted=debits_posted,
+        credits_posted=credits_posted,
+        debits_pending=debits_pending,
+        credits_pending=credits_pending,
     )
+    result = connection.execute(MOVE_COUNTERS, {"authority_id": authority_id, **columns})
     if result.rowcount != len(account_ids):
         # Stands in for foreign keys (docs/decisions/0004-no-foreign-keys-on-the-hot-path.md).
         raise LookupError(f"{len(account_ids) - result.rowcount} accounts of the transfers do not exist")
 
 
-def list_pending_transfers(
+def lock_pending_transfers(
     connection: Connection, voucher_ids: Collection[UUID], *, authority_id: int
 ) -> list[Transfer]:
-    """List the pending transfers of vouchers, ended or not, by debit account."""
+    """Lock the accounts of vouchers' pending transfers; list the transfers, ended or not.
+
+    All accounts in the order of their ids before any is moved: the planner may move counters in any order when tables
+    are small, and a redemption then met an issue at the same shop in a deadlock.
+    """
     rows = connection.execute(
         text("""
-            SELECT debit_account_id, credit_account_id, points, phase, transfer_id, pending_id, voucher_id
-              FROM transfers
-             WHERE authority_id = :authority_id AND voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
-               AND phase = 'pending'
-             ORDER BY debit_account_id
+            SELECT t.debit_account_id, t.credit_account_id, t.points, t.phase, t.transfer_id, t.pending_id,
+                   t.voucher_id
+              FROM transfers t
+              JOIN accounts a ON a.authority_id = t.authority_id
+                             AND a.account_id IN (t.debit_account_id, t.credit_account_id)
+             WHERE t.authority_id = :authority_id AND t.voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
+               AND t.phase = 'pending'
+             ORDER BY a.account_id
+               FOR UPDATE OF a
         """),
         {"authority_id": authority_id, "voucher_ids": list(voucher_ids)},
     )
-    return [Transfer(*row) for row in rows]
+    return list(dict.fromkeys(Transfer(*row) for row in rows))
 
 
 def end_pending_transfers(

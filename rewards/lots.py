@@ -6,27 +6,28 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.arrays import Columns
 from rewards.ids import new_id
 
-FIND_LOTS = text("""
-    SELECT wallet_id, account_id FROM wallet_accounts
-     WHERE authority_id = :authority_id AND wallet_id = ANY(CAST(:wallet_ids AS uuid[])) AND lot_month = :lot_month
+WALLETS = Columns(wallet_id="uuid")
+FIND_LOTS = text(f"""
+    SELECT w.wallet_id, w.account_id FROM {WALLETS.unnest("t")} JOIN wallet_accounts w
+        ON w.authority_id = :authority_id AND w.wallet_id = t.wallet_id AND w.lot_month = :lot_month
 """)
 
+LINKS = Columns(account_id="uuid", wallet_id="uuid")
 # The link decides who creates a month's lot; its account follows, hence the deferred foreign key.
-LINK_LOTS = text("""
+LINK_LOTS = text(f"""
     INSERT INTO wallet_accounts (authority_id, account_id, wallet_id, lot_month)
-    SELECT :authority_id, t.account_id, t.wallet_id, :lot_month
-      FROM unnest(CAST(:account_ids AS uuid[]), CAST(:wallet_ids AS uuid[])) AS t(account_id, wallet_id)
-     ORDER BY t.wallet_id
+    SELECT :authority_id, t.account_id, t.wallet_id, :lot_month FROM {LINKS.unnest("t")} ORDER BY t.wallet_id
     ON CONFLICT (authority_id, wallet_id, lot_month) DO NOTHING
     RETURNING account_id
 """)
 
-CREATE_LOTS = text("""
+ACCOUNTS = Columns(account_id="uuid")
+CREATE_LOTS = text(f"""
     INSERT INTO accounts (authority_id, account_id, kind, expires_on, created_at)
-    SELECT :authority_id, account_id, 'lot', :expires_on, :now
-      FROM unnest(CAST(:account_ids AS uuid[])) AS t(account_id)
+    SELECT :authority_id, t.account_id, 'lot', :expires_on, :now FROM {ACCOUNTS.unnest("t")}
 """)
 
 
@@ -63,16 +64,15 @@ def open_lots(
         LINK_LOTS,
         {
             "authority_id": authority_id,
-            "account_ids": [new_id() for _ in missing],
-            "wallet_ids": missing,
             "lot_month": lot_month,
+            **LINKS.bind(account_id=[new_id() for _ in missing], wallet_id=missing),
         },
     ).all()
     connection.execute(
         CREATE_LOTS,
         {
             "authority_id": authority_id,
-            "account_ids": list(linked),
+            **ACCOUNTS.bind(account_id=linked),
             "expires_on": expiry_of(lot_month, valid_months=valid_months),
             "now": now,
         },
@@ -85,6 +85,6 @@ def find_lots(
 ) -> dict[UUID, UUID]:
     """Find the lot accounts of one month by wallet."""
     rows = connection.execute(
-        FIND_LOTS, {"authority_id": authority_id, "wallet_ids": list(wallet_ids), "lot_month": lot_month}
-    )
+        FIND_LOTS, {"authority_id": authority_id, "lot_month": lot_month, **WALLETS.bind(wallet_id=wallet_ids)}
+    ).all()
     return {row.wallet_id: row.account_id for row in rows}

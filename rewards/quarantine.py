@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from rewards.arrays import Columns
 from rewards.keyring import Keyring
 
 NO_AUTHORITY = 0
@@ -41,28 +42,36 @@ class RefusedMessage:
     events: tuple[RefusedEvent, ...] = ()
 
 
-INSERT_MESSAGES = text("""
-    INSERT INTO quarantined_messages AS q (authority_id, message_digest, topic, bin_id, code, detail,
-                                           payload_encrypted, received_at, last_received_at, times)
-    SELECT :authority_id, t.message_digest, t.topic, t.bin_id, t.code, t.detail, t.payload, t.received_at,
-           t.last_received_at, t.times
-      FROM unnest(CAST(:message_digest AS bytea[]), CAST(:topic AS text[]), CAST(:bin_id AS text[]),
-                  CAST(:code AS text[]), CAST(:detail AS text[]), CAST(:payload AS bytea[]),
-                  CAST(:received_at AS timestamptz[]), CAST(:last_received_at AS timestamptz[]),
-                  CAST(:times AS integer[]))
-           AS t(message_digest, topic, bin_id, code, detail, payload, received_at, last_received_at, times)
-     ORDER BY t.message_digest
+MESSAGES = Columns(
+    message_digest="bytea",
+    topic="text",
+    bin_id="text",
+    code="text",
+    detail="text",
+    payload_encrypted="bytea",
+    received_at="timestamptz",
+    last_received_at="timestamptz",
+    times="integer",
+)
+INSERT_MESSAGES = text(f"""
+    INSERT INTO quarantined_messages AS q (authority_id, {MESSAGES.names})
+    SELECT :authority_id, t.* FROM {MESSAGES.unnest("t")} ORDER BY t.message_digest
     ON CONFLICT (authority_id, message_digest) DO UPDATE
        SET times = q.times + excluded.times, last_received_at = excluded.last_received_at
 """)
 
-INSERT_EVENTS = text("""
-    INSERT INTO quarantined_events (authority_id, journal_no, seq, content_digest, code, detail, message_digest,
-                                    received_at)
-    SELECT :authority_id, t.*
-      FROM unnest(CAST(:journal_no AS integer[]), CAST(:seq AS bigint[]), CAST(:content_digest AS bytea[]),
-                  CAST(:code AS text[]), CAST(:detail AS text[]), CAST(:message_digest AS bytea[]),
-                  CAST(:received_at AS timestamptz[])) AS t
+EVENTS = Columns(
+    journal_no="integer",
+    seq="bigint",
+    content_digest="bytea",
+    code="text",
+    detail="text",
+    message_digest="bytea",
+    received_at="timestamptz",
+)
+INSERT_EVENTS = text(f"""
+    INSERT INTO quarantined_events (authority_id, {EVENTS.names})
+    SELECT :authority_id, t.* FROM {EVENTS.unnest("t")} ORDER BY t.journal_no, t.seq, t.content_digest
     ON CONFLICT (authority_id, journal_no, seq, content_digest) DO NOTHING
 """)
 
@@ -78,36 +87,30 @@ def store_refused(
     if not copies:
         return
     firsts = [messages[0] for messages in copies.values()]
-    connection.execute(
-        INSERT_MESSAGES,
-        {
-            "authority_id": authority_id,
-            "message_digest": list(copies),
-            "topic": [storable(first.topic) for first in firsts],
-            "bin_id": [first.bin_id for first in firsts],
-            "code": [first.code for first in firsts],
-            "detail": [storable(first.detail) for first in firsts],
-            "payload": [keyring.encrypt(first.payload, purpose=PURPOSE) for first in firsts],
-            "received_at": [first.received_at for first in firsts],
-            "last_received_at": [messages[-1].received_at for messages in copies.values()],
-            "times": [len(messages) for messages in copies.values()],
-        },
+    columns = MESSAGES.bind(
+        message_digest=copies,
+        topic=[storable(first.topic) for first in firsts],
+        bin_id=[first.bin_id for first in firsts],
+        code=[first.code for first in firsts],
+        detail=[storable(first.detail) for first in firsts],
+        payload_encrypted=[keyring.encrypt(first.payload, purpose=PURPOSE) for first in firsts],
+        received_at=[first.received_at for first in firsts],
+        last_received_at=[messages[-1].received_at for messages in copies.values()],
+        times=[len(messages) for messages in copies.values()],
     )
+    connection.execute(INSERT_MESSAGES, {"authority_id": authority_id, **columns})
     rows = [(digest, first, event) for digest, first in zip(copies, firsts, strict=True) for event in first.events]
     if rows:
-        connection.execute(
-            INSERT_EVENTS,
-            {
-                "authority_id": authority_id,
-                "journal_no": [event.journal_no for _, _, event in rows],
-                "seq": [event.seq for _, _, event in rows],
-                "content_digest": [event.content_digest for _, _, event in rows],
-                "code": [event.code for _, _, event in rows],
-                "detail": [storable(event.detail) for _, _, event in rows],
-                "message_digest": [digest for digest, _, _ in rows],
-                "received_at": [first.received_at for _, first, _ in rows],
-            },
+        columns = EVENTS.bind(
+            journal_no=[event.journal_no for _, _, event in rows],
+            seq=[event.seq for _, _, event in rows],
+            content_digest=[event.content_digest for _, _, event in rows],
+            code=[event.code for _, _, event in rows],
+            detail=[storable(event.detail) for _, _, event in rows],
+            message_digest=[digest for digest, _, _ in rows],
+            received_at=[first.received_at for _, first, _ in rows],
         )
+        connection.execute(INSERT_EVENTS, {"authority_id": authority_id, **columns})
 
 
 def storable(words: str) -> str:

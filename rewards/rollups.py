@@ -6,6 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.arrays import Columns
+
 RollupKey = tuple[datetime.date, str, UUID, str]
 """(day of the authority's time zone, bin_id, site_id, material)."""
 
@@ -24,13 +26,10 @@ class RollupSums:
 
 COUNTERS = RollupSums.__slots__
 
+COLUMNS = Columns(day="date", bin_id="text", site_id="uuid", material="text", **dict.fromkeys(COUNTERS, "bigint"))
 ADD_TO_ROLLUPS = text(f"""
-    INSERT INTO daily_deposits AS d (authority_id, day, bin_id, site_id, material, {", ".join(COUNTERS)})
-    SELECT :authority_id, t.*
-      FROM unnest(CAST(:day AS date[]), CAST(:bin_id AS text[]), CAST(:site_id AS uuid[]), CAST(:material AS text[]),
-                  {", ".join(f"CAST(:{name} AS bigint[])" for name in COUNTERS)})
-           AS t(day, bin_id, site_id, material, {", ".join(COUNTERS)})
-     ORDER BY t.day, t.bin_id, t.site_id, t.material
+    INSERT INTO daily_deposits AS d (authority_id, {COLUMNS.names})
+    SELECT :authority_id, t.* FROM {COLUMNS.unnest("t")} ORDER BY t.day, t.bin_id, t.site_id, t.material
     ON CONFLICT (authority_id, day, bin_id, site_id, material) DO UPDATE
        SET {", ".join(f"{name} = d.{name} + excluded.{name}" for name in COUNTERS)}
 """)
@@ -41,14 +40,6 @@ def add_to_rollups(connection: Connection, sums: dict[RollupKey, RollupSums], *,
     if not sums:
         return
     days, bin_ids, site_ids, materials = zip(*sums, strict=True)
-    connection.execute(
-        ADD_TO_ROLLUPS,
-        {
-            "authority_id": authority_id,
-            "day": list(days),
-            "bin_id": list(bin_ids),
-            "site_id": list(site_ids),
-            "material": list(materials),
-            **{name: [getattr(each, name) for each in sums.values()] for name in COUNTERS},
-        },
-    )
+    counters = {name: [getattr(each, name) for each in sums.values()] for name in COUNTERS}
+    columns = COLUMNS.bind(day=days, bin_id=bin_ids, site_id=site_ids, material=materials, **counters)
+    connection.execute(ADD_TO_ROLLUPS, {"authority_id": authority_id, **columns})

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, text, update
 
 from rewards.access import new_token
-from rewards.citizens import find_citizen_by_email
+from rewards.citizens import find_citizen_by_email, normalise_email
 from rewards.errors import RewardsError
 from rewards.ids import new_id
 from rewards.keyring import Keyring
@@ -32,11 +32,11 @@ class SignInCodeRefusedError(RewardsError):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A sign-in under way. ``code`` is to be sent by e-mail, and only if ``is_known``."""
+    """A sign-in under way. ``code`` is to be sent to ``email``, which is None when no citizen has the address."""
 
     sign_in_id: UUID
     code: str
-    is_known: bool
+    email: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def begin_sign_in(
 ) -> SignIn:
     """Store the digest of a new code for ``email``, whether or not a citizen has this address."""
     citizen_id = find_citizen_by_email(connection, keyring, authority_id=authority_id, email=email)
-    sign_in = SignIn(new_id(), f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}", citizen_id is not None)
+    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+    sign_in = SignIn(new_id(), code, normalise_email(email) if citizen_id else None)
     connection.execute(
         insert(SignInCode).values(
             authority_id=authority_id,

@@ -1,6 +1,7 @@
 """Stand-in bins, written from the bin protocol alone; this package imports nothing of the backend.
 
-Read in this order, following one deposit: ``households`` and ``rhythm`` (who drops what, and when), ``bin`` (the
-firmware: ``journal``, ``outbox``, ``messages``, ``receipts``, ``clock``, ``receipt_watch``), ``link`` (its modem),
-``fleet`` (many bins, one thread), ``run`` (a whole scenario).
+Following one deposit: ``run`` (a whole scenario) makes it as ``households`` and ``rhythm`` say, ``bin`` (the firmware)
+stores it in its ``journal``, ``outbox`` decides when it goes, ``messages`` writes and signs it, ``link`` (the modem)
+publishes it, ``receipt_intake`` takes the answer. ``fleet`` keeps many bins going in one thread, ``fleet_file`` is how
+a backend hands them over.
 """

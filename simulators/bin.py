@@ -7,7 +7,7 @@ true time, aware, never going backwards; what the bin believes about time is in 
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from simulators.clock import BinClock
@@ -15,17 +15,13 @@ from simulators.contents import Contents, unit_mass_g
 from simulators.conversation import Conversation
 from simulators.counts import Tally
 from simulators.events import InvalidEventError, encode_deposit, encode_emptying
-from simulators.journal import DEFAULT_CAPACITY, KEEP_SETTLED, Journal, JournalFullError
+from simulators.housekeeping import Housekeeping
+from simulators.journal import DEFAULT_CAPACITY, Journal, JournalFullError
 from simulators.messages import ENVELOPE_EVENT_BYTES_MAX, BinIdentity, Message, MessageWriter
 from simulators.outbox import Outbox
-from simulators.outcomes import Outcomes
-from simulators.receipts import MalformedReceiptError, Receipt, read_receipt
+from simulators.receipt_intake import ReceiptIntake
 from simulators.sent_messages import is_not_delivered
-from simulators.signatures import SignatureError, verify_message
 from simulators.status import StatusReport
-
-HOUSEKEEPING_EVERY = timedelta(hours=1)
-GIVE_UP_AFTER = timedelta(days=30)
 
 
 class SimulatedBin:
@@ -67,10 +63,18 @@ class SimulatedBin:
         self._writer = MessageWriter(identity, self.clock, boot=journal.start_boot(), journal=journal.id)
         self._outbox = Outbox(journal)
         self._conversation = Conversation(self._writer, journal, rng)
-        self._outcomes = Outcomes(self.tally)
         self.contents = Contents(journal.contents, materials=identity.materials, capacity_l=identity.capacity_l)
         self.status = StatusReport(self.contents, rng, now)
-        self._housekeeping_due_at = now
+        self._housekeeping = Housekeeping(journal, self._outbox, self.status, self.tally, now)
+        self._intake = ReceiptIntake(
+            identity,
+            journal=journal,
+            outbox=self._outbox,
+            conversation=self._conversation,
+            clock=self.clock,
+            status=self.status,
+            tally=self.tally,
+        )
 
     @property
     def is_connected(self) -> bool:
@@ -154,7 +158,7 @@ class SimulatedBin:
         if len(body) > ENVELOPE_EVENT_BYTES_MAX:
             raise InvalidEventError(f"an event of {len(body)} bytes could never be sent")
         if self.journal.is_full:
-            self._forget_settled(now)
+            self._housekeeping.forget_settled(now)
         if self.journal.is_full:
             self.status.add_fault("journal_full", now)
             raise JournalFullError(f"the journal holds its {self.journal.held_events} events")
@@ -162,7 +166,7 @@ class SimulatedBin:
     def _append(self, body: bytes, now: datetime) -> int:
         seq = self.journal.append(body, clock=self.clock.state(now))
         self._outbox.add(seq)
-        self._outcomes.note_made(seq, now)
+        self._intake.note_made(seq, now)
         return seq
 
     # What happens on the connection.
@@ -194,47 +198,8 @@ class SimulatedBin:
             self.on_receipt(topic, payload, now)
 
     def on_receipt(self, topic: str, payload: bytes, now: datetime) -> bool:
-        """Take a receipt and return whether it counted.
-
-        Ignored without any effect: a wrong signature or topic, a form not understood, another journal, a lower epoch.
-        """
-        receipt = self._find_receipt(topic, payload)
-        if receipt is None:
-            self.tally.receipts_refused += 1
-            return False
-        self.tally.receipts += 1
-        if receipt.epoch > self.journal.epoch:
-            self.journal.start_epoch(receipt.epoch)
-            self._outbox.start_epoch()
-        self._settle(receipt, now)
-        self._outcomes.note_results(receipt.results)
-        sent_at = self._conversation.find_sent_at(receipt.echo)
-        if receipt.time is not None and sent_at is not None:
-            self.clock.learn(receipt.time, sent_at=sent_at, now=now)
-        is_waiting = self._outbox.in_flight_events > 0
-        hello_sent_at = self._conversation.note_receipt(receipt.echo, now, is_waiting=is_waiting)
-        if hello_sent_at is not None:
-            self._outbox.suspect_sent_until(hello_sent_at)
-        return True
-
-    def _find_receipt(self, topic: str, payload: bytes) -> Receipt | None:
-        if topic != self.identity.topic("down/receipt"):
-            return None
-        try:
-            receipt = read_receipt(verify_message(topic, payload, self.identity.keys))
-        except (SignatureError, MalformedReceiptError):
-            return None
-        is_current = receipt.journal == self.journal.id and receipt.epoch >= self.journal.epoch
-        return receipt if is_current else None
-
-    def _settle(self, receipt: Receipt, now: datetime) -> None:
-        if receipt.highest_settled >= self.journal.next_seq:
-            # The storage was set back (an old image restored): numbers the backend knows must not be used again.
-            self.journal.skip_to(receipt.highest_settled + 1)
-            self.status.add_fault("journal_behind_receipts", now)
-        settled = self._outbox.settle(receipt.settled_ranges)
-        self.journal.note_settled(settled, now)
-        self._outcomes.note_settled(settled, now)
+        """Take a receipt and return whether it counted; one that does not has no effect at all."""
+        return self._intake.take(topic, payload, now)
 
     # What the bin wants to send.
 
@@ -248,7 +213,7 @@ class SimulatedBin:
             room: How many messages the connection can take (MQTT 5 Receive Maximum less unacknowledged ones).
         """
         self.journal.commit_before_sending(now)
-        self._keep_house(now)
+        self._housekeeping.keep(now)
         if not self.is_connected:
             return []
         messages = self._conversation.take_greetings(now)
@@ -278,22 +243,3 @@ class SimulatedBin:
     def write_farewell(self, now: datetime) -> Message:
         """Return the presence that says offline, to be sent before a clean DISCONNECT (which cancels the will)."""
         return self._conversation.write_farewell(now)
-
-    # What the bin does by itself.
-
-    def _keep_house(self, now: datetime) -> None:
-        if now < self._housekeeping_due_at:
-            return
-        self._housekeeping_due_at = now + HOUSEKEEPING_EVERY
-        self._forget_settled(now)
-        given_up = self.journal.give_up_sent_before(now - GIVE_UP_AFTER, now)
-        self._outbox.give_up(given_up)
-        self.tally.given_up_events += len(given_up)
-        if self.journal.given_up_events:
-            self.status.add_fault("events_given_up", now)
-        else:
-            self.status.end_fault("events_given_up")
-
-    def _forget_settled(self, now: datetime) -> None:
-        if self.journal.forget_settled_before(now - KEEP_SETTLED):
-            self.status.end_fault("journal_full")

@@ -92,12 +92,14 @@ class Conversation:
         What was sent before such a hello had its chance to be settled; the end of a sequence is missed only here.
 
         Args:
-            echo: The message the receipt answers.
+            echo: The newest message the receipt answers.
             now: True time.
             is_waiting: Whether events are still in flight, so that the next receipt is awaited from now on.
         """
         answered_at = None
-        if self._hello is not None and (self._watch.is_probing or echo == self._hello[0]):
+        # One receipt may answer many messages and echoes the newest of them, so a later one than the hello will do.
+        is_answered = self._hello is not None and echo is not None and echo >= self._hello[0]
+        if self._hello is not None and (is_answered or self._watch.is_probing):
             answered_at = self._hello[1]
             self._hello = None
         self._watch.note_receipt(now, is_waiting=is_waiting)

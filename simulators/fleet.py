@@ -67,7 +67,13 @@ class Fleet:
         self._started_at = self._ticked_at = self.clock.now()
         self._is_closing = False
         self._broker = provisioned.broker
-        self.links = [self._start_bin(bin_, folder, capacity_events) for bin_ in provisioned.bins]
+        self.links: list[Link] = []
+        try:
+            for handed_over in provisioned.bins:
+                self.links.append(self._start_bin(handed_over, folder, capacity_events))
+        except BaseException:
+            self.close()  # or the journals already opened stay locked
+            raise
         self._ticking = itertools.cycle(self.links)
         self._tie_break = itertools.count()
         self._to_connect = [(self._started_at, next(self._tie_break), link) for link in self.links]

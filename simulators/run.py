@@ -23,7 +23,6 @@ NATURAL_DEPOSITS_PER_BIN_AND_DAY = 45
 EMPTIED_AT_FILL_PCT = 85
 PROGRESS_EVERY = timedelta(seconds=1)
 STEP_S = 0.05
-STOP_DRAIN_S = 5.0
 
 
 def run_fleet(
@@ -37,6 +36,7 @@ def run_fleet(
     stop: threading.Event | None = None,
     speed_up: float = 1.0,
     drain_s: float = 60.0,
+    stop_drain_s: float = 5.0,
     anonymous_share: float = ANONYMOUS_SHARE,
     capacity_events: int = DEFAULT_CAPACITY,
 ) -> FleetCounts:
@@ -53,9 +53,11 @@ def run_fleet(
         seed: Chooses everything that is left to chance; print it beside the counts.
         folder: Where the journals lie.
         on_progress: Called about once a second, in this thread.
-        stop: Set it from another thread or a signal handler to end early; draining then takes at most 5 s.
+        stop: Set it from another thread or a signal handler to end early.
         speed_up: Makes the hours of the natural rhythm pass faster; deposits still carry the present time.
         drain_s: How long to wait at the end for receipts of everything in the journals; 0 not at all.
+        stop_drain_s: The same once ``stop`` is set; the shorter of the two counts. A receipt that was lost takes more
+            than 10 s to be replaced.
         anonymous_share: Share of deposits without a badge.
         capacity_events: Size of each bin's journal.
 
@@ -63,9 +65,9 @@ def run_fleet(
         sqlite3.OperationalError: another process runs one of these bins from the same folder.
     """
     rng = random.Random(seed)
-    fleet = Fleet(provisioned, folder=folder, seed=seed, capacity_events=capacity_events)
     identities = [handed_over.identity for handed_over in provisioned.bins]
     households = Households(identities, provisioned.badges, rng=rng, anonymous_share=anonymous_share)
+    fleet = Fleet(provisioned, folder=folder, seed=seed, capacity_events=capacity_events)
     if rate_per_s is not None:
         times: Iterator[timedelta] = steady_times(rate_per_s)
     else:
@@ -75,7 +77,7 @@ def run_fleet(
     run = _Run(fleet, households, times, on_progress, stop or threading.Event())
     try:
         run.produce(duration_s)
-        run.drain(drain_s)
+        run.drain(drain_s, stop_drain_s)
         return fleet.counts()
     finally:
         fleet.close()
@@ -111,13 +113,13 @@ class _Run:
             # Late deposits are made one after the other, but the sockets get their turn in between.
             self._step(min(-behind.total_seconds(), STEP_S))
 
-    def drain(self, drain_s: float) -> None:
-        """Wait until every event has its receipt, at most ``drain_s``, and 5 s after ``stop``."""
+    def drain(self, drain_s: float, stop_drain_s: float) -> None:
+        """Wait until every event has its receipt, at most ``drain_s``, and ``stop_drain_s`` after ``stop``."""
         deadline = self._elapsed() + timedelta(seconds=drain_s)
         stop_deadline: timedelta | None = None
         while not self._fleet.is_drained() and self._elapsed() < deadline:
             if self._stop.is_set():
-                stop_deadline = stop_deadline or self._elapsed() + timedelta(seconds=STOP_DRAIN_S)
+                stop_deadline = stop_deadline or self._elapsed() + timedelta(seconds=stop_drain_s)
                 deadline = min(deadline, stop_deadline)
             self._step(STEP_S)
 

@@ -59,6 +59,7 @@ class Traffic:
                 on_progress=self._keep,
                 stop=self.stop,
                 drain_s=SETTLED_WITHIN_S,
+                stop_drain_s=SETTLED_WITHIN_S,
             )
         except Exception as failure:  # noqa: BLE001 (handed to the main thread)
             self.failure = failure

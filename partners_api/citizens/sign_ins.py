@@ -1,8 +1,10 @@
 """Signing in with a code sent by e-mail, and signing out."""
 
+from http import HTTPStatus
 from typing import Any
 
-from flask import Response, after_this_request
+import structlog
+from flask import Response, after_this_request, g
 
 from partners_api.citizens.blueprint import citizens
 from partners_api.citizens.schemas import SessionRequestSchema, SessionSchema, SignInRequestSchema, SignInSchema
@@ -14,6 +16,8 @@ from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.sign_ins import NewSession, SignIn, SignInCodeRefusedError, begin_sign_in, open_session, revoke_session
 from rewards.territory import find_authority_id
+
+log = structlog.get_logger()
 
 
 @operation(
@@ -33,8 +37,8 @@ def begin_citizen_sign_in(asked: dict[str, Any]) -> SignIn:
     """
     authority_id = get_authority_id(asked["authority"])
     sign_in = begin_sign_in(connection(), keyring(), authority_id=authority_id, email=asked["email"], now=now())
-    if sign_in.is_known:
-        send_when_answered(asked["email"].strip(), sign_in.code)
+    if sign_in.email is not None:
+        send_when_answered(sign_in.email, sign_in.code)
     return sign_in
 
 
@@ -80,9 +84,17 @@ def send_when_answered(email: str, code: str) -> None:
     Only known addresses get one, so sending it before would tell by the delay which are known.
     """
     send, language = services().send_sign_in_code, language_of_request()
+    request_id = g.get("request_id")
+
+    def send_or_log() -> None:
+        try:
+            send(email, code, language)
+        except Exception as error:  # noqa: BLE001 (nobody is above: the answer is out)
+            # The type alone: what SMTP raises holds the address.
+            log.error("sign_in_code_not_sent", request_id=request_id, error=type(error).__name__)  # noqa: TRY400
 
     @after_this_request
     def sending(answer: Response) -> Response:
-        if answer.status_code == 202:
-            answer.call_on_close(lambda: send(email, code, language))
+        if answer.status_code == HTTPStatus.ACCEPTED:
+            answer.call_on_close(send_or_log)
         return answer

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, text
 
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.ledger import Transfer, end_pending_transfers, list_pending_transfers, record_transfers
+from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
 from rewards.schema import Voucher
 from rewards.shops import get_offer
 from rewards.vouchers.codes import digest_of_new_code
@@ -115,5 +115,5 @@ def void_vouchers(
     connection: Connection, voucher_ids: Sequence[UUID], *, authority_id: int, now: datetime.datetime
 ) -> None:
     """Void what vouchers hold; the caller has ended them in the same transaction."""
-    pending = list_pending_transfers(connection, voucher_ids, authority_id=authority_id)
+    pending = lock_pending_transfers(connection, voucher_ids, authority_id=authority_id)
     end_pending_transfers(connection, pending, authority_id=authority_id, phase="void", now=now)

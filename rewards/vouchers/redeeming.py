@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from rewards.errors import IdempotencyKeyReusedError, violates
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.ledger import end_pending_transfers, list_pending_transfers
+from rewards.ledger import end_pending_transfers, lock_pending_transfers
 from rewards.schema import RedemptionAttempt
 from rewards.vouchers.codes import digest_of_entered_code
 from rewards.vouchers.refusals import (
@@ -94,7 +94,7 @@ def redeem_voucher(
     if row is None:
         found = connection.execute(FIND_BY_CODE_OR_KEY, values).all()
         return repeat_or_refuse(found, shop_id=shop_id)
-    pending = list_pending_transfers(connection, [row.voucher_id], authority_id=authority_id)
+    pending = lock_pending_transfers(connection, [row.voucher_id], authority_id=authority_id)
     end_pending_transfers(connection, pending, authority_id=authority_id, phase="post", now=now)
     record_attempt(
         connection,

@@ -3,9 +3,11 @@
 import datetime
 import time
 import uuid
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from tests.api_client import EMAIL, Api, assert_problem, start_api
 from tests.conftest import Database
@@ -27,11 +29,11 @@ def open_session(api: Api, sign_in_id: str, code: str):
 
 
 def test_citizen_signs_in_with_the_code_sent_and_signs_out(api: Api):
-    answer = sign_in(api, " Ada@Example.org".strip())
+    answer = sign_in(api, "Ada@Example.org")
     assert answer.status_code == 202
     answer.close()
     email, code, language = api.sent[0]
-    assert (email, len(code), language) == ("Ada@Example.org", 8, "fr")
+    assert (email, len(code), language) == (EMAIL, 8, "fr")
     session = open_session(api, answer.json["sign_in_id"], code)
     assert session.status_code == 201
     token = session.json["token"]
@@ -54,6 +56,19 @@ def test_unknown_address_gets_the_same_answer_and_no_code(api: Api):
         assert (answer.status_code, list(answer.json)) == (202, ["sign_in_id"])
         uuid.UUID(answer.json["sign_in_id"])
     assert [email for email, *_ in api.sent] == [EMAIL]
+
+
+def test_mail_that_cannot_be_sent_is_logged_without_the_address(api: Api):
+    def broken(email: str, *_: str) -> None:
+        raise OSError(f"no way to {email}")
+
+    api.app.extensions["bontri"] = replace(api.app.extensions["bontri"], send_sign_in_code=broken)
+    with capture_logs() as logs:
+        answer = sign_in(api)
+        answer.close()
+    assert answer.status_code == 202
+    assert [line["event"] for line in logs] == ["request_answered", "sign_in_code_not_sent"]
+    assert EMAIL not in str(logs)
 
 
 def test_wrong_code_costs_a_try_and_the_sixth_is_refused_even_if_right(api: Api):

@@ -40,7 +40,7 @@ def api(database: Database, keyring, now) -> Api:
 def test_every_operation_answers_as_documented(api: Api, method: str, path: str):
     operation = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", api.app)[path][method]
     security = operation.definition.raw.get("security", [])
-    headers = {"Authorization": f"Bearer {api.tokens[who]}" for each in security for who in each}
+    headers = {"Authorization": f"Bearer {api.tokens[next(iter(security[0]))]}"} if security else {}
     # Two good days are no good period when the second comes first.
     excluded = [positive_data_acceptance] if "figures" in path else []
 

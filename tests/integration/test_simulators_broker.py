@@ -1,4 +1,4 @@
-"""A private Mosquitto with passwords and ACL, and the reference backend connected to it, for the tests of fleets."""
+"""A private Mosquitto with passwords and ACL, the reference backend on it, and what happens when that broker dies."""
 
 import os
 import shutil
@@ -17,7 +17,9 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from simulators.counts import FleetCounts
 from simulators.fleet_file import ProvisionedFleet, read_fleet
+from simulators.run import run_fleet
 from tests.unit.test_simulators_reference_backend import ReferenceBackend
 
 ACL = """user backend
@@ -26,7 +28,7 @@ topic readwrite bontri/#
 pattern write bontri/v1/+/%u/up/#
 pattern read bontri/v1/+/%u/down/#
 """
-LAST_BIN = 50
+LAST_BIN = 12  # every password costs the hashing of it
 
 
 def wait_until(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
@@ -195,3 +197,27 @@ def test_the_broker_of_these_tests_refuses_strangers(broker: Broker) -> None:
     wait_until(lambda: bool(client.loop(0.1)) or bool(reasons))
     assert reasons[0].is_failure
     client.disconnect()
+
+
+def test_a_killed_broker_loses_no_deposit(broker: Broker, tmp_path: Path) -> None:
+    provisioned = provision(broker, 8)
+    killed_at: list[int] = []
+
+    def kill_once(counts: FleetCounts) -> None:
+        if not killed_at:
+            broker.kill()  # SIGKILL: what it had acknowledged and not delivered is gone
+            broker.start()
+            killed_at.append(counts.produced_deposits)
+
+    with running_backend(broker.port, provisioned) as backend:
+        counts = run_fleet(
+            provisioned,
+            rate_per_s=150,
+            duration_s=3,
+            seed=1,
+            folder=tmp_path / "journals",
+            on_progress=kill_once,
+        )
+        assert 0 < killed_at[0] < 450
+        assert (counts.lost_connections, counts.unsettled_events) == (8, 0)
+        assert sum(len(stored) for stored in backend.committed().values()) == counts.produced_deposits == 450

@@ -106,7 +106,7 @@ def test_a_stop_ends_the_run_early_and_cleanly(broker: Broker, tmp_path: Path) -
             on_progress=lambda _: stop.set(),
             stop=stop,
         )
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 20  # without the stop it would go on for ever
         assert counts.is_drained
         assert counts.produced_deposits > 20
 

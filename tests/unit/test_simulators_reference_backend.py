@@ -90,7 +90,8 @@ class ReferenceBackend:
 
 def ranges_of(seqs: set[int]) -> tuple[int, list[list[int]]]:
     """Return ``upto`` and ``also`` of a set of numbers."""
-    upto, also = 0, []
+    upto = 0
+    also: list[list[int]] = []
     for seq in sorted(seqs):
         if seq == upto + 1 and not also:
             upto = seq

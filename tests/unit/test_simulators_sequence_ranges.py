@@ -3,7 +3,7 @@
 import itertools
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.sequence_ranges import SequenceRanges
@@ -17,6 +17,7 @@ def numbers(ranges: SequenceRanges) -> set[int]:
     return {number for low, high in ranges for number in range(low, high + 1)}
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_adding_and_removing_ranges_is_adding_and_removing_numbers(steps: list[tuple[str, tuple[int, int]]]) -> None:
     ranges, model = SequenceRanges(), set[int]()
@@ -37,6 +38,7 @@ def test_adding_and_removing_ranges_is_adding_and_removing_numbers(steps: list[t
         assert all((n in ranges) == (n in model) for n in range(62))
 
 
+@settings(deadline=None)
 @given(st.lists(RANGES, max_size=12), st.randoms(use_true_random=False))
 def test_the_union_of_receipts_does_not_depend_on_their_order(
     ranges: list[tuple[int, int]], rng: random.Random
@@ -52,6 +54,7 @@ def test_the_union_of_receipts_does_not_depend_on_their_order(
     assert outstanding == other
 
 
+@settings(deadline=None)
 @given(st.lists(RANGES, max_size=8), NUMBERS, NUMBERS, st.integers(0, 20))
 def test_the_lowest_numbers_come_in_order_and_within_bounds(
     ranges: list[tuple[int, int]], start: int, below: int, limit: int

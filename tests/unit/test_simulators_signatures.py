@@ -1,7 +1,7 @@
 """The two-line messages: what is signed, and that nothing else verifies."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.signatures import SignatureError, sign_message, verify_message
@@ -52,6 +52,7 @@ def test_a_message_moved_to_another_topic_is_refused() -> None:
         verify_message(TOPIC.replace("00042", "00043"), message, {2: KEY})
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_one_changed_bit_anywhere_is_refused(data: st.DataObject) -> None:
     message = bytearray(sign_message(TOPIC, LINE, key_number=2, key=KEY))

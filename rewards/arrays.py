@@ -1,0 +1,81 @@
+"""Columns of values for set-wise SQL: one array literal a column, unnested by the statement.
+
+The literals are written here and not by the driver, which looks at every element with a regular expression: 1,000
+rows of 15 columns took it 45 ms, here 4 ms. PostgreSQL parses and checks them as it would any text.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+
+def write_plain(values: Iterable[Any]) -> str:
+    """Write values whose text needs no quotes: numbers, booleans."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def write_iso(values: Iterable[Any]) -> str:
+    """Write dates and instants."""
+    return "{" + ",".join(["NULL" if value is None else value.isoformat() for value in values]) + "}"
+
+
+def write_uuids(values: Iterable[Any]) -> str:
+    """Write UUIDs."""
+    return "{" + ",".join(["NULL" if value is None else value.hex for value in values]) + "}"
+
+
+def write_bytes(values: Iterable[Any]) -> str:
+    """Write byte strings in hexadecimal."""
+    return "{" + ",".join(["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
+def write_text(values: Iterable[Any]) -> str:
+    """Write text of any kind, quoted, with quotes and backslashes escaped."""
+    return "{" + ",".join(["NULL" if value is None else quote(value) for value in values]) + "}"
+
+
+def quote(text: str) -> str:
+    """Return one element in quotes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+WRITERS: Mapping[str, Callable[[Iterable[Any]], str]] = {
+    "smallint": write_plain,
+    "integer": write_plain,
+    "bigint": write_plain,
+    "real": write_plain,
+    "boolean": write_plain,
+    "date": write_iso,
+    "timestamptz": write_iso,
+    "uuid": write_uuids,
+    "bytea": write_bytes,
+    "text": write_text,
+    "jsonb": write_text,
+    "int8multirange": write_text,
+}
+
+
+class Columns:
+    """Named columns of given PostgreSQL types, to be written into a statement and bound to it."""
+
+    def __init__(self, **kinds: str) -> None:
+        self._kinds = kinds
+
+    @property
+    def names(self) -> str:
+        """The names, separated by commas."""
+        return ", ".join(self._kinds)
+
+    def unnest(self, alias: str) -> str:
+        """Return the FROM item that turns the bound arrays into rows ``alias``."""
+        arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in self._kinds.items())
+        return f"unnest({arrays}) AS {alias}({self.names})"
+
+    def bind(self, **values: Iterable[Any]) -> dict[str, str]:
+        """Return the parameters for columns of equal length."""
+        return {name: WRITERS[kind](values[name]) for name, kind in self._kinds.items()}
+
+    def bind_rows(self, rows: Sequence[Any], **given: Iterable[Any]) -> dict[str, str]:
+        """Return the parameters for objects whose attributes are named like the columns; ``given`` ones win."""
+        return self.bind(
+            **{name: [getattr(row, name) for row in rows] for name in self._kinds if name not in given}, **given
+        )

@@ -1,0 +1,310 @@
+"""What stands around the ingest in tests that speak MQTT: a database, a broker, a publisher, workers.
+
+The broker is Mosquitto, started here; the publisher stands in for many bins (account ``fleet``) and keeps every
+receipt it hears.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from sqlalchemy import text
+
+from bontri.embedded.accounts import BrokerAccount
+from bontri.embedded.broker import Broker, running_broker
+from bontri.embedded.errors import ProgramMissingError
+from bontri.embedded.mosquitto import find_mosquitto
+from bontri.embedded.processes import Child, start_child
+from bontri.provisioning import WORKER_USERNAME, list_broker_accounts
+from bontri.readiness import ReadySocket
+from ingest.messages import Message, Outgoing
+from ingest.mqtt import Broker as BrokerAddress
+from ingest.mqtt import MqttSource
+from ingest.pipeline import Pipeline
+from ingest.worker import Worker
+from rewards.database import open_engine
+from rewards.keyring import Keyring
+from tests.conftest import Database, execute, url_of
+from tests.speaker import read
+
+KEYRING = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
+FLEET = BrokerAccount("fleet", "secret", "fleet")
+PATIENCE_S = 15.0
+ROOT = Path(__file__).parents[1]
+
+
+def wait_until(condition: Callable[[], Any], *, within_s: float = PATIENCE_S) -> Any:
+    """Return the first true value of ``condition``."""
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.01)
+    return value
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder the unprivileged accounts of services can reach; pytest's own are closed to them as root."""
+    folder = Path(tempfile.mkdtemp(prefix="bontri-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def fresh_database(server_url: str, template: str) -> Iterator[Database]:
+    """A migrated database that a whole module shares."""
+    name = f"bontri_test_{uuid.uuid4().hex[:12]}"
+    execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    database = Database(url_of(server_url, name), {})
+    try:
+        yield database
+    finally:
+        for engine in database.engines.values():
+            engine.dispose()
+        execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def mosquitto(bin_ids: Sequence[str] = ()) -> Iterator[Broker]:
+    """A Mosquitto of our own with the accounts of the worker, of a publisher for many bins, and of ``bin_ids``."""
+    try:
+        find_mosquitto()
+    except ProgramMissingError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    accounts = [*list_broker_accounts(bin_ids, keyring=KEYRING), FLEET]
+    with open_folder() as folder, running_broker(folder, accounts=accounts, kind="mosquitto") as broker:
+        yield broker
+
+
+def worker_url(broker: Broker, *, port: int | None = None) -> str:
+    """Return the worker's address at the broker, or at a proxy before it."""
+    url = broker.url(WORKER_USERNAME, KEYRING.broker_password(username=WORKER_USERNAME))
+    return url.replace(f":{broker.port}", f":{port or broker.port}")
+
+
+class Publisher:
+    """Publishes for any bin with QoS 1, and keeps the receipts of all."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.receipts: list[Outgoing] = []
+        self.on_receipt: Callable[[Outgoing], object] = lambda receipt: None
+        self._subscribed = threading.Event()
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client_id="fleet", protocol=MQTTProtocolVersion.MQTTv5, clean_session=None
+        )
+        self._client.username_pw_set(FLEET.username, FLEET.password)
+        self._client.max_inflight_messages_set(1000)
+        self._client.on_connect = lambda client, *_: client.subscribe("bontri/v1/+/+/down/receipt", qos=1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = self._keep
+        self._client.connect(broker.host, broker.port)
+        self._client.loop_start()
+        assert self._subscribed.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, *messages: Message, qos: int = 1) -> None:
+        """Publish, and return when the broker has taken all of them; nothing is ever sent twice."""
+        sent = [self._client.publish(message.topic, message.payload, qos=qos) for message in messages]
+        for info in sent:
+            info.wait_for_publish(PATIENCE_S)
+            assert info.is_published()
+
+    def receipts_of(self, bin_id: str) -> list[dict[str, Any]]:
+        """Return the receipts of one bin so far, in the order heard."""
+        return [read(receipt) for receipt in list(self.receipts) if receipt.topic.split("/")[3] == bin_id]
+
+    def wait_for_result(self, bin_id: str, seq: int) -> dict[str, Any]:
+        """Return the newest result told of one event."""
+
+        def find() -> dict[str, Any] | None:
+            results = [result for receipt in self.receipts_of(bin_id) for result in receipt.get("results", ())]
+            return next((result for result in reversed(results) if result["seq"] == seq), None)
+
+        found: dict[str, Any] = wait_until(find)
+        return found
+
+    def _keep(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        receipt = Outgoing(message.topic, bytes(message.payload))
+        self.receipts.append(receipt)
+        self.on_receipt(receipt)
+
+
+@contextmanager
+def connected_publisher(broker: Broker) -> Iterator[Publisher]:
+    publisher = Publisher(broker)
+    try:
+        yield publisher
+    finally:
+        publisher.close()
+
+
+@contextmanager
+def worker_thread(
+    database: Database, url: str, *, topic_filter: str, source_class: type[MqttSource] = MqttSource
+) -> Iterator[Worker]:
+    """The real worker on its real source, in a thread; it is stopped in order."""
+    stop = threading.Event()
+    engine = open_engine(database.url, role="bontri_ingest")
+    source = source_class(BrokerAddress.from_url(url), client_id="worker", topic_filter=topic_filter)
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
+        stack.enter_context(source)
+        assert source.wait_until_subscribed(timeout_s=PATIENCE_S), source.refusal
+        worker = Worker(source, Pipeline(engine, KEYRING), stop=stop)
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        try:
+            yield worker
+        finally:
+            stop.set()
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+
+
+def worker_environment(database_url: str, mqtt_url: str, **more: str) -> dict[str, str]:
+    """Return the whole environment of ``bontri ingest``."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": database_url,
+        "MQTT_URL": mqtt_url,
+        "BONTRI_MASTER_KEY": KEYRING.master_key.hex(),
+        "BONTRI_BADGE_PEPPER": KEYRING.badge_pepper.hex(),
+        "BONTRI_STORAGE_KEY": KEYRING.storage_key.hex(),
+        "BONTRI_MQTT_CLIENT_ID": "worker",
+        "BONTRI_LOG_FORMAT": "json",
+        **more,
+    }
+
+
+@dataclass
+class WorkerProcesses:
+    """Starts ``bontri ingest`` again and again; whatever still runs at the end is ended."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    command: Sequence[str] = ("-m", "bontri", "ingest")
+    started: list[Child] = field(default_factory=list)
+
+    def start(self) -> Child:
+        """Start one and return when it takes messages."""
+        ready = ReadySocket(self.folder / "ready")
+        try:
+            child = start_child(
+                [sys.executable, *self.command],
+                name="bontri ingest",
+                log_path=self.folder / "ingest.log",
+                environment={**self.environment, **ready.environment},
+            )
+            self.started.append(child)
+            is_ready = ready.wait(timeout_s=30, is_running=lambda: child.is_running)
+            assert is_ready, child.read_last_lines(20)
+        finally:
+            ready.close()
+        return child
+
+    def stop_all(self) -> None:
+        for child in self.started:
+            child.stop()
+
+
+@contextmanager
+def worker_processes(
+    database: Database, broker: Broker, *, command: Sequence[str] = ("-m", "bontri", "ingest")
+) -> Iterator[WorkerProcesses]:
+    with open_folder() as folder:
+        environment = worker_environment(
+            database.url, worker_url(broker), BONTRI_MQTT_TOPIC_FILTER=broker.worker_filter
+        )
+        processes = WorkerProcesses(folder, environment, command)
+        try:
+            yield processes
+        finally:
+            processes.stop_all()
+
+
+def scalar(database: Database, query: str, **parameters: Any) -> Any:
+    """Return the one value of a query, read as the owner."""
+    with database.engine().connect() as connection:
+        return connection.scalar(text(query), parameters)
+
+
+class Proxy:
+    """A TCP proxy before the broker, to cut connections without either end knowing why."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def cut(self) -> None:
+        """Break every connection there is; new ones are let through."""
+        for pair in self._pairs:
+            for end in pair:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+        self._pairs.clear()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self.cut()
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self._target))
+            self._pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                thread = threading.Thread(target=self._pass_on, args=(source, sink))
+                self._threads.append(thread)
+                thread.start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        source.close()
+
+
+@contextmanager
+def proxy_before(broker: Broker) -> Iterator[Proxy]:
+    proxy = Proxy(broker.port)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

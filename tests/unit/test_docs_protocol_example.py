@@ -1,0 +1,93 @@
+"""The examples of the protocol page are what both sides of the wire make and accept."""
+
+import hmac
+import re
+from pathlib import Path
+
+import pytest
+
+from ingest import signatures as backend
+from ingest.contract import MOST_EVENTS, MOST_RECEIPT_RANGES, decode_events
+from ingest.receipts import MOST_RESULTS
+from rewards.keyring import Keyring
+from simulators import signatures as firmware
+from simulators.receipts import read_receipt
+
+PAGE = (Path(__file__).parents[2] / "docs/bin-protocol.md").read_text(encoding="utf-8")
+AUTHORITY, BIN = "mrs", "MRS-00042"
+UP, DOWN = f"bontri/v1/{AUTHORITY}/{BIN}/up/events", f"bontri/v1/{AUTHORITY}/{BIN}/down/receipt"
+
+
+def find(pattern: str) -> str:
+    """Find the one place of the page that fits."""
+    found = re.findall(pattern, PAGE, flags=re.DOTALL)
+    assert len(found) == 1, pattern
+    return found[0]
+
+
+@pytest.fixture
+def master_key() -> bytes:
+    return bytes.fromhex(find(r"test master key `([0-9a-f]{64})`"))
+
+
+@pytest.fixture
+def key() -> bytes:
+    return bytes.fromhex(find(r"```\nkey 1 = ([0-9a-f]{64})\n```"))
+
+
+def message_on(topic: str) -> bytes:
+    return find(rf"on the topic `{topic}`:\n\n```\n(.*?)\n```").encode()
+
+
+def test_key_is_derived_as_the_page_says(master_key: bytes, key: bytes):
+    assert hmac.digest(master_key, f"{AUTHORITY}|{BIN}|1".encode(), "sha256") == key
+    keyring = Keyring(master_key=master_key, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
+    assert keyring.bin_key(authority=AUTHORITY, bin_id=BIN, key_number=1) == key
+
+
+@pytest.mark.parametrize("topic", [UP, DOWN])
+def test_both_sides_make_and_accept_the_example(key: bytes, topic: str):
+    message = message_on(topic)
+    signed = backend.split_message(message)
+    assert signed is not None
+    assert signed.key_number == 1
+    assert backend.is_signed_by(key, topic=topic, message=signed)
+    assert backend.sign_message(key, key_number=1, topic=topic, line=signed.line) == message
+    assert firmware.verify_message(topic, message, {1: key}) == signed.line
+    assert firmware.sign_message(topic, signed.line, key_number=1, key=key) == message
+
+
+def test_example_is_refused_on_another_topic(key: bytes):
+    signed = backend.split_message(message_on(UP))
+    assert signed is not None
+    assert not backend.is_signed_by(key, topic=DOWN, message=signed)
+    with pytest.raises(firmware.SignatureError):
+        firmware.verify_message(DOWN, message_on(UP), {1: key})
+
+
+def test_openssl_line_signs_with_the_key_of_the_example(key: bytes):
+    assert find(r"hexkey:([0-9a-f]{64})") == key.hex()
+
+
+def test_example_is_a_deposit_the_contract_knows():
+    envelope = decode_events(message_on(UP).partition(b"\n")[0])
+    assert envelope.bin == BIN
+    assert [(event.seq, event.items) for event in envelope.events] == [(1042, 3)]
+
+
+def test_receipt_of_the_example_settles_the_deposit():
+    receipt = read_receipt(message_on(DOWN).partition(b"\n")[0])
+    assert receipt.settled_ranges == [(1, 1042)]
+    assert [(result.seq, result.state, result.points) for result in receipt.results] == [(1042, "credited", 3)]
+
+
+def test_second_receipt_of_the_page_can_be_read():
+    receipt = read_receipt(find(r'```\n(\{"v":1,"journal":[^\n]*"also"[^\n]*)\n```').encode())
+    assert receipt.settled_ranges == [(1, 1043), (1046, 1050)]
+    assert [result.code for result in receipt.results] == [None, "unknown_material"]
+
+
+def test_bounds_on_the_page_are_those_of_the_code():
+    assert f"a list of 1 to {MOST_EVENTS} events" in PAGE
+    assert f"the lowest {MOST_RECEIPT_RANGES} settled ranges" in PAGE
+    assert f"at most {MOST_RESULTS};" in PAGE
