@@ -11,7 +11,10 @@ from bontri.settings import Settings
 def configure_logs(settings: Settings) -> None:
     """Write log events to standard error: text on a terminal, else a JSON object a line."""
     is_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if is_text else structlog.processors.JSONRenderer()
+    renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
+    if is_text:
+        # The plain formatter shows no local variables, which may hold a badge or a code.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

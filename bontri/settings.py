@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bontri.embedded.folders import default_data_dir
-from ingest.mqtt import SHARED_FILTER, Broker
+from ingest.mqtt import SHARED_FILTER, Broker, Parser
 from rewards.keyring import Keyring
 
 SECRET_BYTES = 32
@@ -104,6 +104,8 @@ TABLE = (
     Setting("BONTRI_STORAGE_KEY", secret, None, "encrypts addresses and quarantine, keys digests of codes and tokens"),
     Setting("BONTRI_MQTT_CLIENT_ID", str, "bontri-ingest-1", "fixed id of this worker's session at the broker"),
     Setting("BONTRI_MQTT_TOPIC_FILTER", str, SHARED_FILTER, "what the worker subscribes to"),
+    Setting("BONTRI_MQTT_PARSER", one_of("fast", "stock"), "fast", "who reads PUBLISH packets: Bontri, or stock paho"),
+    Setting("BONTRI_INGEST_WRITERS", worker_count, "2", "threads of a worker that commit, each with a connection"),
     Setting("BONTRI_API_HOST", str, "127.0.0.1", "address the API listens on; loopback unless told"),
     Setting("BONTRI_API_PORT", port, "8000", "port the API listens on"),
     Setting("BONTRI_API_WORKERS", worker_count, "2", "processes of the API"),
@@ -128,6 +130,8 @@ class Settings:
     storage_key: bytes | None = field(repr=False)
     mqtt_client_id: str
     mqtt_topic_filter: str
+    mqtt_parser: Parser
+    ingest_writers: int
     api_host: str
     api_port: int
     api_workers: int

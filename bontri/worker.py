@@ -32,20 +32,21 @@ def run_worker(settings: Settings) -> None:
         BrokerUnreachableError: the broker has not granted the subscription in time.
     """
     stop = stop_event()
-    engine = open_engine(settings.database_url or "", role="bontri_ingest")
+    engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=settings.ingest_writers)
     with engine.connect() as connection:
         connection.execute(text("SELECT 1 FROM authorities LIMIT 1"))
     source = MqttSource(
         Broker.from_url(settings.mqtt_url or ""),
         client_id=settings.mqtt_client_id,
         topic_filter=settings.mqtt_topic_filter,
+        parser=settings.mqtt_parser,
     )
     with source:
         if not source.wait_until_subscribed(timeout_s=FIRST_SUBSCRIPTION_S) and not stop.is_set():
             raise BrokerUnreachableError(source.refusal or f"no answer within {FIRST_SUBSCRIPTION_S:.0f} s")
         notify_ready()
         log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
-        worker = Worker(source, Pipeline(engine, settings.keyring()), stop=stop)
+        worker = Worker(source, Pipeline(engine, settings.keyring()), stop=stop, writers=settings.ingest_writers)
         # Batches make and drop many small objects; looking through all that lives, every 700 of them, took a tenth.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)

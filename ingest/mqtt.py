@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -24,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.fast_paho import FastClient, Published, is_usable
 from ingest.messages import Message, Outgoing
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,9 @@ log = structlog.get_logger(__name__)
 SHARED_FILTER = "$share/ingest/bontri/v1/+/+/up/#"
 PLAIN_FILTER = "bontri/v1/+/+/up/#"
 """For a broker whose shared subscriptions cannot be trusted; then one worker only."""
+
+Parser = Literal["fast", "stock"]
+"""Who reads PUBLISH packets: ``ingest/fast_paho.py``, or paho itself."""
 
 RECEIVE_MAXIMUM = 4000
 """Messages unacknowledged at most, which bounds the queue: 4,000 × 16 KiB is 64 MiB."""
@@ -69,17 +73,18 @@ class Broker:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How to acknowledge a message: packet id and QoS, valid for one connection only."""
+    """How to acknowledge a QoS 1 message: its packet id, valid for one connection only."""
 
     packet_id: int
-    qos: int
     generation: int
 
 
 class MqttSource:
     """Takes messages from a broker under a fixed client id; a context manager that connects and disconnects."""
 
-    def __init__(self, broker: Broker, *, client_id: str, topic_filter: str = SHARED_FILTER) -> None:
+    def __init__(
+        self, broker: Broker, *, client_id: str, topic_filter: str = SHARED_FILTER, parser: Parser = "fast"
+    ) -> None:
         self._broker = broker
         self._topic_filter = topic_filter
         self._queue: deque[Message] = deque()
@@ -88,7 +93,7 @@ class MqttSource:
         self._subscribed = threading.Event()
         self._answered = threading.Event()
         self._refusal: str | None = None
-        self._client = self._make_client(client_id)
+        self._client = self._make_client(client_id, parser)
 
     def __enter__(self) -> "MqttSource":
         """Start connecting; the network thread keeps trying when the broker is away."""
@@ -139,20 +144,34 @@ class MqttSource:
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish at QoS 0; a receipt that finds no connection is dropped, the bin asks again."""
+        if isinstance(self._client, FastClient):
+            self._client.publish_all((message.topic, message.payload) for message in messages)
+            return
         for message in messages:
             self._client.publish(message.topic, message.payload, qos=0)
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Send PUBACKs in order, of the present connection only."""
-        for message in messages:
-            delivery = message.handle
-            if isinstance(delivery, Delivery) and delivery.qos and delivery.generation == self._generation:
-                self._client.ack(delivery.packet_id, delivery.qos)
+        packet_ids = [
+            message.handle.packet_id
+            for message in messages
+            if isinstance(message.handle, Delivery) and message.handle.generation == self._generation
+        ]
+        if isinstance(self._client, FastClient):
+            self._client.acknowledge(packet_ids)
+            return
+        for packet_id in packet_ids:
+            self._client.ack(packet_id, 1)
 
-    def _make_client(self, client_id: str) -> Client:
-        client = Client(
+    def _make_client(self, client_id: str, parser: Parser) -> Client:
+        is_fast = parser == "fast" and is_usable()
+        if parser == "fast" and not is_fast:
+            log.warning("fast_parser_unusable", reason="another version of paho-mqtt; stock paho is used, more slowly")
+        client = (FastClient if is_fast else Client)(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
         )
+        if isinstance(client, FastClient):
+            client.on_published = self._on_published
         if self._broker.username:
             client.username_pw_set(self._broker.username, self._broker.password)
         if self._broker.is_tls:
@@ -201,20 +220,31 @@ class MqttSource:
         self._generation += 1
         log.info("broker_disconnected", reason=str(reason))
 
+    def _on_published(self, published: list[Published]) -> None:
+        """Take a chunk of QoS 1 messages from the fast client."""
+        received_at = datetime.datetime.now(datetime.UTC)
+        generation = self._generation
+        messages = [
+            Message(
+                each.topic.decode(errors="replace"), each.payload, received_at, Delivery(each.packet_id, generation)
+            )
+            for each in published
+        ]
+        with self._arrived:
+            self._queue.extend(messages)
+            self._arrived.notify()
+
     def _on_message(self, client: Client, userdata: Any, received: MQTTMessage) -> None:
+        """Take one message from stock paho, or one of QoS 0."""
         try:
             topic = received.topic
         except UnicodeDecodeError:
             topic = "�"
-        message = Message(
-            topic,
-            bytes(received.payload),
-            datetime.datetime.now(datetime.UTC),
-            Delivery(received.mid, received.qos, self._generation),
-        )
+        handle = Delivery(received.mid, self._generation) if received.qos else None
+        message = Message(topic, bytes(received.payload), datetime.datetime.now(datetime.UTC), handle)
         with self._arrived:
             # No receive maximum bounds QoS 0, which carries what the bin will say again.
-            if received.qos == 0 and len(self._queue) >= RECEIVE_MAXIMUM:
+            if handle is None and len(self._queue) >= RECEIVE_MAXIMUM:
                 return
             self._queue.append(message)
             self._arrived.notify()

@@ -6,10 +6,12 @@ the message at fault stands alone; that one goes to quarantine, and the others p
 """
 
 import datetime
+import itertools
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import structlog
@@ -55,30 +57,60 @@ class Worker:
         pipeline: Pipeline,
         *,
         stop: threading.Event,
+        writers: int = 1,
         clock: Callable[[], datetime.datetime] = utc_now,
     ) -> None:
         self._source = source
         self._pipeline = pipeline
         self._stop = stop
+        self._writers = writers
         self._clock = clock
+        self._taking = threading.Lock()
+        self._taken = itertools.count()
+        self._ending = threading.Lock()
+        self._committed: dict[int, Sequence[Message]] = {}
+        self._next_to_acknowledge = 0
         self.handled = Handled()
 
     def run(self) -> None:
-        """Handle batches until stopped; the batch at hand is finished first unless the database is away."""
-        while not self._stop.is_set():
-            batch = self._source.next_batch(wait_s=IDLE_WAIT_S)
-            if batch:
-                self.handle(batch)
+        """Handle batches until stopped; those at hand are finished first unless the database is away.
 
-    def handle(self, batch: Sequence[Message]) -> None:
-        """Commit a batch, then publish its receipts, then acknowledge it; nothing of this when stopped before."""
+        Each writer is a thread with a connection of its own: while PostgreSQL works for one, the other prepares.
+        What one of them raises stops all, and is raised here.
+        """
+        with ThreadPoolExecutor(self._writers, thread_name_prefix="writer") as pool:
+            writers = [pool.submit(self._write) for _ in range(self._writers)]
+            wait(writers, return_when=FIRST_EXCEPTION)
+            self._stop.set()
+        for writer in writers:
+            writer.result()
+
+    def _write(self) -> None:
+        """Take batches, one writer at a time, and handle them beside the others."""
+        while not self._stop.is_set():
+            with self._taking:
+                batch = self._source.next_batch(wait_s=IDLE_WAIT_S)
+                number = next(self._taken) if batch else None
+            if number is not None:
+                self.handle(batch, number)
+
+    def handle(self, batch: Sequence[Message], number: int) -> None:
+        """Commit a batch, then publish its receipts, then acknowledge it; nothing of this when stopped before.
+
+        ``number`` counts the batches taken: acknowledgements leave in the order in which messages came, as MQTT
+        asks, whichever writer is done first.
+        """
         started_s = time.perf_counter()
         processed = self._commit(batch)
         if processed is None:
             return
         self._source.publish(processed.receipts)
-        self._source.acknowledge(batch)
-        self._count(batch, processed, ms=(time.perf_counter() - started_s) * 1000)
+        with self._ending:
+            self._committed[number] = batch
+            while (done := self._committed.pop(self._next_to_acknowledge, None)) is not None:
+                self._source.acknowledge(done)
+                self._next_to_acknowledge += 1
+            self._count(batch, processed, ms=(time.perf_counter() - started_s) * 1000)
 
     def _commit(self, batch: Sequence[Message]) -> Processed | None:
         """Process until committed; None when stopped while the database was away."""

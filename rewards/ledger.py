@@ -65,7 +65,9 @@ MOVED = Columns(
     debits_pending="bigint",
     credits_pending="bigint",
 )
-# The subquery is ordered by account, so that two writers lock accounts in the same order: no deadlock.
+# The subquery is ordered by account, so that two batches lock accounts in the same order. That holds for the plans of
+# the ingest's role on analysed tables (it repeats a batch that met a deadlock); a hash join over few rows takes any order,
+# so writers elsewhere lock their accounts first: lock_pending_transfers, and lock_lots of wallets.py.
 MOVE_COUNTERS = text(f"""
     UPDATE accounts
        SET debits_posted = accounts.debits_posted + m.debits_posted,

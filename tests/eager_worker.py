@@ -12,11 +12,11 @@ from ingest.worker import Worker
 class EagerWorker(Worker):
     """Acknowledges what it has only received, and makes sure that the broker is told."""
 
-    def handle(self, batch: Sequence[Message]) -> None:
+    def handle(self, batch: Sequence[Message], number: int) -> None:
         self._source.acknowledge(batch)
         while self._source._client.want_write():
             time.sleep(0.001)
-        super().handle(batch)
+        super().handle(batch, number)
 
 
 if __name__ == "__main__":

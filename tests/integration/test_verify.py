@@ -1,0 +1,328 @@
+"""The standing invariants: they hold on a busy database, and each one notices the damage it is there for."""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, text
+
+from ingest.messages import Message
+from ingest.pipeline import Pipeline
+from rewards.citizens import Citizen
+from rewards.keyring import Keyring
+from rewards.ledger import Transfer, record_transfers
+from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
+from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher, voucher_text
+from tests.conftest import Database
+from tests.factories import Town, build_citizen, build_town
+from tests.speaker import Speaker, deposit, read
+
+BADGE, OTHER_BADGE = "04A2B9C1", "04A2B9C2"
+CAP = 40
+
+
+@dataclass
+class Scene:
+    database: Database
+    keyring: Keyring
+    now: datetime.datetime
+    town: Town
+    citizen: Citizen
+    vouchers: dict[str, UUID]
+
+    def verify(self) -> Verification:
+        return verify(self.database.engine("bontri_reader"))
+
+    def broken(self) -> dict[str, int]:
+        """Return how often each broken invariant of this town is broken; others never are."""
+        findings = [finding for finding in self.verify().findings if finding.violations]
+        assert {finding.authority for finding in findings} <= {self.town.slug}
+        return {finding.invariant: finding.violations for finding in findings}
+
+    def damage(self, statement: str, **parameters: Any) -> None:
+        """Change rows by hand, as the owner."""
+        with self.database.engine().begin() as connection:
+            changed = connection.execute(text(statement), {"authority": self.town.authority_id, **parameters})
+        assert changed.rowcount > 0
+
+
+@pytest.fixture
+def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene:
+    """Two towns in full swing, the second one to be left alone by all damage."""
+    with database.engine().begin() as connection:
+        towns = [
+            build_town(connection, keyring, authority_id=authority_id, slug=slug, day_cap_points=CAP)
+            for authority_id, slug in ((7, "plaine-commune"), (8, "grand-lyon"))
+        ]
+        citizens = [build_citizen(connection, town, badge=BADGE) for town in towns]
+        for town in towns:
+            build_citizen(connection, town, badge=OTHER_BADGE)
+    pipeline = Pipeline(database.engine("bontri_ingest"), keyring)
+    for town in towns:
+        report_all_kinds(pipeline, keyring, town, now)
+    with database.engine().begin() as connection:
+        vouchers = [
+            handle_all_kinds(connection, keyring, town, citizen, now)
+            for town, citizen in zip(towns, citizens, strict=True)
+        ]
+    return Scene(database, keyring, now, towns[0], citizens[0], vouchers[0])
+
+
+def report_all_kinds(pipeline: Pipeline, keyring: Keyring, town: Town, now: datetime.datetime) -> None:
+    """Deposits credited, counted, capped, refused, in conflict, repeated, late; emptyings; gaps and lost numbers."""
+    first, second = (Speaker(keyring, town.slug, bin_id) for bin_id in town.bin_ids)
+    yesterday = now - datetime.timedelta(days=1)
+    batches: list[list[Message]] = [
+        [
+            first.events(now, *(deposit(seq, now, items=3, badge=BADGE) for seq in range(1, 18))),
+            first.events(now, deposit(18, now, material="wood"), deposit(19, now, items=-1), deposit(22, now)),
+            second.events(now, deposit(7, yesterday, items=9, badge=BADGE), deposit(8, now, items=9)),
+            second.events(
+                now, deposit(9, now, items=5, badge="UNKNOWN"), deposit(11, now, material="plastic", mass_g=450)
+            ),
+            Message(first.topic("events"), b"garbage", now),
+        ],
+        [
+            first.events(now, deposit(1, now, items=4, badge=BADGE)),
+            first.events(now, deposit(2, now, items=3, badge=BADGE)),
+            second.events(
+                now, {"seq": 12, "type": "emptying", "at": now.isoformat(), "material": "glass", "mass_g": 9000}
+            ),
+            second.events(now, deposit(13, now, items=7, refused=2, badge=OTHER_BADGE)),
+            second.say("hello", now, next_seq=14, oldest_held=5),
+            second.say("status", now, fill_pct=40),
+        ],
+    ]
+    for batch in batches:
+        pipeline.process(batch, now=now)
+
+
+def handle_all_kinds(
+    connection: Connection, keyring: Keyring, town: Town, citizen: Citizen, now: datetime.datetime
+) -> dict[str, UUID]:
+    """Vouchers issued, redeemed, cancelled and expired."""
+    tenant: dict[str, Any] = {"authority_id": town.authority_id}
+    wallet: dict[str, Any] = {**tenant, "wallet_id": citizen.wallet_id}
+    long_ago = now - datetime.timedelta(days=400)
+    issued_at = {"issued": now, "redeemed": now, "cancelled": now, "expired": long_ago}
+    vouchers = {
+        name: issue_voucher(connection, keyring, **wallet, offer_id=town.offer_id, now=at)
+        for name, at in issued_at.items()
+    }
+    code = voucher_text(keyring, authority=town.slug, voucher_id=vouchers["redeemed"])
+    redeem_voucher(
+        connection, keyring, **tenant, shop_id=town.shop.shop_id, code=code, redemption_key="till-1", now=now
+    )
+    cancel_voucher(connection, **wallet, voucher_id=vouchers["cancelled"], now=now)
+    assert expire_vouchers(connection, **tenant, now=now) == 1
+    return vouchers
+
+
+def test_a_busy_database_is_sound_and_counted(scene: Scene) -> None:
+    verification = scene.verify()
+    assert verification.is_sound
+    assert [finding.invariant for finding in verification.findings] == list(INVARIANTS) * 2
+    assert verification.counts["plaine-commune"] == verification.counts["grand-lyon"]
+    counts = verification.counts["plaine-commune"]
+    assert counts["events"] == 24
+    assert counts["vouchers"] == 4
+    assert counts["lost_events"] == 4  # second bin: 1 to 4
+    assert counts["missing_events"] == 2 + 3  # first bin: 20, 21; second bin: 5, 6, 10
+    assert counts["quarantined_messages"] == 3  # two events in one message, the garbage, the conflict
+
+
+def test_an_empty_database_is_sound(database: Database) -> None:
+    verification = verify(database.engine("bontri_reader"))
+    assert verification.is_sound
+    assert verification.findings == []
+
+
+def test_every_invariant_has_a_control_below() -> None:
+    assert set(DAMAGES) == set(INVARIANTS)
+
+
+ANY_LOT = "(SELECT account_id FROM wallet_accounts WHERE authority_id = :authority ORDER BY account_id LIMIT 1)"
+
+
+def unbalance(scene: Scene) -> None:
+    scene.damage(
+        f"UPDATE accounts SET credits_posted = credits_posted + 1"
+        f" WHERE authority_id = :authority AND account_id = {ANY_LOT}"
+    )
+
+
+def move_counters_without_a_transfer(scene: Scene) -> None:
+    scene.damage(
+        f"UPDATE accounts SET debits_posted = debits_posted + 1, credits_posted = credits_posted + 1"
+        f" WHERE authority_id = :authority AND account_id = {ANY_LOT}"
+    )
+
+
+def give_a_wallet_an_overdrawn_account(scene: Scene) -> None:
+    """The CHECK lets no lot go below zero, so the damage is a link to an account that may."""
+    scene.damage(
+        "INSERT INTO wallet_accounts SELECT authority_id, issuing_account_id, :wallet, '2020-01-01' FROM bins"
+        " WHERE authority_id = :authority ORDER BY bin_id LIMIT 1",
+        wallet=scene.citizen.wallet_id,
+    )
+
+
+def post_less_than_was_pending(scene: Scene) -> None:
+    with scene.database.engine().begin() as connection:
+        issuing, shop = connection.execute(
+            text("SELECT issuing_account_id, :shop FROM bins ORDER BY bin_id LIMIT 1"),
+            {"shop": scene.town.shop.account_id},
+        ).one()
+        tenant: dict[str, Any] = {"authority_id": scene.town.authority_id, "now": scene.now}
+        [pending_id] = record_transfers(connection, [Transfer(issuing, shop, 5, "pending")], **tenant)
+        record_transfers(connection, [Transfer(issuing, shop, 3, "post", pending_id=pending_id)], **tenant)
+
+
+def credit_a_deposit_nobody_made(scene: Scene) -> None:
+    with scene.database.engine().begin() as connection:
+        issuing, lot = connection.execute(
+            text(f"SELECT issuing_account_id, {ANY_LOT} FROM bins ORDER BY bin_id LIMIT 1"),
+            {"authority": scene.town.authority_id},
+        ).one()
+        invented = Transfer(issuing, lot, 5, journal_no=1, seq=1_000_000)
+        record_transfers(connection, [invented], authority_id=scene.town.authority_id, now=scene.now)
+
+
+def cancel_a_voucher_without_giving_back(scene: Scene) -> None:
+    scene.damage(
+        "UPDATE vouchers SET status = 'cancelled', ended_at = :now"
+        " WHERE authority_id = :authority AND voucher_id = :voucher",
+        now=scene.now,
+        voucher=scene.vouchers["issued"],
+    )
+
+
+def change_a_rollup(scene: Scene) -> None:
+    scene.damage("UPDATE daily_deposits SET items = items + 1 WHERE authority_id = :authority AND material = 'plastic'")
+
+
+def settle_a_number_nobody_sent(scene: Scene) -> None:
+    scene.damage(
+        "UPDATE bin_journals SET received = received + '{[20,21)}' WHERE authority_id = :authority AND journal_no = 1"
+    )
+
+
+DAMAGES = {
+    # Points from nowhere are in no transfer either, so two invariants see it.
+    "every_authority_balances": (
+        unbalance,
+        {"every_authority_balances": 1, "account_counters_equal_their_transfers": 1},
+    ),
+    "account_counters_equal_their_transfers": (
+        move_counters_without_a_transfer,
+        {"account_counters_equal_their_transfers": 1},
+    ),
+    "no_wallet_is_below_zero": (give_a_wallet_an_overdrawn_account, {"no_wallet_is_below_zero": 1}),
+    "endings_repeat_their_pending_transfer": (
+        post_less_than_was_pending,
+        {"endings_repeat_their_pending_transfer": 1},
+    ),
+    "one_credit_per_deposit": (credit_a_deposit_nobody_made, {"one_credit_per_deposit": 1}),
+    "vouchers_are_in_exactly_one_state": (
+        cancel_a_voucher_without_giving_back,
+        {"vouchers_are_in_exactly_one_state": 1},
+    ),
+    # The kept row and the recomputed one.
+    "rollups_equal_recomputation": (change_a_rollup, {"rollups_equal_recomputation": 2}),
+    "every_number_of_a_journal_is_accounted_for": (
+        settle_a_number_nobody_sent,
+        {"every_number_of_a_journal_is_accounted_for": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS)
+def test_damage_by_hand_is_found_by_its_invariant_and_by_no_other(scene: Scene, invariant: str) -> None:
+    damage, expected = DAMAGES[invariant]
+    damage(scene)
+    assert scene.broken() == expected
+    verification = scene.verify()
+    assert not verification.is_sound
+    [finding] = [each for each in verification.findings if each.violations and each.invariant == invariant]
+    assert 0 < len(finding.samples) <= SAMPLES
+
+
+MORE_DAMAGE = {
+    "a transfer deleted": (
+        "DELETE FROM transfers WHERE authority_id = :authority AND journal_no = 1 AND seq = 1",
+        {"account_counters_equal_their_transfers": 2, "rollups_equal_recomputation": 2},
+    ),
+    "an event deleted": (
+        "DELETE FROM events WHERE authority_id = :authority AND journal_no = 1 AND seq = 1",
+        {
+            "one_credit_per_deposit": 1,
+            "rollups_equal_recomputation": 2,
+            "every_number_of_a_journal_is_accounted_for": 1,
+        },
+    ),
+    "a number both settled and lost": (
+        "UPDATE bin_journals SET lost = lost + '{[1,2)}' WHERE authority_id = :authority AND journal_no = 1",
+        {"every_number_of_a_journal_is_accounted_for": 1},
+    ),
+    "a settled number forgotten": (
+        "UPDATE bin_journals SET received = received - '{[18,19)}' WHERE authority_id = :authority AND journal_no = 1",
+        {"every_number_of_a_journal_is_accounted_for": 1},
+    ),
+    "a rollup of a day without deposits": (
+        "INSERT INTO daily_deposits SELECT authority_id, '2020-01-01', bin_id, site_id, material, 1, 0, 1, 0, 0, 0"
+        " FROM daily_deposits WHERE authority_id = :authority LIMIT 1",
+        {"rollups_equal_recomputation": 1},
+    ),
+    "a redemption that was never posted": (
+        "UPDATE vouchers SET status = 'redeemed', ended_at = issued_at, redemption_key = 'till-9'"
+        " WHERE authority_id = :authority AND status = 'issued'",
+        {"vouchers_are_in_exactly_one_state": 1},
+    ),
+    "a price changed afterwards": (
+        "UPDATE vouchers SET price_points = 11 WHERE authority_id = :authority AND status = 'redeemed'",
+        {"vouchers_are_in_exactly_one_state": 1},
+    ),
+    "an ending that names another voucher": (
+        "UPDATE transfers SET voucher_id = NULL WHERE authority_id = :authority AND phase = 'post'",
+        {"endings_repeat_their_pending_transfer": 1, "vouchers_are_in_exactly_one_state": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", MORE_DAMAGE)
+def test_other_damage_is_found_too(scene: Scene, damage: str) -> None:
+    statement, expected = MORE_DAMAGE[damage]
+    scene.damage(statement)
+    assert scene.broken() == expected
+
+
+def test_work_under_way_is_seen_whole_or_not_at_all(scene: Scene) -> None:
+    """A transaction that commits between two queries of a verification must not look like damage."""
+    speaker = Speaker(scene.keyring, scene.town.slug, scene.town.bin_ids[0])
+    pipeline = Pipeline(scene.database.engine("bontri_ingest"), scene.keyring)
+    seqs = iter(range(100, 200))
+    engine = scene.database.engine("bontri_reader")
+    interruptions = []
+
+    class Interrupting:
+        """An engine whose connections let a deposit commit before every query but the first."""
+
+        def connect(self) -> Any:
+            connection = engine.connect()
+            execute = connection.execute
+
+            def interrupt(statement: Any, *arguments: Any) -> Any:
+                if "SET LOCAL" not in str(statement):
+                    message = speaker.events(scene.now, deposit(next(seqs), scene.now, badge=OTHER_BADGE))
+                    [receipt] = pipeline.process([message], now=scene.now).receipts
+                    interruptions.append(read(receipt)["upto"])
+                return execute(statement, *arguments)
+
+            connection.execute = interrupt  # type: ignore[method-assign]
+            return connection
+
+    assert verify(Interrupting()).is_sound  # type: ignore[arg-type]
+    assert len(interruptions) > 5
+    assert scene.verify().is_sound
