@@ -29,6 +29,7 @@ from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.postgres import PostgresServer, running_postgres
 from bontri.embedded.processes import Child, start_child
 from bontri.settings import SECRETS
+from ingest.mqtt import Parser
 from ingest.worker import utc_now
 from rewards.database import migrate, open_engine
 from rewards.keyring import Keyring
@@ -55,6 +56,7 @@ class BenchOptions:
     bins: int
     citizens: int
     seed: int
+    parser: Parser
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
         # One round more, not counted: caches, lots of the month, the plans of the statements.
         for number in range(options.rounds + 1):
             results = {
-                "bontri": drain_worker(bench, engine, options.messages),
+                "bontri": drain_worker(bench, engine, options),
                 "sqlalchemy_row": drain_peer(bench, peer_engine, options.peer_messages),
                 "reference_sql": options.messages / reference.write(reference.prepare(options.messages)),
             }
@@ -102,7 +104,7 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
     return {
         "ok": verification.is_sound,
         "what": "one signed event a message, from a full broker queue to committed ledger, rollups and receipt",
-        "parser": "paho",
+        "parser": options.parser,
         "messages": options.messages,
         "peer_messages": options.peer_messages,
         "bins": options.bins,
@@ -159,7 +161,7 @@ def build(url: str, town: BenchTown) -> None:
     engine.dispose()
 
 
-def drain_worker(bench: Bench, engine: Engine, count: int) -> float:
+def drain_worker(bench: Bench, engine: Engine, options: BenchOptions) -> float:
     """Fill the queue of the real worker, start it as a process, and return the rate at which it commits."""
     environment = {
         **os.environ,
@@ -168,16 +170,17 @@ def drain_worker(bench: Bench, engine: Engine, count: int) -> float:
         "MQTT_URL": bench.mqtt_url("worker"),
         "BONTRI_MQTT_CLIENT_ID": "bench-worker",
         "BONTRI_MQTT_TOPIC_FILTER": bench.broker.worker_filter,
+        "BONTRI_MQTT_PARSER": options.parser,
         "BONTRI_LOG_LEVEL": "warning",
     }
     command = [sys.executable, "-m", "bontri", "ingest"]
-    messages = bench.town.messages(count, now=utc_now())
+    messages = bench.town.messages(options.messages, now=utc_now())
     before = count_rows(engine, DEPOSITS)
     with (
         queue(bench, "bench-worker", bench.broker.worker_filter, messages),
         running(bench, command, environment) as child,
     ):
-        return time_drain(engine, DEPOSITS, child, before=before, count=count)
+        return time_drain(engine, DEPOSITS, child, before=before, count=options.messages)
 
 
 def drain_peer(bench: Bench, engine: Engine, count: int) -> float:

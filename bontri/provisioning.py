@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, text
 
 from bontri.embedded.accounts import BrokerAccount
+from ingest.mqtt import Broker
 from rewards.keyring import Keyring
 
 WORKER_USERNAME = "bontri-ingest"
@@ -34,10 +34,10 @@ def fleet_file(
     bin_ids: Sequence[str], *, authority: str, mqtt_url: str, keyring: Keyring, badges: Sequence[str]
 ) -> dict[str, Any]:
     """Return the file simulated bins are built from: everything secret a real bin would get at its provisioning."""
-    broker = urlsplit(mqtt_url)
+    broker = Broker.from_url(mqtt_url)
     return {
         "authority": authority,
-        "broker": {"host": broker.hostname, "port": broker.port, "tls": broker.scheme == "mqtts"},
+        "broker": {"host": broker.host, "port": broker.port, "tls": broker.is_tls},
         "badges": list(badges),
         "bins": [
             {

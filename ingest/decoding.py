@@ -22,7 +22,7 @@ from ingest.verification import DECODING_FAULTS, MessageCode, Rejected, Verified
 from rewards.journals import JournalKey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FaultyEvent:
     """An event that breaks the schema but has a number, which can be settled."""
 
@@ -31,7 +31,7 @@ class FaultyEvent:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EventsMessage:
     """A decoded ``up/events``: its envelope, the good events and the faulty ones."""
 
@@ -43,29 +43,18 @@ class EventsMessage:
 Content = EventsMessage | Hello | Status | Presence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DecodedMessage:
-    """A verified message with its decoded content."""
+    """A verified message with its decoded content.
+
+    ``journaled`` is the part that names a journal and can be answered; None for status and presence.
+    """
 
     verified: Verified
     content: Content
-
-    @property
-    def bin_id(self) -> str:
-        """The bin that signed it."""
-        return self.verified.topic.bin_id
-
-    @property
-    def journaled(self) -> Events | RawEvents | Hello | None:
-        """The part that names a journal and can be answered; None for status and presence."""
-        if isinstance(self.content, EventsMessage):
-            return self.content.envelope
-        return self.content if isinstance(self.content, Hello) else None
-
-    @property
-    def journal_key(self) -> JournalKey | None:
-        """The journal it is about."""
-        return (self.bin_id, self.journaled.journal) if self.journaled else None
+    bin_id: str
+    journaled: Events | RawEvents | Hello | None
+    journal_key: JournalKey | None
 
 
 def decode(verified: Verified) -> DecodedMessage | Rejected:
@@ -79,7 +68,10 @@ def decode(verified: Verified) -> DecodedMessage | Rejected:
     if said != verified.topic.bin_id:
         detail = "the bin named inside is not the one of the topic"
         return Rejected(verified.message, "wrong_topic", detail, verified.rules, verified.topic.bin_id)
-    return DecodedMessage(verified, content)
+    journaled = content.envelope if isinstance(content, EventsMessage) else content
+    if isinstance(journaled, Status | Presence):
+        return DecodedMessage(verified, content, said, None, None)
+    return DecodedMessage(verified, content, said, journaled, (said, journaled.journal))
 
 
 def decode_line(verified: Verified) -> Content:

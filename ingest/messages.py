@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """A message as received. ``handle`` is the source's own, to acknowledge it by."""
 
@@ -19,7 +19,7 @@ class Message:
     handle: object = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """A signed message to publish towards a bin, at QoS 0."""
 

@@ -71,7 +71,7 @@ class Broker:
         return cls(parts.hostname, parts.port or (8883 if is_tls else 1883), username, password, is_tls)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery:
     """How to acknowledge a QoS 1 message: its packet id, valid for one connection only."""
 

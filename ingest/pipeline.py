@@ -16,6 +16,7 @@ from ingest.decoding import decode
 from ingest.directory import Directory
 from ingest.messages import Message, Outgoing
 from ingest.receipts import write_receipts
+from ingest.topics import UpTopic
 from ingest.verification import Rejected, find_topic, verify
 from rewards.keyring import Keyring
 from rewards.quarantine import NO_AUTHORITY
@@ -54,9 +55,9 @@ class Pipeline:
         Raises:
             sqlalchemy.exc.DBAPIError: the database is away or refuses; nothing of that authority was committed.
         """
-        topics = [topic for topic in map(find_topic, messages) if topic is not None]
+        topics = [find_topic(message) for message in messages]
         self._directory.load(topics, monotonic_s=monotonic())
-        tenants, strangers = self._sort_out(messages)
+        tenants, strangers = self._sort_out(messages, topics)
         processed = Processed()
         if strangers:
             with self._engine.begin() as connection:
@@ -77,12 +78,14 @@ class Pipeline:
             store_rejected(connection, [rejected], authority_id=NO_AUTHORITY, keyring=self._keyring)
         return Processed(quarantined=1)
 
-    def _sort_out(self, messages: Iterable[Message]) -> tuple[list[Tenant], list[Rejected]]:
+    def _sort_out(
+        self, messages: Iterable[Message], topics: Iterable[UpTopic | None]
+    ) -> tuple[list[Tenant], list[Rejected]]:
         """Verify and decode; return what belongs to each authority, and what to none of ours."""
         tenants: dict[int, Tenant] = {}
         strangers: list[Rejected] = []
-        for message in messages:
-            verdict = verify(message, self._directory, self._keyring)
+        for message, topic in zip(messages, topics, strict=True):
+            verdict = verify(message, topic, self._directory, self._keyring)
             decoded = verdict if isinstance(verdict, Rejected) else decode(verdict)
             rules = decoded.rules if isinstance(decoded, Rejected) else decoded.verified.rules
             if isinstance(decoded, Rejected):

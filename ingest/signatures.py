@@ -10,7 +10,7 @@ from dataclasses import dataclass
 SIGNATURE = re.compile(rb"([1-9][0-9]{0,4}):([0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SignedMessage:
     """The two lines taken apart; the signature is not verified yet."""
 

@@ -9,7 +9,7 @@ UpChannel = Literal["hello", "events", "status", "presence"]
 UP_TOPIC = re.compile(r"bontri/v1/([a-z0-9-]{2,32})/([A-Z0-9-]{4,32})/up/(hello|events|status|presence)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UpTopic:
     """Who speaks, as the topic claims, and about what."""
 

@@ -35,7 +35,7 @@ DECODING_FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on bytes of a stranger: text that is not UTF-8 is not among its own errors."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verified:
     """A message its bin has signed."""
 
@@ -47,7 +47,7 @@ class Verified:
     line: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rejected:
     """A message refused whole. ``rules`` is None when it names no authority of ours."""
 
@@ -63,11 +63,10 @@ def find_topic(message: Message) -> UpTopic | None:
     return None if len(message.payload) > LARGEST_PACKET_BYTES else parse_up_topic(message.topic)
 
 
-def verify(message: Message, directory: Directory, keyring: Keyring) -> Verified | Rejected:
-    """Verify one message against the directory, which must have loaded its topic."""
+def verify(message: Message, topic: UpTopic | None, directory: Directory, keyring: Keyring) -> Verified | Rejected:
+    """Verify one message against the directory, which must have loaded ``topic``, what :func:`find_topic` found."""
     if len(message.payload) > LARGEST_PACKET_BYTES:
         return Rejected(message, "too_large", f"{len(message.payload)} bytes; at most {LARGEST_PACKET_BYTES}")
-    topic = parse_up_topic(message.topic)
     if topic is None:
         return Rejected(message, "wrong_topic", "no topic bins publish to")
     rules, known = directory.find_rules(topic), directory.find_bin(topic)

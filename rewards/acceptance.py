@@ -18,7 +18,7 @@ CLOCK_TOLERANCE = datetime.timedelta(minutes=10)
 RefusalCode = Literal["unknown_material", "clock_ahead", "no_placement", "no_tariff", "internal"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReportedEvent:
     """An event as a bin reported it, verified and well formed. ``at`` and ``clock`` are the bin's."""
 
@@ -39,7 +39,7 @@ class ReportedEvent:
     content_digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Earning:
     """What a deposit earns before caps, and by which line of which tariff."""
 
@@ -48,7 +48,7 @@ class Earning:
     tariff: Tariff
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AcceptedEvent:
     """An event ready to be recorded. ``earning`` is None for emptyings and anonymous deposits."""
 
@@ -58,7 +58,7 @@ class AcceptedEvent:
     earning: Earning | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EventRefusal:
     """Why one event cannot be recorded."""
 

@@ -14,8 +14,11 @@ def write_plain(values: Iterable[Any]) -> str:
 
 
 def write_iso(values: Iterable[Any]) -> str:
-    """Write dates and instants."""
-    return "{" + ",".join(["NULL" if value is None else value.isoformat() for value in values]) + "}"
+    """Write dates and instants; many rows of a batch share one."""
+    written: dict[Any, str] = {None: "NULL"}
+    return (
+        "{" + ",".join([written.get(value) or written.setdefault(value, value.isoformat()) for value in values]) + "}"
+    )
 
 
 def write_uuids(values: Iterable[Any]) -> str:

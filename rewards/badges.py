@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from rewards.arrays import Columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Holder:
     """The citizen behind a badge (caps are the citizen's) and the wallet credited (a household may share it)."""
 

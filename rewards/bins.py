@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, text, tuple_, update
 
 from rewards.arrays import Columns
 from rewards.ids import new_id
-from rewards.schema import Account, Bin, BinDirectory, BinKey, Placement
+from rewards.schema import Account, Authority, Bin, BinDirectory, BinKey, Placement
 
 Stay = tuple[datetime.datetime, datetime.datetime | None, UUID]
 
@@ -89,6 +89,16 @@ def add_bins(connection: Connection, bins: Iterable[NewBin], *, authority_id: in
         (Placement, placements),
     ):
         connection.execute(insert(table), values)
+    announce_change(connection, authority_id=authority_id)
+
+
+def announce_change(connection: Connection, *, authority_id: int) -> None:
+    """Have the workers look at the authority's bins again, within a second of the commit."""
+    connection.execute(
+        update(Authority)
+        .where(Authority.authority_id == authority_id)
+        .values(fleet_version=Authority.fleet_version + 1)
+    )
 
 
 WANTED = Columns(bin_id="text")
@@ -134,4 +144,5 @@ def revoke_bin(connection: Connection, bin_id: str, *, authority_id: int) -> boo
         .where(tuple_(Bin.authority_id, Bin.bin_id) == (authority_id, bin_id), Bin.state == "live")
         .values(state="revoked")
     )
+    announce_change(connection, authority_id=authority_id)
     return result.rowcount == 1

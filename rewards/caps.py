@@ -16,7 +16,7 @@ CapPeriod = tuple[UUID, str, datetime.date]
 """(citizen_id, "day" or "week", first day)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Demand:
     """Points asked for in one period, and the most that period may grant."""
 

@@ -21,7 +21,7 @@ from rewards.lots import open_lots
 from rewards.rules import AuthorityRules
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Credit:
     """What a deposit was granted, and what the caps held back."""
 
@@ -29,7 +29,7 @@ class Credit:
     withheld_points: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """A deposit that earns points for somebody."""
 

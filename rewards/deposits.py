@@ -22,7 +22,7 @@ from rewards.rules import AuthorityRules
 OutcomeState = Literal["credited", "counted", "capped", "conflict"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What became of one event; a repeat is told what its first copy was told."""
 

@@ -19,7 +19,7 @@ Identity = tuple[int, int]
 """(journal_no, seq): an event within its authority."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewEvent:
     """An event ready to be stored. ``content_digest`` is keyed and covers all known fields but ``confidence``."""
 
@@ -45,7 +45,7 @@ class NewEvent:
         return (self.journal_no, self.seq)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredEvent:
     """What a repeat is answered with: the digest to compare, and what the deposit was credited."""
 

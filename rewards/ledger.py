@@ -23,7 +23,7 @@ from rewards.ids import new_id
 Phase = Literal["single", "pending", "post", "void"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Transfer:
     """A transfer to record. ``journal_no``, ``seq`` name the deposit it credits, with how the points came about."""
 
@@ -66,8 +66,8 @@ MOVED = Columns(
     credits_pending="bigint",
 )
 # The subquery is ordered by account, so that two batches lock accounts in the same order. That holds for the plans of
-# the ingest's role on analysed tables (it repeats a batch that met a deadlock); a hash join over few rows takes any order,
-# so writers elsewhere lock their accounts first: lock_pending_transfers, and lock_lots of wallets.py.
+# the ingest's role on analysed tables (and a batch that met a deadlock is repeated); a hash join takes any order, so
+# writers elsewhere lock their accounts first: lock_pending_transfers here, lock_lots in wallets.py.
 MOVE_COUNTERS = text(f"""
     UPDATE accounts
        SET debits_posted = accounts.debits_posted + m.debits_posted,

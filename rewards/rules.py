@@ -17,6 +17,7 @@ class AuthorityRules:
     slug: str
     timezone: ZoneInfo
     epoch: int
+    fleet_version: int
     points_valid_months: int
     materials: frozenset[str]
     tariffs: list[Tariff]
@@ -26,7 +27,12 @@ def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
     """Find the rules of the authority a slug names."""
     authority = connection.execute(
         select(
-            Authority.authority_id, Authority.slug, Authority.timezone, Authority.epoch, Authority.points_valid_months
+            Authority.authority_id,
+            Authority.slug,
+            Authority.timezone,
+            Authority.epoch,
+            Authority.fleet_version,
+            Authority.points_valid_months,
         ).where(Authority.slug == slug)
     ).one_or_none()
     if authority is None:
@@ -37,6 +43,7 @@ def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
         authority.slug,
         ZoneInfo(authority.timezone),
         authority.epoch,
+        authority.fleet_version,
         authority.points_valid_months,
         frozenset(materials),
         list_tariffs(connection, authority_id=authority.authority_id),

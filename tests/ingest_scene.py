@@ -171,7 +171,7 @@ def worker_thread(
         stack.callback(engine.dispose)
         stack.enter_context(source)
         assert source.wait_until_subscribed(timeout_s=PATIENCE_S), source.refusal
-        worker = Worker(source, Pipeline(engine, KEYRING), stop=stop)
+        worker = Worker(source, Pipeline(engine, KEYRING), stop=stop, writers=2)
         thread = threading.Thread(target=worker.run)
         thread.start()
         try:

@@ -59,7 +59,9 @@ class Speaker:
         return self.say("events", now, events=list(events), **fields)
 
 
-def deposit(seq: int, at: datetime.datetime, *, items: int = 1, material: str = "glass", **fields: Any) -> dict[str, Any]:
+def deposit(
+    seq: int, at: datetime.datetime, *, items: int = 1, material: str = "glass", **fields: Any
+) -> dict[str, Any]:
     """Return a deposit as a bin writes it."""
     return {"seq": seq, "type": "deposit", "at": at.isoformat(), "material": material, "items": items, **fields}
 

@@ -1,18 +1,22 @@
 """``bontri demo``: services, bins, one story from bottle to redeemed voucher, and the proof that the books balance."""
 
 import json
+import math
+import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bontri.demo.console import DemoConsole, read_totals
 from bontri.demo.folder import DemoFolder
-from bontri.demo.seed import AUTHORITY_ID, SLUG, Visitor, badges, register_visitor
+from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, register_visitor
 from bontri.demo.services import Services, Town, running_services
 from bontri.demo.story import Story, StoryError, play_story
-from bontri.embedded.processes import stop_on_signals
+from bontri.embedded.processes import Stopped, stop_on_signals
 from bontri.provisioning import fleet_file
 from bontri.settings import Settings
 from ingest.worker import utc_now
@@ -23,6 +27,7 @@ from simulators.fleet_file import ProvisionedFleet, read_fleet
 from simulators.run import run_fleet
 
 SETTLED_WITHIN_S = 30.0
+REFRESH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +85,33 @@ def run_demo(settings: Settings, options: DemoOptions) -> int:
             introduce(console, services, visitor, folder)
             summary = play(console, services, visitor, options, folder)
             summary["seconds"] = round(time.monotonic() - started_s, 1)
-    if options.is_json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))  # noqa: T201 (the output asked for)
+        if options.is_json:
+            print(json.dumps(summary, indent=2, ensure_ascii=False))  # noqa: T201 (the output asked for)
+        else:
+            conclude(console, summary)
     return 0 if summary["ok"] else 1
+
+
+def conclude(console: DemoConsole, summary: dict[str, Any]) -> None:
+    """Tell how it went: what is in the books, and whether they balance."""
+    committed = summary["committed"]
+    console.line(
+        f"{committed['deposits']:,} deposits and {committed['points']:,} points committed, "
+        f"{committed['vouchers_redeemed']} vouchers redeemed, "
+        f"{committed['quarantined_messages']} messages quarantined."
+    )
+    for problem in summary["problems"]:
+        console.line(f"PROBLEM: {problem}")
+    if summary["verify"]["ok"]:
+        console.line(f"Every invariant holds ({summary['verify']['invariants_checked']} checked). Data is kept.")
 
 
 def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder: DemoFolder) -> None:
     """Tell the addresses, the sign-ins and three lines to try."""
     till = services.town.keys.tills[0]
     url, agent = services.api_url, services.town.keys.authority_api_key
-    figures = f"{url}/api/v1/authority/figures/deposits?from={utc_now().date()}&to={utc_now().date()}"
+    today = utc_now().astimezone(ZoneInfo(TIMEZONE)).date()
+    figures = f"{url}/api/v1/authority/figures/deposits?from={today}&to={today}"
     for line in (
         "",
         f"  {services.database}; {services.broker}",
@@ -113,48 +135,46 @@ def fleets(town: Town, mqtt_url: str, bins: int, folder: DemoFolder) -> tuple[Pr
     def hand_over(bin_ids: list[str]) -> dict[str, Any]:
         return fleet_file(bin_ids, authority=SLUG, mqtt_url=mqtt_url, keyring=town.keyring, badges=badges())
 
-    *others, story_bin = town.bin_ids
-    if bins < len(others):
-        folder.write_fleet_file(hand_over(others[bins:]))
+    # The columns are listed commune by commune: shuffled, always in the same way, every commune has some bins.
+    *others, story_bin = random.Random(0).sample(town.bin_ids, len(town.bin_ids))  # noqa: S311
+    folder.write_fleet_file(hand_over(others[bins:]))
     return read_fleet(hand_over(others[:bins])), read_fleet(hand_over([story_bin]))
 
 
 def play(
     console: DemoConsole, services: Services, visitor: Visitor, options: DemoOptions, folder: DemoFolder
 ) -> dict[str, Any]:
-    """Let the bins work, play the story beside them, end, verify; return the summary."""
-    town = services.town
-    fleet, story_fleet = fleets(town, services.mqtt_url, options.bins, folder)
+    """Let the bins work, play the story beside them until the time is up or Ctrl-C, verify; return the summary."""
+    fleet, story_fleet = fleets(services.town, services.mqtt_url, options.bins, folder)
     traffic = Traffic(fleet, options, folder.bins, threading.Event())
     thread = threading.Thread(target=traffic.run, name="bins")
-    reader = open_engine(services.database_url, role="bontri_reader")
-    story = Story(console.tell)
-    failure = None
-    ends_s = time.monotonic() + options.for_s if options.for_s is not None else None
+    ends_s = time.monotonic() + (math.inf if options.for_s is None else options.for_s)
+    story, failure = Story(console.tell), None
     thread.start()
     try:
-        try:
-            play_story(
-                story,
-                api_url=services.api_url,
-                fleet=story_fleet,
-                visitor=visitor,
-                till=town.keys.tills[0],
-                mail=folder.mail,
-                folder=folder.bins,
-            )
-        except StoryError as error:
-            failure = f"the story broke off: {error}"
-            console.tell(failure)
-        while (ends_s is None or time.monotonic() < ends_s) and thread.is_alive() and services.worker.is_running:
-            time.sleep(1 if ends_s is None else max(0.0, min(1.0, ends_s - time.monotonic())))
-            if traffic.counts:
-                console.show(traffic.counts, read_totals(reader))
+        till = services.town.keys.tills[0]
+        play_story(story, services.api_url, story_fleet, visitor, till=till, mail=folder.mail, folder=folder.bins)
+        watch(console, services, traffic, lambda: thread.is_alive() and time.monotonic() < ends_s)
+    except StoryError as error:
+        failure = f"the story broke off: {error}"
+    except Stopped:
+        console.line("Stopping: the bins wait for their last receipts, then the books are checked …")
     finally:
         traffic.stop.set()
         thread.join()
-        reader.dispose()
     return summarise(services, options, story, traffic, failure)
+
+
+def watch(console: DemoConsole, services: Services, traffic: Traffic, goes_on: Callable[[], bool]) -> None:
+    """Show figures once a second while it goes on and the worker runs."""
+    reader = open_engine(services.database_url, role="bontri_reader")
+    try:
+        while goes_on() and services.worker.is_running:
+            time.sleep(REFRESH_S)
+            if traffic.counts:
+                console.show(traffic.counts, read_totals(reader))
+    finally:
+        reader.dispose()
 
 
 def summarise(

@@ -42,7 +42,7 @@ class Story:
 
 
 def play_story(
-    story: Story, *, api_url: str, fleet: ProvisionedFleet, visitor: Visitor, till: Till, mail: Path, folder: Path
+    story: Story, api_url: str, fleet: ProvisionedFleet, visitor: Visitor, *, till: Till, mail: Path, folder: Path
 ) -> None:
     """Play the whole story; ``fleet`` has the one bin it uses.
 

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("fleet_version", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("points_valid_months", sa.Integer(), server_default=sa.text("24"), nullable=False),
         sa.Column("is_simulated", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), nullable=False),

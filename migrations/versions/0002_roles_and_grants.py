@@ -68,7 +68,12 @@ def create_role(role: str) -> None:
     connection = op.get_bind()
     if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}) is None:
         op.execute(f"CREATE ROLE {role} NOLOGIN")
-    if not connection.scalar(text("SELECT pg_has_role(current_user, :role, 'MEMBER')"), {"role": role}):
+    # Since PostgreSQL 16 whoever creates a role may administer it, yet not become it.
+    is_newer = connection.scalar(text("SELECT current_setting('server_version_num')::int >= 160000"))
+    wanted = "SET" if is_newer else "MEMBER"
+    if not connection.scalar(
+        text("SELECT pg_has_role(current_user, :role, :wanted)"), {"role": role, "wanted": wanted}
+    ):
         op.execute(f"GRANT {role} TO CURRENT_USER")
 
 

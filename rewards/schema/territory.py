@@ -12,7 +12,11 @@ from rewards.schema.base import DISTRIBUTED, REFERENCE, AuthorityId, Base, Id, I
 
 
 class Authority(Base):
-    """A collectivité, the tenant. ``epoch`` rises when a restore may have forgotten receipts."""
+    """A collectivité, the tenant. ``epoch`` rises when a restore may have forgotten receipts.
+
+    ``fleet_version`` rises with every change of a bin, key or placement that workers must know of; they look at it
+    once a second instead of at every bin.
+    """
 
     __tablename__ = "authorities"
     __table_args__ = (
@@ -26,6 +30,7 @@ class Authority(Base):
     name: Mapped[str]
     timezone: Mapped[str]
     epoch: Mapped[int] = mapped_column(server_default=text("1"))
+    fleet_version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
     points_valid_months: Mapped[int] = mapped_column(server_default=text("24"))
     is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant]

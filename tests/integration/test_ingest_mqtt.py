@@ -25,7 +25,7 @@ from bontri.provisioning import WORKER_USERNAME
 from bontri.worker import FIRST_SUBSCRIPTION_S
 from ingest.messages import Message
 from ingest.mqtt import Broker as BrokerAddress
-from ingest.mqtt import Delivery, MqttSource
+from ingest.mqtt import Delivery, MqttSource, Parser
 from rewards.database import migrate, open_engine
 from rewards.verify import verify
 from tests.conftest import Database, execute
@@ -208,6 +208,37 @@ def test_a_late_acknowledgement_is_not_sent_on_another_connection_where_it_would
         assert source.next_batch(wait_s=0.2) == []
 
 
+PARSERS: tuple[Parser, ...] = ("fast", "stock")
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_both_parsers_hand_over_the_same_messages(
+    broker: Broker, publisher: Publisher, client_id: str, parser: Parser
+) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    sizes = (0, 1, 127, 128, 129, 16_383, 16_384, 16_385, 60_000)
+    topics = ("bontri/v1/plaine-commune/BIN-0007/up/events", "bontri/v1/a/B/up/é", f"bontri/v1/a/B/up/{'x' * 200}")
+    sent = [Message(topic, bytes([number % 256]) * size, now) for topic in topics for number, size in enumerate(sizes)]
+    source = MqttSource(
+        BrokerAddress.from_url(worker_url(broker)),
+        client_id=client_id,
+        topic_filter=broker.worker_filter,
+        parser=parser,
+    )
+    with source:
+        assert source.wait_until_subscribed(timeout_s=PATIENCE_S)
+        publisher.publish(*sent)
+        publisher.publish(sent[0], qos=0)
+        taken = take(source, len(sent) + 1)
+        assert [(each.topic, each.payload) for each in taken] == [
+            (each.topic, each.payload) for each in [*sent, sent[0]]
+        ]
+        assert [each.handle is None for each in taken] == [*[False] * len(sent), True]
+        source.acknowledge(taken)
+    with connected(broker, client_id) as source:
+        assert source.next_batch(wait_s=0.2) == []
+
+
 def test_status_at_qos_0_cannot_fill_the_memory_while_the_database_is_away(
     broker: Broker, publisher: Publisher, client_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +247,7 @@ def test_status_at_qos_0_cannot_fill_the_memory_while_the_database_is_away(
         publisher.publish(*some_messages(120), qos=0)
         publisher.publish(*some_messages(1), qos=1)
         # The last one has passed all the others by.
-        wait_until(lambda: any(message.handle.qos for message in list(source._queue)))
+        wait_until(lambda: any(message.handle for message in list(source._queue)))
         assert len(source._queue) == 51
         source.acknowledge(take(source, 51))
 
@@ -227,7 +258,7 @@ def test_a_batch_is_bounded_in_messages_and_bytes(broker: Broker, monkeypatch: p
     source = MqttSource(BrokerAddress.from_url(worker_url(broker)), client_id="never-connected")
     now = datetime.datetime.now(datetime.UTC)
     sizes = [1] * 25 + [60, 60, 500, 1]
-    source._queue.extend(Message("topic", b"x" * size, now, Delivery(1, 1, 0)) for size in sizes)
+    source._queue.extend(Message("topic", b"x" * size, now, Delivery(1, 0)) for size in sizes)
     batches = [source.next_batch(wait_s=0.1) for _ in range(7)]
     assert [[len(message.payload) for message in batch] for batch in batches] == [
         [1] * 10,

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from bontri.embedded.broker import Broker
 from ingest.messages import Message
-from rewards.bins import NewBin, add_bins, revoke_bin
+from rewards.bins import NewBin, add_bins, announce_change, revoke_bin
 from rewards.quarantine import NO_AUTHORITY, PURPOSE
 from rewards.territory import add_materials
 from tests.conftest import Database
@@ -198,6 +198,7 @@ def a_revoked_key(scene: Scene, speaker: Speaker) -> Message:
         connection.execute(
             text("UPDATE bin_keys SET state = 'revoked' WHERE bin_id = :bin_id"), {"bin_id": speaker.bin_id}
         )
+        announce_change(connection, authority_id=scene.town.authority_id)
     return good_message(speaker)
 
 
@@ -356,6 +357,7 @@ def test_an_event_while_the_bin_stood_nowhere_is_quarantined(scene: Scene, speak
             text("UPDATE placements SET removed_at = :at WHERE bin_id = :bin_id"),
             {"at": now - datetime.timedelta(days=1), "bin_id": speaker.bin_id},
         )
+        announce_change(connection, authority_id=scene.town.authority_id)
     message = speaker.events(now, deposit(1, now, badge=BADGE))
     scene.publisher.publish(message)
     assert scene.publisher.wait_for_result(speaker.bin_id, 1)["code"] == "no_placement"

@@ -41,7 +41,8 @@ def scalar(database: Database, query: str) -> Any:
 
 
 def points_in_wallets(database: Database) -> int:
-    return int(scalar(database, "SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind = 'lot'"))
+    query = "SELECT coalesce(sum(credits_posted - debits_posted), 0) FROM accounts WHERE kind = 'lot'"
+    return int(scalar(database, query))
 
 
 def test_a_deposit_becomes_points_and_a_receipt(
@@ -105,9 +106,7 @@ def test_an_event_quarantined_before_cannot_come_in_with_other_content(
     assert scalar(database, "SELECT count(*) FROM events") == 0
 
 
-def test_a_gap_shows_in_the_receipt_and_closes(
-    pipeline: Pipeline, speaker: Speaker, now: datetime.datetime
-) -> None:
+def test_a_gap_shows_in_the_receipt_and_closes(pipeline: Pipeline, speaker: Speaker, now: datetime.datetime) -> None:
     events = {seq: deposit(seq, now) for seq in (1, 2, 5, 7)}
     receipt = read(pipeline.process([speaker.events(now, *events.values())], now=now).receipts[0])
     assert (receipt["upto"], receipt["also"]) == (2, [[5, 5], [7, 7]])

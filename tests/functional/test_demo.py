@@ -1,0 +1,189 @@
+"""The command a newcomer types, as a process: the whole story on real services, and nothing left running."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BONTRI = [sys.executable, "-m", "bontri"]
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """A data folder that the unprivileged account can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="bontri-demo-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BONTRI_")}
+    for name in ("DATABASE_URL", "MQTT_URL"):
+        inherited.pop(name, None)
+    return {**inherited, "BONTRI_DATA_DIR": str(data_dir), **settings}
+
+
+def bontri(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*BONTRI, *arguments],
+        env=environment(data_dir, **settings),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def processes_of(data_dir: Path) -> list[str]:
+    """List the processes whose command line or environment names the folder."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(data_dir).encode() in words and int(folder.name) != os.getpid():
+            found.append(f"{folder.name}: {(folder / 'cmdline').read_bytes().decode().replace(chr(0), ' ')[:80]}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def summary(data_dir: Path) -> dict[str, Any]:
+    """What the first start of the demo says of itself."""
+    done = bontri(data_dir, "demo", "--for", "6", "--bins", "20", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_the_demo_plays_the_whole_story(summary: dict[str, Any]) -> None:
+    assert summary["ok"]
+    assert summary["problems"] == []
+    assert summary["story"] | {"story_bin": "", "deposit_to_receipt_ms": 0} == {
+        "story_bin": "",
+        "deposit_to_receipt_ms": 0,
+        "receipt_points": 12,
+        "wallet_points": 12,
+        "voucher": "redeemed",
+        "second_redemption": "voucher_already_redeemed",
+        "wallet_points_left": 2,
+    }
+
+
+def test_every_simulated_deposit_is_committed_once(summary: dict[str, Any]) -> None:
+    bins, committed = summary["bins"], summary["committed"]
+    assert bins["is_drained"]
+    assert bins["produced_deposits"] > 50
+    assert committed["deposits"] == bins["produced_deposits"] + 1  # and the story's own
+    assert committed["points"] == bins["points"] + summary["story"]["receipt_points"]
+
+
+def test_the_demo_leaves_nothing_running(summary: dict[str, Any], data_dir: Path) -> None:
+    assert processes_of(data_dir) == []
+
+
+def test_verify_looks_at_the_demo_afterwards(summary: dict[str, Any], data_dir: Path) -> None:
+    done = bontri(data_dir, "verify", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["ok"]
+    assert report["counts"]["plaine-commune-demo"]["events"] >= summary["committed"]["deposits"]
+
+
+def test_a_second_start_goes_on_and_ctrl_c_ends_in_order(summary: dict[str, Any], data_dir: Path) -> None:
+    process = subprocess.Popen(
+        [*BONTRI, "demo", "--bins", "5"],
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "points are left in the wallet" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    lines += process.stdout.readlines()
+    words = "".join(lines)
+    assert process.wait(30) == 0, words
+    assert "Every invariant holds" in words
+    committed = next(line for line in lines if "points committed" in line)
+    assert int(committed.split()[0].replace(",", "")) > summary["committed"]["deposits"]
+    assert processes_of(data_dir) == []
+
+
+def test_a_killed_demo_leaves_nothing_running(data_dir: Path) -> None:
+    process = subprocess.Popen(
+        [*BONTRI, "demo", "--bins", "5"], env=environment(data_dir), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    next(line for line in process.stdout if "points are left in the wallet" in line)
+    assert len(processes_of(data_dir)) > 3
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 20
+    while processes_of(data_dir) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes_of(data_dir) == []
+
+
+def test_all_faults_of_the_settings_are_told_at_once(data_dir: Path) -> None:
+    wrong = {"DATABASE_URL": "mysql://x/y", "MQTT_URL": "tcp://x", "BONTRI_API_PORT": "99999"}
+    done = bontri(data_dir, "ingest", **wrong)
+    assert done.returncode == 2
+    for name in (*wrong, "BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY"):
+        assert name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_data_folder_in_use_is_one_sentence(data_dir: Path) -> None:
+    from bontri.embedded.postgres import running_postgres
+
+    with running_postgres(data_dir):
+        done = bontri(data_dir, "demo", "--for", "2")
+    assert done.returncode == 1
+    assert "in use by process" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_database_made_from_another_folder_is_one_sentence(data_dir: Path, tmp_path: Path) -> None:
+    from bontri.embedded.postgres import running_postgres
+
+    other = Path(tempfile.mkdtemp(prefix="bontri-other-"))
+    other.chmod(0o755)
+    try:
+        with running_postgres(data_dir) as server:
+            done = bontri(other, "demo", "--for", "2", DATABASE_URL=server.url("bontri"))
+        assert done.returncode == 1
+        assert "keys are not in" in done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+    finally:
+        shutil.rmtree(other)
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["verify"], "the database of DATABASE_URL cannot be used"),
+        (["migrate"], "the database of DATABASE_URL cannot be used"),
+        (["simulate", "--fleet", "no-such-file.json"], "the fleet file cannot be used"),
+    ],
+)
+def test_what_cannot_be_reached_is_one_sentence(data_dir: Path, command: list[str], sentence: str) -> None:
+    done = bontri(data_dir, *command, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.returncode in (1, 2)
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
