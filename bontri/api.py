@@ -1,9 +1,13 @@
 """The API as processes: granian serves the application, each worker composes its own from the settings."""
 
+import os
+import signal
+
 from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 
+from bontri.embedded.processes import request_death_signal
 from bontri.logs import configure_logs
 from bontri.mail import sign_in_mailer
 from bontri.settings import Settings, read_settings
@@ -18,6 +22,8 @@ THREADS = 4
 
 def make_app() -> Flask:
     """Compose the application in a worker process; called by the server."""
+    # The server's own process may be killed; its workers must not go on listening without it.
+    request_death_signal(signal.SIGKILL, os.getppid())
     settings = read_settings(*REQUIRED)
     configure_logs(settings)
     return create_app(

@@ -35,6 +35,7 @@ from simulators.signatures import verify_message as verify_as_bin
 from tests.conftest import Database
 from tests.factories import START, build_citizen, build_town
 from tests.ingest_scene import KEYRING, fresh_database
+from tests.speaker import Speaker, deposit, read
 
 AUTHORITY, BIN_ID, BADGE = "plaine-commune", "CON-00001", "04A2B9C1"
 NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
@@ -366,3 +367,13 @@ def test_whatever_is_lost_doubled_or_late_every_deposit_counts_exactly_once(
     assert stored.received == (f"{{[1,{len(line.produced) + 1})}}" if line.produced else "{}")
     assert told.receipts_refused == 0
     assert verify_books(database.engine("bontri_reader")).is_sound
+
+
+def test_a_receipt_echoes_the_newest_message_also_after_a_restart(database: Database, pipeline: Pipeline) -> None:
+    """``n`` begins again with every boot; the highest would tell the new boot about a message it never sent."""
+    speaker = Speaker(KEYRING, AUTHORITY, provision(database))
+    before = speaker.events(NOW, deposit(1, NOW), boot=7, n=311)
+    after = speaker.events(NOW, deposit(2, NOW), boot=8, n=1)
+    late = speaker.events(NOW, deposit(3, NOW), boot=7, n=312)
+    [receipt] = pipeline.process([before, after, late], now=NOW).receipts
+    assert read(receipt)["echo"] == 1

@@ -57,6 +57,28 @@ def processes_of(data_dir: Path) -> list[str]:
     return found
 
 
+def running_demo(data_dir: Path) -> subprocess.Popen[str]:
+    """Start the demo without an end."""
+    return subprocess.Popen(
+        [*BONTRI, "demo", "--bins", "5"],
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for_end_of_story(process: subprocess.Popen[str]) -> list[str]:
+    """Return what the demo printed until the story was over."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "points are left in the wallet" in line:
+            return lines
+    raise AssertionError("the demo ended before its story: " + "".join(lines))
+
+
 @pytest.fixture(scope="module")
 def summary(data_dir: Path) -> dict[str, Any]:
     """What the first start of the demo says of itself."""
@@ -101,23 +123,13 @@ def test_verify_looks_at_the_demo_afterwards(summary: dict[str, Any], data_dir: 
 
 
 def test_a_second_start_goes_on_and_ctrl_c_ends_in_order(summary: dict[str, Any], data_dir: Path) -> None:
-    process = subprocess.Popen(
-        [*BONTRI, "demo", "--bins", "5"],
-        env=environment(data_dir),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if "points are left in the wallet" in line:
-            process.send_signal(signal.SIGINT)
-            break
-    lines += process.stdout.readlines()
-    words = "".join(lines)
-    assert process.wait(30) == 0, words
+    with running_demo(data_dir) as process:
+        lines = wait_for_end_of_story(process)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        lines += process.stdout.readlines()
+        words = "".join(lines)
+        assert process.wait(30) == 0, words
     assert "Every invariant holds" in words
     committed = next(line for line in lines if "points committed" in line)
     assert int(committed.split()[0].replace(",", "")) > summary["committed"]["deposits"]
@@ -125,15 +137,10 @@ def test_a_second_start_goes_on_and_ctrl_c_ends_in_order(summary: dict[str, Any]
 
 
 def test_a_killed_demo_leaves_nothing_running(data_dir: Path) -> None:
-    process = subprocess.Popen(
-        [*BONTRI, "demo", "--bins", "5"], env=environment(data_dir), stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    next(line for line in process.stdout if "points are left in the wallet" in line)
-    assert len(processes_of(data_dir)) > 3
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with running_demo(data_dir) as process:
+        wait_for_end_of_story(process)
+        assert len(processes_of(data_dir)) > 3
+        process.kill()
     deadline = time.monotonic() + 20
     while processes_of(data_dir) and time.monotonic() < deadline:
         time.sleep(0.1)

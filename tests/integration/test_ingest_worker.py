@@ -1,0 +1,195 @@
+"""The worker's order of things, with a source and a pipeline written by hand: commit, receipts, acknowledgement."""
+
+import datetime
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from structlog.testing import capture_logs
+
+import ingest.worker
+from ingest.messages import Message, Outgoing
+from ingest.pipeline import Processed
+from ingest.worker import Worker, is_transient
+
+NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
+
+
+def failure(sqlstate: str | None, kind: type[DBAPIError] = OperationalError) -> DBAPIError:
+    """Make the error SQLAlchemy raises for one of PostgreSQL's codes, or for a connection that broke."""
+    cause = psycopg.OperationalError() if sqlstate is None else psycopg.errors.lookup(sqlstate)()
+    return kind("SELECT 1", {}, cause)
+
+
+AWAY = failure(None)
+DEADLOCK = failure("40P01")
+FORBIDDEN = failure("42501", ProgrammingError)
+
+
+def messages(*names: str) -> list[Message]:
+    return [Message(name, name.encode(), NOW) for name in names]
+
+
+@dataclass
+class FakeSource:
+    """Hands out batches, stops the worker after the last, and writes down what it is told."""
+
+    batches: list[list[Message]]
+    diary: list[str]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def next_batch(self, *, wait_s: float) -> list[Message]:
+        if self.batches:
+            return self.batches.pop(0)
+        self.stop.set()
+        return []
+
+    def publish(self, receipts: Sequence[Outgoing]) -> None:
+        self.diary.append(f"tell {' '.join(receipt.topic for receipt in receipts)}")
+
+    def acknowledge(self, acknowledged: Sequence[Message]) -> None:
+        self.diary.append(f"acknowledge {' '.join(message.topic for message in acknowledged)}")
+
+
+@dataclass
+class FakePipeline:
+    """Fails as told: ``faults`` names, for each message, what it meets at every attempt to commit it."""
+
+    diary: list[str]
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+    isolated_faults: dict[str, list[Exception]] = field(default_factory=dict)
+    aside_faults: list[Exception] = field(default_factory=list)
+    before: Callable[[Sequence[Message]], object] = lambda batch: None
+
+    def process(self, batch: Sequence[Message], *, now: datetime.datetime, is_isolated: bool = False) -> Processed:
+        self.before(batch)
+        for message in batch:
+            faults = (self.isolated_faults if is_isolated else self.faults).get(message.topic)
+            if faults:
+                raise faults.pop(0)
+        names = [message.topic for message in batch]
+        self.diary.append(f"{'isolate' if is_isolated else 'commit'} {' '.join(names)}")
+        return Processed([Outgoing(name, b"") for name in names], events=len(batch))
+
+    def set_aside(self, message: Message) -> Processed:
+        if self.aside_faults:
+            raise self.aside_faults.pop(0)
+        self.diary.append(f"set aside {message.topic}")
+        return Processed(quarantined=1)
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest.worker, "FIRST_BACK_OFF_S", 0.001)
+
+
+def run(pipeline: FakePipeline, *batches: list[Message], writers: int = 1) -> Worker:
+    source = FakeSource(list(batches), pipeline.diary)
+    worker = Worker(source, pipeline, stop=source.stop, writers=writers, clock=lambda: NOW)  # type: ignore[arg-type]
+    with capture_logs():
+        worker.run()
+    return worker
+
+
+def test_nothing_is_told_before_the_commit_and_nothing_acknowledged_before_it_is_told() -> None:
+    diary: list[str] = []
+    worker = run(FakePipeline(diary), messages("a", "b"), messages("c"))
+    assert diary == ["commit a b", "tell a b", "acknowledge a b", "commit c", "tell c", "acknowledge c"]
+    assert (worker.handled.messages, worker.handled.batches, worker.handled.events) == (3, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "passing", [AWAY, DEADLOCK, failure("25006"), failure("53300"), failure("57P01"), failure("58030")]
+)
+def test_what_passes_by_itself_is_waited_out_and_the_batch_stays_whole(passing: DBAPIError) -> None:
+    diary: list[str] = []
+    run(FakePipeline(diary, {"b": [passing] * 3}), messages("a", "b", "c"))
+    assert diary == ["commit a b c", "tell a b c", "acknowledge a b c"]
+
+
+@pytest.mark.parametrize("fault", [FORBIDDEN, failure("23514"), failure("22003"), ValueError("a bug")])
+def test_a_message_at_fault_is_isolated_and_the_others_are_committed(fault: Exception) -> None:
+    diary: list[str] = []
+    run(FakePipeline(diary, {"c": [fault] * 99}), messages("a", "b", "c", "d", "e"))
+    assert diary == ["commit a b", "isolate c", "commit d e", "tell a b c d e", "acknowledge a b c d e"]
+
+
+def test_one_that_cannot_be_isolated_is_set_aside_whole_and_gets_no_receipt() -> None:
+    diary: list[str] = []
+    run(FakePipeline(diary, {"b": [FORBIDDEN] * 9}, {"b": [FORBIDDEN]}), messages("a", "b"))
+    assert diary == ["commit a", "set aside b", "tell a", "acknowledge a b"]
+
+
+def test_a_database_that_goes_away_while_a_message_is_set_aside_is_waited_for() -> None:
+    diary: list[str] = []
+    pipeline = FakePipeline(diary, {"a": [FORBIDDEN, AWAY]}, {"a": [AWAY, FORBIDDEN]}, [AWAY, DEADLOCK])
+    run(pipeline, messages("a"))
+    assert diary == ["set aside a", "tell ", "acknowledge a"]
+
+
+def test_what_cannot_even_be_kept_stops_the_worker_and_is_not_acknowledged() -> None:
+    diary: list[str] = []
+    pipeline = FakePipeline(diary, {"a": [FORBIDDEN]}, {"a": [FORBIDDEN]}, [FORBIDDEN])
+    with pytest.raises(ProgrammingError):
+        run(pipeline, messages("a"), messages("b"))
+    assert diary == []
+
+
+def test_acknowledgements_leave_in_the_order_of_arrival_whichever_writer_is_done_first() -> None:
+    diary: list[str] = []
+    second_is_told = threading.Event()
+
+    class Telling(FakeSource):
+        def publish(self, receipts: Sequence[Outgoing]) -> None:
+            super().publish(receipts)
+            if receipts[0].topic == "b":
+                second_is_told.set()
+
+    def hold_the_first(batch: Sequence[Message]) -> None:
+        if batch[0].topic == "a":
+            assert second_is_told.wait(10)
+
+    source = Telling([messages("a"), messages("b")], diary)
+    pipeline = FakePipeline(diary, before=hold_the_first)
+    worker = Worker(source, pipeline, stop=source.stop, writers=2, clock=lambda: NOW)  # type: ignore[arg-type]
+    worker.run()
+    assert diary == ["commit b", "tell b", "commit a", "tell a", "acknowledge a", "acknowledge b"]
+    assert worker.handled.messages == 2
+
+
+def test_a_batch_stopped_while_the_database_is_away_is_neither_told_nor_acknowledged() -> None:
+    diary: list[str] = []
+    pipeline = FakePipeline(diary, {"a": [AWAY] * 10_000})
+    source = FakeSource([messages("a")], diary)
+    worker = Worker(source, pipeline, stop=source.stop, clock=lambda: NOW)  # type: ignore[arg-type]
+    pipeline.before = lambda batch: source.stop.set()
+    with capture_logs():
+        worker.run()
+    assert diary == []
+    assert worker.handled.messages == 0
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "is_passing"),
+    [
+        (None, True),
+        ("08006", True),
+        ("25006", True),
+        ("25P02", False),
+        ("40001", True),
+        ("40P01", True),
+        ("42501", False),
+        ("42P01", False),
+        ("53100", True),
+        ("55P03", True),
+        ("57P01", True),
+        ("58030", True),
+        ("22003", False),
+        ("23505", False),
+    ],
+)
+def test_errors_that_pass_by_themselves_are_told_from_those_that_do_not(sqlstate: str | None, is_passing: bool) -> None:
+    assert is_transient(failure(sqlstate)) is is_passing
