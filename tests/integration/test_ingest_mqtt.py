@@ -144,6 +144,20 @@ def take(source: MqttSource, count: int) -> list[Message]:
     return taken
 
 
+def wait_until_heard(source: MqttSource) -> None:
+    """Wait until the broker has handled all that was sent to it: a connection that closes may take bytes with it."""
+    source._answered.clear()
+    source._client.subscribe(source._topic_filter, qos=1)
+    assert source._answered.wait(PATIENCE_S)
+
+
+def cut_and_wait(proxy: Proxy, source: MqttSource) -> None:
+    """Break the connection, and wait for the next one: an end and a beginning later."""
+    generation = source._generation
+    proxy.cut()
+    wait_until(lambda: source._generation == generation + 2)
+
+
 def some_messages(count: int) -> list[Message]:
     now = datetime.datetime.now(datetime.UTC)
     topic = "bontri/v1/plaine-commune/BIN-0007/up/events"
@@ -180,12 +194,14 @@ def test_messages_not_acknowledged_come_again_after_a_reconnect_and_only_once(
         publisher.publish(*messages)
         first = source.next_batch(wait_s=PATIENCE_S)
         wait_until(lambda: len(source._queue) + len(first) == len(messages))
-        # Some are taken, the others wait in the queue: of these no copy may stay when the connection breaks.
-        proxy.cut()
+        # Some are taken, the others wait in the queue: of these no copy may stay when they come again.
+        cut_and_wait(proxy, source)
         again = take(source, len(messages))
+        assert {message.handle.generation for message in again} == {source._generation}
         assert sorted(payloads(again)) == sorted(payloads(messages))
         assert source.next_batch(wait_s=0.2) == []
         source.acknowledge(again)
+        wait_until_heard(source)
     with connected(broker, client_id) as source:
         assert source.next_batch(wait_s=0.2) == []
 
@@ -198,10 +214,11 @@ def test_a_late_acknowledgement_is_not_sent_on_another_connection_where_it_would
     with connected(broker, client_id, port=proxy.port, source_class=source_class) as source:
         publisher.publish(*messages)
         stale = take(source, len(messages))
-        proxy.cut()
+        cut_and_wait(proxy, source)
         again = take(source, len(messages))
         assert {message.handle.generation for message in stale} != {message.handle.generation for message in again}
         source.acknowledge(stale)
+        wait_until_heard(source)
     with connected(broker, client_id) as source:
         left = [] if source_class is AnyGeneration else take(source, len(messages))
         source.acknowledge(left)
@@ -235,6 +252,7 @@ def test_both_parsers_hand_over_the_same_messages(
         ]
         assert [each.handle is None for each in taken] == [*[False] * len(sent), True]
         source.acknowledge(taken)
+        wait_until_heard(source)
     with connected(broker, client_id) as source:
         assert source.next_batch(wait_s=0.2) == []
 
