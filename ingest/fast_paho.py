@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import paho.mqtt
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MalformedPacket
 
 PAHO_VERSION = "2.2."
 PRIVATE_NAMES = (
@@ -133,7 +134,10 @@ class FastClient(Client):
             "to_process": 0,
             "pos": 0,
         }
-        result = self._packet_handle()
+        try:
+            result = self._packet_handle()
+        except MalformedPacket as error:
+            raise MalformedPacketError from error
         self._in_packet = {
             "command": 0,
             "have_remaining": 0,
