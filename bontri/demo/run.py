@@ -122,7 +122,6 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         "",
         "Try in another terminal:",
         f'  curl -s {url}/api/v1/citizen/sign-ins --json \'{{"authority": "{SLUG}", "email": "{visitor.email}"}}\'',
-        f"  curl -s {url}/api/v1/citizen/offers -H 'Authorization: Bearer SESSION_TOKEN'",
         f"  curl -s '{figures}' -H 'Authorization: Bearer {agent}'",
         "",
     ):
@@ -153,7 +152,11 @@ def play(
     thread.start()
     try:
         till = services.town.keys.tills[0]
-        play_story(story, services.api_url, story_fleet, visitor, till=till, mail=folder.mail, folder=folder.bins)
+        token = play_story(
+            story, services.api_url, story_fleet, visitor, till=till, mail=folder.mail, folder=folder.bins
+        )
+        statement = f"{services.api_url}/api/v1/citizen/statement?lang=fr"
+        console.line(f"Read the citizen's statement:\n  curl -s '{statement}' -H 'Authorization: Bearer {token}'\n")
         watch(console, services, traffic, lambda: thread.is_alive() and time.monotonic() < ends_s)
     except StoryError as error:
         failure = f"the story broke off: {error}"

@@ -83,7 +83,8 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
             "BONTRI_LOG_FORMAT": "json",
         }
         stack.enter_context(folder.announced(database_url))
-        folder.mail.mkdir(mode=0o700, exist_ok=True)
+        for private in (folder.mail, folder.bins):
+            private.mkdir(mode=0o700, exist_ok=True)
         ready = ReadySocket(folder.path / "ingest.ready")
         stack.callback(ready.close)
         worker = start_bontri(stack, "ingest", {**environment, **ready.environment}, folder.path)

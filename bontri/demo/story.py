@@ -43,14 +43,15 @@ class Story:
 
 def play_story(
     story: Story, api_url: str, fleet: ProvisionedFleet, visitor: Visitor, *, till: Till, mail: Path, folder: Path
-) -> None:
-    """Play the whole story; ``fleet`` has the one bin it uses.
+) -> str:
+    """Play the whole story; ``fleet`` has the one bin it uses. Return the token of the citizen's session.
 
     Raises:
         StoryError: a step went otherwise than it must.
     """
     drop_bottles(story, fleet, visitor, folder)
-    citizen = Caller(api_url, sign_in(Caller(api_url), visitor, mail))
+    token = sign_in(Caller(api_url), visitor, mail)
+    citizen = Caller(api_url, token)
     points = citizen.call("GET", "/citizen/wallet", expect=200)["points"]
     credit = citizen.call("GET", "/citizen/statement?lang=en", expect=200)["movements"][0]
     story.say(f"The citizen sees {points} points: “{credit['sentence']}”", wallet_points=points)
@@ -68,6 +69,7 @@ def play_story(
     left = citizen.call("GET", "/citizen/wallet", expect=200)
     expect((left["points"], left["pending_points"]) == (points - till.price_points, 0), f"the wallet holds {left}")
     story.say(f"{left['points']} points are left in the wallet", wallet_points_left=left["points"])
+    return token
 
 
 def drop_bottles(story: Story, provisioned: ProvisionedFleet, visitor: Visitor, folder: Path) -> None:
