@@ -136,6 +136,20 @@ def test_a_second_start_goes_on_and_ctrl_c_ends_in_order(summary: dict[str, Any]
     assert processes_of(data_dir) == []
 
 
+def test_more_bins_can_be_simulated_beside_the_demo(data_dir: Path) -> None:
+    with running_demo(data_dir) as process:
+        wait_for_end_of_story(process)
+        done = bontri(data_dir, "simulate", "--bins", "3", "--rate", "20", "--for", "2", "--json")
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        process.stdout.read()
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert counts["bins"] == 3
+    assert counts["produced_deposits"] == 41
+    assert counts["is_drained"]
+
+
 def test_a_killed_demo_leaves_nothing_running(data_dir: Path) -> None:
     with running_demo(data_dir) as process:
         wait_for_end_of_story(process)
