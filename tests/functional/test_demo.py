@@ -146,7 +146,7 @@ def test_more_bins_can_be_simulated_beside_the_demo(data_dir: Path) -> None:
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
     assert counts["bins"] == 3
-    assert counts["produced_deposits"] == 41
+    assert counts["produced_deposits"] == 40
     assert counts["is_drained"]
 
 
