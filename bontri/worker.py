@@ -1,6 +1,8 @@
 """The ingest worker as a process: composes engine, broker and pipeline, and stops cleanly on SIGTERM."""
 
 import gc
+import threading
+import time
 
 import structlog
 from sqlalchemy import text
@@ -16,6 +18,7 @@ from rewards.database import open_engine
 log = structlog.get_logger(__name__)
 
 FIRST_SUBSCRIPTION_S = 15.0
+STOP_HEEDED_WITHIN_S = 0.5
 
 
 class BrokerUnreachableError(Exception):
@@ -42,8 +45,7 @@ def run_worker(settings: Settings) -> None:
         parser=settings.mqtt_parser,
     )
     with source:
-        if not source.wait_until_subscribed(timeout_s=FIRST_SUBSCRIPTION_S) and not stop.is_set():
-            raise BrokerUnreachableError(source.refusal or f"no answer within {FIRST_SUBSCRIPTION_S:.0f} s")
+        wait_for_subscription(source, stop)
         notify_ready()
         log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
         worker = Worker(source, Pipeline(engine, settings.keyring()), stop=stop, writers=settings.ingest_writers)
@@ -53,3 +55,13 @@ def run_worker(settings: Settings) -> None:
         worker.run()
     engine.dispose()
     log.info("worker_stopped", messages=worker.handled.messages, events=worker.handled.events)
+
+
+def wait_for_subscription(source: MqttSource, stop: threading.Event) -> None:
+    """Return once the broker has granted the subscription, or when told to stop."""
+    deadline = time.monotonic() + FIRST_SUBSCRIPTION_S
+    while not source.wait_until_subscribed(timeout_s=STOP_HEEDED_WITHIN_S):
+        if stop.is_set():
+            return
+        if source.refusal or time.monotonic() > deadline:
+            raise BrokerUnreachableError(source.refusal or f"no answer within {FIRST_SUBSCRIPTION_S:.0f} s")

@@ -44,7 +44,9 @@ REFUSALS_FOR_GOOD = (0x84, 0x85, 0x86, 0x87, 0x8A)
 
 SESSION_EXPIRY_S = 14 * 86_400
 MOST_MESSAGES = 1000
-MOST_BATCH_BYTES = 2 * 1024 * 1024
+MOST_BATCH_BYTES = 400_000
+"""About 1,000 messages of one deposit, or 40 of a hundred: 1,000 to 3,000 events a transaction."""
+
 GATHER_S = 0.02
 """A batch is committed when it is full or after this long: small when quiet, large under load."""
 

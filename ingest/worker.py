@@ -30,6 +30,9 @@ TRANSIENT_SQLSTATES = ("08", "25006", "40", "53", "55", "57", "58")
 """Errors that pass by themselves: connection, read-only (a standby not promoted yet), rollback (deadlock),
 resources, not in state, operator, system (a disk)."""
 
+STATEMENT_TIMEOUT = "57014"
+"""Not among them, though of the operator's class: what takes longer than it may does so again; halved, it may not."""
+
 
 @dataclass(slots=True)
 class Handled:
@@ -203,4 +206,4 @@ def is_transient(error: DBAPIError) -> bool:
     sqlstate = sqlstate_of(error)
     if sqlstate is None:
         return error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
-    return sqlstate.startswith(TRANSIENT_SQLSTATES)
+    return sqlstate.startswith(TRANSIENT_SQLSTATES) and sqlstate != STATEMENT_TIMEOUT

@@ -185,6 +185,7 @@ def test_a_batch_stopped_while_the_database_is_away_is_neither_told_nor_acknowle
         ("42P01", False),
         ("53100", True),
         ("55P03", True),
+        ("57014", False),
         ("57P01", True),
         ("58030", True),
         ("22003", False),
