@@ -364,7 +364,8 @@ def test_whatever_is_lost_doubled_or_late_every_deposit_counts_exactly_once(
     assert stored.events == len(line.produced)
     assert stored.credited_items == [items for items in line.produced if items]
     assert stored.points == sum(line.produced)
-    assert stored.received == (f"{{[1,{len(line.produced) + 1})}}" if line.produced else "{}")
+    # A bin that never got through has no journal yet.
+    assert (stored.received or "{}") == (f"{{[1,{len(line.produced) + 1})}}" if line.produced else "{}")
     assert told.receipts_refused == 0
     assert verify_books(database.engine("bontri_reader")).is_sound
 
