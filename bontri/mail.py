@@ -1,7 +1,9 @@
 """Where e-mail goes: an SMTP server, or a folder the demo and the tests read."""
 
+import queue
 import smtplib
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -9,11 +11,16 @@ from email.utils import make_msgid
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import structlog
+
 from bontri.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 Deliver = Callable[[EmailMessage], None]
 
 SMTP_TIMEOUT_S = 10.0
+MOST_WAITING = 1000
 
 SUBJECT = {"en": "Your sign-in code", "fr": "Votre code de connexion"}
 BODY = {
@@ -24,8 +31,14 @@ BODY = {
 
 
 def sign_in_mailer(settings: Settings) -> Callable[[str, str, str], None]:
-    """Return what sends a sign-in code: (address, code, language). Delivery failures raise."""
+    """Return what sends a sign-in code: (address, code, language).
+
+    Returns at once; one thread delivers. A slow server must not hold up the requests behind, which would also tell
+    that the address is known. What cannot be delivered is logged and dropped: the citizen asks again.
+    """
+    waiting: queue.Queue[EmailMessage] = queue.Queue(MOST_WAITING)
     deliver = open_delivery(settings.mail_url or "")
+    threading.Thread(target=deliver_all, args=(waiting, deliver), name="mail", daemon=True).start()
 
     def send(address: str, code: str, language: str) -> None:
         message = EmailMessage()
@@ -33,9 +46,21 @@ def sign_in_mailer(settings: Settings) -> Callable[[str, str, str], None]:
         message["Subject"] = SUBJECT[language]
         message["Message-ID"] = make_msgid(domain="bontri.invalid")
         message.set_content(BODY[language].format(code=code))
-        deliver(message)
+        try:
+            waiting.put_nowait(message)
+        except queue.Full:
+            log.error("mail_dropped", waiting=MOST_WAITING)
 
     return send
+
+
+def deliver_all(waiting: "queue.Queue[EmailMessage]", deliver: Deliver) -> None:
+    """Deliver what is waiting, for ever."""
+    while True:
+        try:
+            deliver(waiting.get())
+        except Exception as fault:  # noqa: BLE001 (a top: the next message may go through)
+            log.error("mail_not_delivered", fault=type(fault).__name__)
 
 
 def open_delivery(url: str) -> Deliver:

@@ -22,6 +22,9 @@ Counter = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seq = Annotated[int, Meta(ge=1, le=2**63 - 2)]
 NextSeq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Instant = Annotated[datetime.datetime, Meta(tz=True)]
+
+YEARS = range(1970, 9999)
+"""Years an event may carry: clocks without a battery begin in 1970, and the last year has no other time zones."""
 Journal = Annotated[str, Meta(pattern="^[0-9a-f]{32}" + END)]
 Name = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}" + END)]
 """Text for people; control characters never reach a log or a page."""
@@ -47,11 +50,14 @@ class Deposit(Struct, tag_field="type", tag="deposit", frozen=True):
     def __post_init__(self) -> None:
         if self.items == 0 and not self.refused and not self.mass_g:
             raise ValueError("items may be 0 only with refused or mass_g above 0")
+        if self.at.year not in YEARS:
+            raise ValueError("at is no year of a clock")
 
     @property
     def known_content(self) -> tuple[Any, ...]:
         """What tells a repeat from a conflict: all known fields but ``confidence``."""
-        return ("deposit", self.at, self.material, self.items, self.mass_g, self.badge, self.refused)
+        at = self.at.astimezone(datetime.UTC)
+        return ("deposit", at, self.material, self.items, self.mass_g, self.badge, self.refused)
 
 
 class Emptying(Struct, tag_field="type", tag="emptying", frozen=True):
@@ -63,10 +69,14 @@ class Emptying(Struct, tag_field="type", tag="emptying", frozen=True):
     mass_g: MassG | None = None
     by: Name | None = None
 
+    def __post_init__(self) -> None:
+        if self.at.year not in YEARS:
+            raise ValueError("at is no year of a clock")
+
     @property
     def known_content(self) -> tuple[Any, ...]:
         """What tells a repeat from a conflict."""
-        return ("emptying", self.at, self.material, self.mass_g, self.by)
+        return ("emptying", self.at.astimezone(datetime.UTC), self.material, self.mass_g, self.by)
 
 
 class Envelope(Struct, frozen=True):

@@ -80,7 +80,8 @@ def report_of(
         items=deposit.items if deposit else None,
         mass_g=event.mass_g,
         refused=deposit.refused if deposit else None,
-        confidence=deposit.confidence if deposit else None,
+        # Rounded, since PostgreSQL refuses what is too small for its column.
+        confidence=round(deposit.confidence, 6) if deposit and deposit.confidence is not None else None,
         emptied_by=event.by if isinstance(event, Emptying) else None,
         badge_digest=keyring.badge_digest(authority_id=verified.rules.authority_id, badge=badge) if badge else None,
         at=event.at,

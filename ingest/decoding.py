@@ -18,6 +18,7 @@ from ingest.contract import (
     decode_raw_events,
     decode_status,
 )
+from ingest.messages import ALL_EVENTS
 from ingest.verification import DECODING_FAULTS, MessageCode, Rejected, Verified, is_json
 from rewards.journals import JournalKey
 
@@ -38,6 +39,11 @@ class EventsMessage:
     envelope: Events | RawEvents
     events: list[Deposit | Emptying]
     faulty: list[FaultyEvent]
+
+    def part(self, part: range) -> "EventsMessage":
+        """Return the message with some of its good events; faulty ones go with the first part."""
+        faulty = self.faulty if part.start == 0 else []
+        return EventsMessage(self.envelope, self.events[part.start : part.stop], faulty)
 
 
 Content = EventsMessage | Hello | Status | Presence
@@ -64,6 +70,8 @@ def decode(verified: Verified) -> DecodedMessage | Rejected:
     except DECODING_FAULTS as fault:
         code: MessageCode = "schema" if is_json(verified.line) else "not_json"
         return Rejected(verified.message, code, str(fault), verified.rules, verified.topic.bin_id)
+    if isinstance(content, EventsMessage) and verified.message.part != ALL_EVENTS:
+        content = content.part(verified.message.part)
     said = content.envelope.bin if isinstance(content, EventsMessage) else content.bin
     if said != verified.topic.bin_id:
         detail = "the bin named inside is not the one of the topic"

@@ -136,7 +136,7 @@ class FastClient(Client):
         }
         try:
             result = self._packet_handle()
-        except MalformedPacket as error:
+        except (MalformedPacket, IndexError, struct.error) as error:
             raise MalformedPacketError from error
         self._in_packet = {
             "command": 0,
@@ -176,6 +176,8 @@ def read_length(data: bytearray, position: int) -> tuple[int, int] | None:
 
 def read_publish(data: bytearray, start: int, end: int) -> Published:
     """Take a QoS 1 PUBLISH apart; its properties are passed over."""
+    if end - start < 2:
+        raise MalformedPacketError
     topic_end = start + 2 + (data[start] << 8 | data[start + 1])
     found = read_length(data, topic_end + 2) if topic_end + 2 < end else None
     if found is None or found[0] + found[1] > end:

@@ -5,18 +5,33 @@ MQTT is one source; a test or another transport can stand in for it.
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+ALL_EVENTS = range(100)
+"""A message carries at most a hundred events (docs/bin-protocol.md)."""
 
 
 @dataclass(slots=True)
 class Message:
-    """A message as received. ``handle`` is the source's own, to acknowledge it by."""
+    """A message as received. ``handle`` is the source's own, to acknowledge it by.
+
+    ``part`` says which of its events are meant, by their place in it: all, unless one of them cannot be recorded and
+    is being looked for.
+    """
 
     topic: str
     payload: bytes
     received_at: datetime.datetime
     handle: object = field(default=None, compare=False)
+    part: range = ALL_EVENTS
+
+    def halves(self) -> list["Message"]:
+        """Return the message in two parts; none when it has but one event left."""
+        middle = (self.part.start + self.part.stop) // 2
+        if len(self.part) < 2:
+            return []
+        return [replace(self, part=range(self.part.start, middle)), replace(self, part=range(middle, self.part.stop))]
 
 
 @dataclass(slots=True)

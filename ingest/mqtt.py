@@ -44,9 +44,8 @@ REFUSALS_FOR_GOOD = (0x84, 0x85, 0x86, 0x87, 0x8A)
 
 SESSION_EXPIRY_S = 14 * 86_400
 MOST_MESSAGES = 1000
-MOST_BATCH_BYTES = 400_000
-"""About 1,000 messages of one deposit, or 40 of a hundred: 1,000 to 3,000 events a transaction."""
-
+MOST_BATCH_EVENTS = 1000
+MOST_BATCH_BYTES = 2 * 1024 * 1024
 GATHER_S = 0.02
 """A batch is committed when it is full or after this long: small when quiet, large under load."""
 
@@ -81,6 +80,10 @@ class Delivery:
     generation: int
 
 
+class NetworkThreadEndedError(Exception):
+    """paho's network thread has ended by an error of its own, while the client still calls itself connected."""
+
+
 class MqttSource:
     """Takes messages from a broker under a fixed client id; a context manager that connects and disconnects."""
 
@@ -95,6 +98,8 @@ class MqttSource:
         self._subscribed = threading.Event()
         self._answered = threading.Event()
         self._refusal: str | None = None
+        self._is_started = False
+        self._thread_name = f"paho-mqtt-client-{client_id}"
         self._client = self._make_client(client_id, parser)
 
     def __enter__(self) -> "MqttSource":
@@ -110,6 +115,7 @@ class MqttSource:
             properties=connect_properties,
         )
         self._client.loop_start()
+        self._is_started = True
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,22 +133,34 @@ class MqttSource:
         return self._refusal
 
     def next_batch(self, *, wait_s: float) -> list[Message]:
-        """Return up to ``MOST_MESSAGES`` or ``MOST_BATCH_BYTES``, gathered for ``GATHER_S``; [] after ``wait_s``."""
+        """Return messages within the bounds above, gathered for ``GATHER_S``; [] after ``wait_s``.
+
+        Raises:
+            NetworkThreadEndedError: nothing will ever come any more.
+        """
         with self._arrived:
             if not self._queue and not self._arrived.wait_for(lambda: bool(self._queue), wait_s):
+                self._assert_network_thread_lives()
                 return []
             if len(self._queue) < MOST_MESSAGES:
                 self._arrived.wait_for(lambda: len(self._queue) >= MOST_MESSAGES, GATHER_S)
             batch: list[Message] = []
-            batch_bytes = 0
+            batch_bytes = batch_events = 0
             for message in islice(self._queue, MOST_MESSAGES):
                 batch_bytes += len(message.payload)
-                if batch and batch_bytes > MOST_BATCH_BYTES:
+                batch_events += message.payload.count(b'"seq"')
+                if batch and (batch_bytes > MOST_BATCH_BYTES or batch_events > MOST_BATCH_EVENTS):
                     break
                 batch.append(message)
             for _ in batch:
                 self._queue.popleft()
         return batch
+
+    def _assert_network_thread_lives(self) -> None:
+        """Raise when paho's thread has ended, which ``is_connected()`` does not tell: the worker must be restarted."""
+        alive = {thread.name for thread in threading.enumerate() if thread.is_alive()}
+        if self._is_started and self._thread_name not in alive:
+            raise NetworkThreadEndedError
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish at QoS 0; a receipt that finds no connection is dropped, the bin asks again."""

@@ -2,7 +2,7 @@
 
 Nothing is acknowledged that is not committed or quarantined. While the database is away nothing is acknowledged
 either: the worker backs off and takes up the same batch again. A batch that fails for another reason is halved until
-the message at fault stands alone; that one goes to quarantine, and the others pass.
+the event at fault stands alone; that one goes to quarantine, and the others pass.
 """
 
 import datetime
@@ -10,7 +10,7 @@ import itertools
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -26,12 +26,12 @@ FIRST_BACK_OFF_S = 0.1
 LONGEST_BACK_OFF_S = 5.0
 IDLE_WAIT_S = 0.5
 
-TRANSIENT_SQLSTATES = ("08", "25006", "40", "53", "55", "57", "58")
-"""Errors that pass by themselves: connection, read-only (a standby not promoted yet), rollback (deadlock),
-resources, not in state, operator, system (a disk)."""
+POISON_SQLSTATES = ("22", "23", "54", "57014")
+"""What a message can bring about: data that does not fit, a constraint, a limit, a statement that takes too long.
 
-STATEMENT_TIMEOUT = "57014"
-"""Not among them, though of the operator's class: what takes longer than it may does so again; halved, it may not."""
+Everything else is the database's own state (away, read-only, deadlocked, half migrated, a right missing) and is waited
+out, since to go on without it would settle a whole town's deposits without points.
+"""
 
 
 @dataclass(slots=True)
@@ -121,7 +121,8 @@ class Worker:
             return self._persist(lambda: self._pipeline.process(batch, now=self._clock()))
         except Exception as error:  # noqa: BLE001 (a top: one message must not stop the stream)
             fault = error
-        return self._halve(batch) if len(batch) > 1 else self._set_aside(batch[0], fault)
+        parts = batch_halves(batch)
+        return self._commit_parts(parts) if parts else self._set_aside(batch[0], fault)
 
     def _persist(self, work: Callable[[], Processed]) -> Processed | None:
         """Do ``work`` until it goes through, however long the database is away; None when stopped meanwhile.
@@ -133,17 +134,17 @@ class Worker:
             try:
                 return work()
             except DBAPIError as error:
-                if not is_transient(error):
+                if is_poison(error):
                     raise
-                log.warning("database_unavailable", sqlstate=sqlstate_of(error), retry_in_s=back_off_s)
+                log.warning("database_unavailable", retry_in_s=back_off_s, **describe_fault(error))
             if self._stop.wait(back_off_s):
                 return None
             back_off_s = min(back_off_s * 2, LONGEST_BACK_OFF_S)
 
-    def _halve(self, batch: Sequence[Message]) -> Processed | None:
-        """Process a failed batch in halves, down to the message at fault."""
+    def _commit_parts(self, parts: Iterable[Sequence[Message]]) -> Processed | None:
+        """Process a failed batch in parts, down to the event at fault, so that it takes no other with it."""
         whole = Processed()
-        for part in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+        for part in parts:
             processed = self._commit(part)
             if processed is None:
                 return None
@@ -154,7 +155,7 @@ class Worker:
         return whole
 
     def _set_aside(self, message: Message, fault: Exception) -> Processed | None:
-        """Quarantine the events of a message that fails alone, which settles them.
+        """Quarantine the event that fails alone, which settles it.
 
         One that cannot even be set aside so is quarantined whole, and settles nothing.
         """
@@ -183,6 +184,13 @@ class Worker:
         )
 
 
+def batch_halves(batch: Sequence[Message]) -> list[Sequence[Message]]:
+    """Return a batch in two, a single message of events in two parts; nothing when there is nothing to part."""
+    if len(batch) > 1:
+        return [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+    return [[part] for part in batch[0].halves()] if batch[0].topic.endswith("/events") else []
+
+
 def describe_fault(fault: Exception) -> dict[str, str | None]:
     """Return what a log may say of a fault: where and of what kind.
 
@@ -191,19 +199,13 @@ def describe_fault(fault: Exception) -> dict[str, str | None]:
     diagnosis = getattr(getattr(fault, "orig", None), "diag", None)
     return {
         "fault": type(fault).__name__,
-        "reason": getattr(diagnosis, "message_primary", None),
+        "sqlstate": getattr(diagnosis, "sqlstate", None),
+        "constraint": getattr(diagnosis, "constraint_name", None),
         "traceback": "".join(traceback.format_tb(fault.__traceback__)),
     }
 
 
-def sqlstate_of(error: DBAPIError) -> str | None:
-    """Return PostgreSQL's code of an error; None when the connection broke before it could say one."""
-    return getattr(error.orig, "sqlstate", None)
-
-
-def is_transient(error: DBAPIError) -> bool:
-    """Tell whether trying again may help, as when the database is away or two batches deadlocked."""
-    sqlstate = sqlstate_of(error)
-    if sqlstate is None:
-        return error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
-    return sqlstate.startswith(TRANSIENT_SQLSTATES) and sqlstate != STATEMENT_TIMEOUT
+def is_poison(error: DBAPIError) -> bool:
+    """Tell whether a message may be at fault, rather than the database; a connection that broke has no code."""
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate is not None and sqlstate.startswith(POISON_SQLSTATES)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from flask import Flask, request
 from flask_smorest import Api
 from sqlalchemy import Engine
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from partners_api.authorities.views import authorities
 from partners_api.citizens import sign_ins, vouchers, wallet
@@ -98,7 +98,14 @@ def register_operations(app: Flask) -> None:
 
 
 def refuse_what_is_not_json() -> None:
-    """Refuse a body that does not say it is JSON, rather than treat it as missing."""
+    """Refuse a body that does not say it is JSON, rather than treat it as missing, and one too deep to be read."""
     has_body = request.content_length or "Transfer-Encoding" in request.headers
-    if has_body and not request.is_json:
+    if not has_body:
+        return
+    if not request.is_json:
         raise UnsupportedMediaType
+    try:
+        # Kept by Flask: whoever asks for it later gets the same.
+        request.get_json(silent=True)
+    except RecursionError:
+        raise BadRequest from None

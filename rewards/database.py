@@ -13,6 +13,9 @@ from sqlalchemy import Connection, Engine, create_engine
 
 DatabaseRole = Literal["bontri_ingest", "bontri_api", "bontri_reader", "owner"]
 
+# A process that is frozen in mid-transaction must not hold the rows of a citizen, and with them every batch, for long.
+TIME_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"
+
 PLANNER_SETTINGS: dict[str, str] = {
     # The default plan scanned all lots twice per batch (25 of 42 ms): batches look rows up by key, always. Looked
     # up one by one, rows are also locked in the order of the statement, which a hash join over a bitmap scan is not.
@@ -28,7 +31,7 @@ def open_engine(url: str, *, role: DatabaseRole, pool_size: int = 2) -> Engine:
     """
     options = "-c timezone=UTC"
     if role != "owner":
-        options += f" -c role={role} -c lock_timeout=10s -c statement_timeout=60s {PLANNER_SETTINGS.get(role, '')}"
+        options += f" -c role={role} {TIME_LIMITS} {PLANNER_SETTINGS.get(role, '')}"
     return create_engine(
         url,
         pool_size=pool_size,

@@ -34,19 +34,29 @@ OPEN_JOURNALS = text(f"""
     ON CONFLICT (authority_id, bin_id, journal) DO NOTHING
 """)
 
+MOST_RANGES = 51
+"""Settled ranges read of a journal: what a receipt can tell, however many gaps there are."""
+
 SETTLED = Columns(journal_no="integer", ranges="int8multirange")
 ADD_RECEIVED = text(f"""
     UPDATE bin_journals j SET received = j.received + r.ranges, lost = j.lost - r.ranges
       FROM (SELECT * FROM {SETTLED.unnest("t")} ORDER BY journal_no) AS r
      WHERE j.authority_id = :authority_id AND j.journal_no = r.journal_no
-    RETURNING j.journal_no, CAST(j.received + j.lost AS text) AS settled
+    RETURNING j.journal_no,
+              (SELECT string_agg(CAST(r.settled AS text), ',')
+                 FROM (SELECT unnest(j.received + j.lost) AS settled LIMIT {MOST_RANGES}) AS r)
 """)
+
+MOST_LOST_AT_ONCE = 1_000_000
+"""A hello that would have more lost above the highest known number is a mistake of the bin, and settles nothing, since
+that could not be taken back. A bin's storage holds a tenth of it."""
 
 HELD = Columns(journal_no="integer", next_seq="bigint", oldest_held="bigint")
 NOTE_HELD = text(f"""
     UPDATE bin_journals j
-       SET next_seq = GREATEST(j.next_seq, h.next_seq), oldest_held = GREATEST(j.oldest_held, h.oldest_held),
+       SET next_seq = h.next_seq, oldest_held = h.oldest_held,
            lost = CASE WHEN h.oldest_held > 1
+                        AND h.oldest_held <= coalesce(upper(j.received + j.lost), 1) + {MOST_LOST_AT_ONCE}
                        THEN j.lost + (int8multirange(int8range(1, h.oldest_held)) - j.received) ELSE j.lost END
       FROM (SELECT * FROM {HELD.unnest("t")} ORDER BY journal_no) AS h
      WHERE j.authority_id = :authority_id AND j.journal_no = h.journal_no
@@ -90,7 +100,7 @@ def find_journals(connection: Connection, keys: Collection[JournalKey], *, autho
 
 
 def add_received(connection: Connection, seqs: dict[int, list[int]], *, authority_id: int) -> dict[int, list[SeqRange]]:
-    """Mark sequence numbers as settled, by journal; return all settled ranges of these journals, ascending.
+    """Mark sequence numbers as settled, by journal; return the lowest settled ranges of these journals.
 
     A journal with an empty list is only read. Lost ranges count as settled, and are lost no longer when they come
     after all.
@@ -104,7 +114,7 @@ def add_received(connection: Connection, seqs: dict[int, list[int]], *, authorit
             **SETTLED.bind(journal_no=seqs, ranges=[as_multirange(numbers) for numbers in seqs.values()]),
         },
     ).all()
-    return {journal_no: parse_multirange(settled) for journal_no, settled in rows}
+    return {journal_no: parse_ranges(settled) for journal_no, settled in rows}
 
 
 def note_held(connection: Connection, held: dict[int, Held], *, authority_id: int) -> None:
@@ -135,12 +145,12 @@ def as_multirange(numbers: Iterable[int]) -> str:
     return "{" + ",".join(f"[{low},{high})" for low, high in ranges) + "}"
 
 
-def parse_multirange(literal: str) -> list[SeqRange]:
-    """Read an ``int8multirange`` as PostgreSQL writes it: canonical, ascending, ``[low,high)``."""
-    if literal == "{}":
+def parse_ranges(literal: str | None) -> list[SeqRange]:
+    """Read ``int8range`` literals in a row as PostgreSQL writes them: canonical, ascending, ``[low,high)``."""
+    if not literal:
         return []
     ranges = []
-    for part in literal[2:-2].split("),["):
+    for part in literal[1:-1].split("),["):
         low, _, high = part.partition(",")
         ranges.append((int(low), int(high) - 1))
     return ranges

@@ -60,11 +60,33 @@ TRY_CODE = text("""
 """)
 
 
+OPEN_SIGN_INS_MAX = 5
+
+LOCK_CITIZEN = text("SELECT pg_advisory_xact_lock(7106003, hashtext(:authority_id || ' ' || :citizen_id))")
+COUNT_OPEN = text("""
+    SELECT count(*) FROM sign_in_codes
+     WHERE authority_id = :authority_id AND citizen_id = :citizen_id AND expires_at > :now
+""")
+
+
+def count_open_sign_ins(connection: Connection, authority_id: int, citizen_id: UUID, now: datetime.datetime) -> int:
+    """Count the citizen's codes still good, one asker at a time until the transaction ends."""
+    connection.execute(LOCK_CITIZEN, {"authority_id": authority_id, "citizen_id": str(citizen_id)})
+    values = {"authority_id": authority_id, "citizen_id": citizen_id, "now": now}
+    return int(connection.scalar(COUNT_OPEN, values) or 0)
+
+
 def begin_sign_in(
     connection: Connection, keyring: Keyring, *, authority_id: int, email: str, now: datetime.datetime
 ) -> SignIn:
-    """Store the digest of a new code for ``email``, whether or not a citizen has this address."""
+    """Store the digest of a new code for ``email``, whether or not a citizen has this address.
+
+    A citizen with too many codes under way is treated like an unknown address: the answer is the same, no e-mail
+    leaves, and five codes of five tries are all that can be guessed at in ten minutes, however many ask.
+    """
     citizen_id = find_citizen_by_email(connection, keyring, authority_id=authority_id, email=email)
+    if citizen_id is not None and count_open_sign_ins(connection, authority_id, citizen_id, now) >= OPEN_SIGN_INS_MAX:
+        citizen_id = None
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     sign_in = SignIn(new_id(), code, normalise_email(email) if citizen_id else None)
     connection.execute(

@@ -65,6 +65,12 @@ def find_tariff_in_force(tariffs: Sequence[Tariff], at: datetime.datetime) -> Ta
 
 def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
     """List the authority's tariffs by ``valid_from``, oldest first."""
+    # Tariffs before lines: one that is published in between is then not seen at all, rather than without its lines.
+    tariffs = connection.execute(
+        select(TariffRow.tariff_id, TariffRow.valid_from, TariffRow.day_cap_points, TariffRow.week_cap_points)
+        .where(TariffRow.authority_id == authority_id)
+        .order_by(TariffRow.valid_from)
+    ).all()
     lines: defaultdict[UUID, dict[str, TariffLine]] = defaultdict(dict)
     for line in connection.execute(
         select(
@@ -76,14 +82,7 @@ def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
         ).where(TariffLineRow.authority_id == authority_id)
     ):
         lines[line.tariff_id][line.material] = TariffLine(line.tariff_line_id, line.basis, line.points)
-    return [
-        Tariff(row.valid_from, row.day_cap_points, row.week_cap_points, lines[row.tariff_id])
-        for row in connection.execute(
-            select(TariffRow.tariff_id, TariffRow.valid_from, TariffRow.day_cap_points, TariffRow.week_cap_points)
-            .where(TariffRow.authority_id == authority_id)
-            .order_by(TariffRow.valid_from)
-        )
-    ]
+    return [Tariff(row.valid_from, row.day_cap_points, row.week_cap_points, lines[row.tariff_id]) for row in tariffs]
 
 
 def add_tariff(

@@ -514,6 +514,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("authority_id", "sign_in_id", name=op.f("pk_sign_in_codes")),
         info={"citus": "distributed"},
     )
+    op.create_index("ix_sign_in_codes_citizen", "sign_in_codes", ["authority_id", "citizen_id"])
     op.create_table(
         "sites",
         sa.Column("authority_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -725,6 +726,7 @@ def downgrade() -> None:
     op.drop_table("api_keys")
     op.drop_table("tariff_lines")
     op.drop_table("sites")
+    op.drop_index("ix_sign_in_codes_citizen", table_name="sign_in_codes")
     op.drop_table("sign_in_codes")
     op.drop_table("shops")
     op.drop_table("sessions")

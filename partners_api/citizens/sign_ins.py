@@ -91,7 +91,7 @@ def send_when_answered(email: str, code: str) -> None:
             send(email, code, language)
         except Exception as error:  # noqa: BLE001 (nobody is above: the answer is out)
             # The type alone: what SMTP raises holds the address.
-            log.error("sign_in_code_not_sent", request_id=request_id, error=type(error).__name__)  # noqa: TRY400
+            log.error("sign_in_code_not_sent", request_id=request_id, error=type(error).__name__)
 
     @after_this_request
     def sending(answer: Response) -> Response:

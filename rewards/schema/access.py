@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import CheckConstraint, SmallInteger, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, SmallInteger, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,6 +20,7 @@ class SignInCode(Base):
     __table_args__ = (
         tenant_key("citizen_id", to="citizens"),
         CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
+        Index("ix_sign_in_codes_citizen", "authority_id", "citizen_id"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]

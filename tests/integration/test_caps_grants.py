@@ -20,7 +20,7 @@ from rewards.acceptance import Earning
 from rewards.badges import Holder
 from rewards.caps import CapPeriod, Demand, grant_within_caps
 from rewards.credits import Claim, cap_periods, grant_claims
-from rewards.journals import add_received, as_multirange, open_journals, parse_multirange
+from rewards.journals import add_received, as_multirange, open_journals, parse_ranges
 from rewards.keyring import Keyring
 from rewards.tariffs import Tariff, TariffLine, add_tariff
 from tests.conftest import Database
@@ -233,5 +233,5 @@ def test_postgresql_keeps_settled_numbers_as_a_set_would(scene: Scene, batches: 
             assert all(low > high + 1 for (_, high), (low, _) in itertools.pairwise(ranges))
         literal = connection.scalar(text("SELECT CAST(:it AS int8multirange)::text"), {"it": as_multirange(settled)})
         assert literal == as_multirange(settled)
-        assert parse_multirange(literal) == (ranges if batches else [])
+        assert parse_ranges(literal[1:-1]) == (ranges if batches else [])
         connection.rollback()

@@ -289,6 +289,14 @@ def test_a_batch_is_bounded_in_messages_and_bytes(broker: Broker, monkeypatch: p
     ]
 
 
+def test_a_batch_is_bounded_in_events(broker: Broker) -> None:
+    source = MqttSource(BrokerAddress.from_url(worker_url(broker)), client_id="never-connected")
+    now = datetime.datetime.now(datetime.UTC)
+    payload = b'{"events":[' + b'{"seq":1},' * 100 + b"]}"
+    source._queue.extend(Message("topic", payload, now, Delivery(1, 0)) for _ in range(25))
+    assert [len(source.next_batch(wait_s=0.1)) for _ in range(4)] == [10, 10, 5, 0]
+
+
 def close_database(database: Database) -> None:
     """Refuse everybody, the superuser too, and end the connections there are."""
     name = database.engine().url.database

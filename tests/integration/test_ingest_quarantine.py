@@ -387,16 +387,16 @@ def test_what_cannot_be_processed_is_set_aside_and_counts_when_the_bin_repeats_i
     scene: Scene, speaker: Speaker
 ) -> None:
     now = utc_now()
-    message = speaker.events(now, deposit(1, now, items=3, badge=BADGE))
+    message = speaker.events(now, deposit(1, now, items=33, badge=BADGE))
     credited = scalar(scene.database, ACCOUNTS)
-    alter(scene.database, "REVOKE INSERT ON transfers FROM bontri_ingest")
+    alter(scene.database, "ALTER TABLE transfers ADD CONSTRAINT poison CHECK (points <> 33)")
     try:
         scene.publisher.publish(message)
         assert scene.publisher.wait_for_result(speaker.bin_id, 1)["code"] == "internal"
     finally:
-        alter(scene.database, "GRANT INSERT ON transfers TO bontri_ingest")
+        alter(scene.database, "ALTER TABLE transfers DROP CONSTRAINT poison")
     entry = next(entry for entry in scene.logged if entry.get("topic") == message.topic)
-    assert (entry["event"], entry["reason"]) == ("message_set_aside", "permission denied for table transfers")
+    assert (entry["event"], entry["sqlstate"], entry["constraint"]) == ("message_set_aside", "23514", "poison")
     assert "record_transfers" in entry["traceback"]
     assert "exc_info" not in entry
     assert BADGE not in str(entry)
@@ -412,13 +412,15 @@ def test_what_cannot_be_processed_is_set_aside_and_counts_when_the_bin_repeats_i
 
 def test_what_cannot_even_be_set_aside_by_event_is_kept_whole(scene: Scene, speaker: Speaker) -> None:
     now = utc_now()
-    message = speaker.events(now, deposit(1, now, items=3, badge=BADGE))
-    alter(scene.database, "REVOKE INSERT ON quarantined_events, bin_journals FROM bontri_ingest")
+    message = speaker.events(now, deposit(1, now, items=34, badge=BADGE))
+    alter(scene.database, "ALTER TABLE transfers ADD CONSTRAINT poison CHECK (points <> 34)")
+    alter(scene.database, "ALTER TABLE quarantined_events ADD CONSTRAINT poison CHECK (code <> 'internal') NOT VALID")
     try:
         scene.publisher.publish(message)
         scene.assert_kept(message, code="internal", authority_id=NO_AUTHORITY)
     finally:
-        alter(scene.database, "GRANT INSERT ON quarantined_events, bin_journals TO bontri_ingest")
+        alter(scene.database, "ALTER TABLE quarantined_events DROP CONSTRAINT poison")
+        alter(scene.database, "ALTER TABLE transfers DROP CONSTRAINT poison")
     assert scene.publisher.receipts_of(speaker.bin_id) == []
     scene.assert_stream_goes_on()
 
@@ -441,6 +443,39 @@ def test_a_poisonous_message_does_not_take_its_batch_with_it(scene: Scene) -> No
         "internal",
         *["credited"] * 2,
     ]
+
+
+def test_a_poisonous_event_does_not_take_its_message_with_it(scene: Scene, speaker: Speaker) -> None:
+    now = utc_now()
+    alter(scene.database, "ALTER TABLE events ADD CONSTRAINT poison CHECK (items <> 66)")
+    try:
+        events = [deposit(seq, now, items=66 if seq == 37 else 1) for seq in range(1, 101)]
+        scene.publisher.publish(speaker.events(now, *events))
+        results = [scene.publisher.wait_for_result(speaker.bin_id, seq) for seq in range(1, 101)]
+    finally:
+        alter(scene.database, "ALTER TABLE events DROP CONSTRAINT poison")
+    assert {result["seq"] for result in results if result["state"] == "counted"} == set(range(1, 101)) - {37}
+    assert results[36]["code"] == "internal"
+    assert scene.count_events(speaker) == 99
+
+
+def test_what_is_too_small_for_its_column_is_rounded(scene: Scene, speaker: Speaker) -> None:
+    now = utc_now()
+    scene.publisher.publish(speaker.events(now, deposit(1, now, confidence=1e-46)))
+    assert scene.publisher.wait_for_result(speaker.bin_id, 1)["state"] == "counted"
+
+
+def test_a_missing_right_is_waited_out_and_settles_nothing(scene: Scene, speaker: Speaker) -> None:
+    now = utc_now()
+    alter(scene.database, "REVOKE INSERT ON transfers FROM bontri_ingest")
+    try:
+        scene.publisher.publish(speaker.events(now, deposit(1, now, items=3, badge=BADGE)))
+        wait_until(lambda: [entry for entry in scene.logged if entry.get("sqlstate") == "42501"])
+        assert scene.publisher.receipts_of(speaker.bin_id) == []
+        assert scene.find_event_codes(speaker) == []
+    finally:
+        alter(scene.database, "GRANT INSERT ON transfers TO bontri_ingest")
+    assert scene.publisher.wait_for_result(speaker.bin_id, 1)["state"] == "credited"
 
 
 def test_the_same_refused_bytes_are_kept_once_and_counted(scene: Scene, speaker: Speaker) -> None:

@@ -126,6 +126,23 @@ def test_a_hello_is_answered_and_tells_what_is_lost(
     assert scalar(database, "SELECT firmware FROM bin_reports") == "1.2"
 
 
+def test_a_hello_beyond_reason_settles_nothing(pipeline: Pipeline, speaker: Speaker, now: datetime.datetime) -> None:
+    pipeline.process([speaker.events(now, deposit(1, now))], now=now)
+    wild = speaker.say("hello", now, next_seq=2**63 - 1, oldest_held=2**63 - 1)
+    assert read(pipeline.process([wild], now=now).receipts[0])["upto"] == 1
+
+
+def test_the_same_instant_in_another_zone_is_a_repeat(
+    pipeline: Pipeline, speaker: Speaker, now: datetime.datetime
+) -> None:
+    paris = now.astimezone(datetime.timezone(datetime.timedelta(hours=1)))
+    processed = pipeline.process(
+        [speaker.events(now, deposit(1, now)), speaker.events(now, deposit(1, paris))], now=now
+    )
+    assert processed.repeats == 1
+    assert processed.quarantined == 0
+
+
 def test_an_event_thought_lost_counts_when_it_comes_after_all(
     pipeline: Pipeline, speaker: Speaker, database: Database, now: datetime.datetime
 ) -> None:

@@ -110,6 +110,8 @@ def test_paho_reads_what_it_writes(topic: str, payload: bytes) -> None:
     "packet",
     [
         b"\x32\xff\xff\xff\xff\x01",  # a length of five bytes
+        b"\x32\x00",  # nothing at all
+        b"\x32\x01\x00",  # half a length
         b"\x32\x02\x00\x05",  # a topic longer than the packet
         b"\x32\x05\x00\x01a\x00\x01",  # no properties
         b"\x32\x06\x00\x01a\x00\x01\x05",  # properties longer than the packet

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.receipts import watermark
-from rewards.journals import as_multirange, parse_multirange
+from rewards.journals import as_multirange, parse_ranges
 
 LARGEST = 2**63 - 2
 SEQS = st.lists(st.integers(1, LARGEST) | st.integers(1, 60), max_size=80)
@@ -20,7 +20,7 @@ def ranges_of(seqs: set[int]) -> list[tuple[int, int]]:
 
 @given(seqs=SEQS)
 def test_numbers_are_written_and_read_as_their_ranges(seqs: list[int]) -> None:
-    assert parse_multirange(as_multirange(seqs)) == ranges_of(set(seqs))
+    assert parse_ranges(as_multirange(seqs)[1:-1]) == ranges_of(set(seqs))
 
 
 @pytest.mark.parametrize(
