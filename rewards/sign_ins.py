@@ -65,12 +65,15 @@ OPEN_SIGN_INS_MAX = 5
 LOCK_CITIZEN = text("SELECT pg_advisory_xact_lock(7106003, hashtext(:authority_id || ' ' || :citizen_id))")
 COUNT_OPEN = text("""
     SELECT count(*) FROM sign_in_codes
-     WHERE authority_id = :authority_id AND citizen_id = :citizen_id AND expires_at > :now
+     WHERE authority_id = :authority_id AND citizen_id = :citizen_id AND expires_at > :now AND used_at IS NULL
 """)
 
 
 def count_open_sign_ins(connection: Connection, authority_id: int, citizen_id: UUID, now: datetime.datetime) -> int:
-    """Count the citizen's codes still good, one asker at a time until the transaction ends."""
+    """Count the codes sent in the last ten minutes and not used, one asker at a time until the transaction ends.
+
+    Codes whose tries are spent count too, or new ones could be asked for without end.
+    """
     connection.execute(LOCK_CITIZEN, {"authority_id": authority_id, "citizen_id": str(citizen_id)})
     values = {"authority_id": authority_id, "citizen_id": citizen_id, "now": now}
     return int(connection.scalar(COUNT_OPEN, values) or 0)
