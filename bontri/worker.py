@@ -53,7 +53,7 @@ def run_worker(settings: Settings) -> None:
         # Batches make and drop many small objects; looking through all that lives, every 700 of them, took a tenth.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        # A writer whose answer from PostgreSQL has come waits for the interpreter as long as this, a dozen times a batch.
+        # A writer whose answer from PostgreSQL has come may wait this long for the interpreter, a dozen times a batch.
         sys.setswitchinterval(0.001)
         worker.run()
     engine.dispose()
