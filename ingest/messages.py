@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-ALL_EVENTS = range(100)
-"""A message carries at most a hundred events (docs/bin-protocol.md)."""
+from ingest.contract import MOST_EVENTS
+
+ALL_EVENTS = range(MOST_EVENTS)
+"""The places an event can have in its message."""
 
 
 @dataclass(slots=True)

@@ -30,6 +30,9 @@ from rewards.keyring import Keyring
 DATABASE = "bontri"
 READY_WITHIN_S = 30.0
 
+OVERRIDDEN = {*SECRETS, "DATABASE_URL", "MQTT_URL", "BONTRI_MAIL_URL"}
+"""Settings that the demo's worker and API get from the demo, whatever its own environment says."""
+
 
 @dataclass(frozen=True)
 class Town:
@@ -63,16 +66,16 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
         EmbeddedServiceError: one of them does not start.
         DemoFolderError: the folder does not fit the database.
     """
-    secrets = {name: os.environ.get(name, value) for name, value in folder.secrets().items()}
-    master_key, badge_pepper, storage_key = (secret(secrets[name]) for name in SECRETS)
-    keyring = Keyring(master_key, badge_pepper, storage_key)
+    keyring = find_keyring(settings, folder)
+    secrets = dict(zip(SECRETS, (keyring.master_key, keyring.badge_pepper, keyring.storage_key), strict=True))
     with ExitStack() as stack:
         database_url, database = open_database(stack, settings, folder.path)
         town = prepare_town(stack, database_url, keyring, folder)
         mqtt_url, topic_filter, broker = open_broker(stack, settings, folder.path, town)
         environment = {
-            **os.environ,
-            **secrets,
+            # Ours are given by value; a file named for one of them would be a second source.
+            **{name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in OVERRIDDEN},
+            **{name: value.hex() for name, value in secrets.items()},
             "DATABASE_URL": database_url,
             "MQTT_URL": mqtt_url,
             "BONTRI_MQTT_TOPIC_FILTER": topic_filter,
@@ -94,6 +97,14 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
         if not ready.wait(timeout_s=READY_WITHIN_S, is_running=lambda: worker.is_running):
             raise EmbeddedServiceError(f"the worker is not ready (log {worker.log_path}): {worker.read_last_lines()}")
         yield Services(town, database_url, mqtt_url, database, broker, api_url, worker, api)
+
+
+def find_keyring(settings: Settings, folder: DemoFolder) -> Keyring:
+    """Return the secrets of the settings; those that are unset come from the folder, where they are drawn once."""
+    drawn = {name: secret(value) for name, value in folder.secrets().items()}
+    given = (settings.master_key, settings.badge_pepper, settings.storage_key)
+    master_key, badge_pepper, storage_key = (value or drawn[name] for name, value in zip(SECRETS, given, strict=True))
+    return Keyring(master_key, badge_pepper, storage_key)
 
 
 def open_database(stack: ExitStack, settings: Settings, data_dir: Path) -> tuple[str, str]:

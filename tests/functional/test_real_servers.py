@@ -65,7 +65,9 @@ def test_the_demo_runs_on_given_servers(folder: Path, mqtt_url: str) -> None:
             "DATABASE_URL": server.url("town").replace("postgresql+psycopg", "postgres"),
             "MQTT_URL": mqtt_url,
             "BONTRI_DATA_DIR": str(folder / "data"),
+            "BONTRI_MASTER_KEY_FILE": str(folder / "master-key"),
         }
+        (folder / "master-key").write_text("ab" * 32 + "\n")
         done = subprocess.run(
             [sys.executable, "-m", "bontri", "demo", "--for", "4", "--bins", "10", "--json"],
             env={**os.environ, **settings},
