@@ -3,7 +3,15 @@
 from rewards.schema.access import ApiKey, IdempotentRequest, Session, SignInCode
 from rewards.schema.base import Base
 from rewards.schema.citizens import Badge, Citizen, Contact, Wallet
-from rewards.schema.events import BinJournal, DailyDeposits, Event, QuarantinedEvent, QuarantinedMessage
+from rewards.schema.events import (
+    BinJournal,
+    DailyDeposits,
+    Event,
+    QuarantinedEvent,
+    QuarantinedMessage,
+    QuarantineOverflow,
+)
+from rewards.schema.fleet import BinAlarm, BinCommand, BinReport
 from rewards.schema.ledger import Account, CappedDeposit, CapUsage, Transfer, WalletAccount
 from rewards.schema.shops import Offer, RedemptionAttempt, Shop, Voucher
 from rewards.schema.tariffs import Tariff, TariffLine
@@ -12,7 +20,6 @@ from rewards.schema.territory import (
     Bin,
     BinDirectory,
     BinKey,
-    BinReport,
     Commune,
     Material,
     Placement,
@@ -26,6 +33,8 @@ __all__ = [
     "Badge",
     "Base",
     "Bin",
+    "BinAlarm",
+    "BinCommand",
     "BinDirectory",
     "BinJournal",
     "BinKey",
@@ -41,6 +50,7 @@ __all__ = [
     "Material",
     "Offer",
     "Placement",
+    "QuarantineOverflow",
     "QuarantinedEvent",
     "QuarantinedMessage",
     "RedemptionAttempt",

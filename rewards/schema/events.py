@@ -7,6 +7,7 @@ from sqlalchemy import (
     REAL,
     BigInteger,
     CheckConstraint,
+    Index,
     LargeBinary,
     SmallInteger,
     UniqueConstraint,
@@ -41,11 +42,12 @@ class BinJournal(Base):
     lost: Mapped[object] = mapped_column(INT8MULTIRANGE, server_default=text("'{}'"))
     next_seq: Mapped[int | None] = mapped_column(BigInteger)
     oldest_held: Mapped[int | None] = mapped_column(BigInteger)
+    last_received_at: Mapped[datetime.datetime | None]
     created_at: Mapped[Instant]
 
 
 class Event(Base):
-    """A deposit or an emptying, as committed; append-only.
+    """A deposit or an emptying, as committed; append-only. What a bin in state ``test`` reports is of type ``test``.
 
     Names no citizen and no badge: who was credited is known only through ``wallet_accounts``.
     No foreign keys: the same transaction resolves what they would check, and ``bontri verify``
@@ -55,9 +57,9 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         CheckConstraint(f"seq BETWEEN 1 AND {LARGEST_SEQ}", name="seq_range"),
-        CheckConstraint("type IN ('deposit', 'emptying')", name="type_known"),
+        CheckConstraint("type IN ('deposit', 'emptying', 'test')", name="type_known"),
         CheckConstraint("items BETWEEN 0 AND 200", name="items_range"),
-        CheckConstraint("(type = 'deposit') = (items IS NOT NULL)", name="deposits_have_items"),
+        CheckConstraint("type = 'test' OR (type = 'deposit') = (items IS NOT NULL)", name="deposits_have_items"),
         CheckConstraint("mass_g BETWEEN 1 AND 2000000", name="mass_g_range"),
         {"info": DISTRIBUTED},
     )
@@ -84,11 +86,21 @@ class QuarantinedMessage(Base):
     """A message that could not be accepted, or that carried such an event: exact bytes, encrypted, counted.
 
     ``authority_id`` 0 holds what names no authority of ours. ``code`` is None when only single events of the
-    message were refused (they are in ``quarantined_events``).
+    message were refused (they are in ``quarantined_events``). Removed after 35 days.
     """
 
     __tablename__ = "quarantined_messages"
-    __table_args__ = (CheckConstraint("times > 0", name="times_positive"), {"info": DISTRIBUTED})
+    __table_args__ = (
+        CheckConstraint("times > 0", name="times_positive"),
+        Index("ix_quarantined_messages_bin", "authority_id", "bin_id", "received_at"),
+        Index(
+            "ix_quarantined_messages_requested",
+            "authority_id",
+            "replay_requested_at",
+            postgresql_where=text("replay_requested_at IS NOT NULL"),
+        ),
+        {"info": DISTRIBUTED},
+    )
     authority_id: Mapped[AuthorityId]
     message_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     topic: Mapped[str]
@@ -99,10 +111,30 @@ class QuarantinedMessage(Base):
     received_at: Mapped[Instant]
     last_received_at: Mapped[Instant]
     times: Mapped[int] = mapped_column(server_default=text("1"))
+    replay_requested_at: Mapped[datetime.datetime | None]
+    replayed_at: Mapped[datetime.datetime | None]
+
+
+class QuarantineOverflow(Base):
+    """Messages of a bin above what its quarantine keeps in a day: counted, their bytes not kept.
+
+    Only messages refused whole, which settle nothing: the bin still holds what was in them.
+    """
+
+    __tablename__ = "quarantine_overflows"
+    __table_args__ = ({"info": DISTRIBUTED},)
+    authority_id: Mapped[AuthorityId]
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[datetime.date] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    times: Mapped[int] = mapped_column(BigInteger)
 
 
 class QuarantinedEvent(Base):
-    """One event of a message that was refused for a reason of its own; settled towards the bin."""
+    """One event of a message that was refused for a reason of its own; settled towards the bin.
+
+    Outlives its message, whose bytes are removed after 35 days: it says what became of the number.
+    """
 
     __tablename__ = "quarantined_events"
     __table_args__ = (tenant_key("message_digest", to="quarantined_messages"), {"info": DISTRIBUTED})
@@ -112,7 +144,7 @@ class QuarantinedEvent(Base):
     content_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     code: Mapped[str]
     detail: Mapped[str]
-    message_digest: Mapped[Digest]
+    message_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     received_at: Mapped[Instant]
 
 

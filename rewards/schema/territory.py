@@ -1,6 +1,5 @@
 """Authorities and what stands on their ground: communes, sites, bins and where each bin stood when."""
 
-import datetime
 import uuid
 from typing import Any
 
@@ -15,7 +14,8 @@ class Authority(Base):
     """A collectivité, the tenant. ``epoch`` rises when a restore may have forgotten receipts.
 
     ``fleet_version`` rises with every change of a bin, key or placement that workers must know of; they look at it
-    once a second instead of at every bin.
+    once a second instead of at every bin. ``holders_version`` is the same for badges, citizens and wallets, and
+    ``config_version`` for what bins show on their displays.
     """
 
     __tablename__ = "authorities"
@@ -31,6 +31,9 @@ class Authority(Base):
     timezone: Mapped[str]
     epoch: Mapped[int] = mapped_column(server_default=text("1"))
     fleet_version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+    holders_version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+    config_version: Mapped[int] = mapped_column(server_default=text("1"))
+    display_texts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     points_valid_months: Mapped[int] = mapped_column(server_default=text("24"))
     is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant]
@@ -94,12 +97,16 @@ class BinDirectory(Base):
 
 
 class Bin(Base):
-    """The connected container. Its issuing account is the source of every point it gives."""
+    """The connected container. Its issuing account is the source of every point it gives.
+
+    In state ``test`` it is answered and counted apart: it earns nothing and is in no statistics. ``configured_version``
+    and ``configured_key_number`` say which configuration was last published for it, and how signed.
+    """
 
     __tablename__ = "bins"
     __table_args__ = (
         tenant_key("issuing_account_id", to="accounts.account_id"),
-        CheckConstraint("state IN ('live', 'revoked')", name="state_known"),
+        CheckConstraint("state IN ('test', 'live', 'revoked')", name="state_known"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -108,6 +115,8 @@ class Bin(Base):
     issuing_account_id: Mapped[uuid.UUID]
     capacity_l: Mapped[int | None]
     newest_key_number: Mapped[int] = mapped_column(server_default=text("1"))
+    configured_version: Mapped[int] = mapped_column(server_default=text("0"))
+    configured_key_number: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[Instant]
 
 
@@ -152,27 +161,3 @@ class Placement(Base):
     site_id: Mapped[uuid.UUID]
     placed_at: Mapped[Instant]
     removed_at: Mapped[Instant | None]
-
-
-class BinReport(Base):
-    """The newest hello, status and presence of a bin, each ordered by the bin's own counters.
-
-    ``status_n`` and friends decide, never a clock: a lower ``(boot, n)`` never overwrites a higher one.
-    """
-
-    __tablename__ = "bin_reports"
-    __table_args__ = (tenant_key("bin_id", to="bins"), {"info": DISTRIBUTED})
-    authority_id: Mapped[AuthorityId]
-    bin_id: Mapped[str] = mapped_column(primary_key=True)
-    last_heard_at: Mapped[Instant]
-    hello_boot: Mapped[int | None] = mapped_column(BigInteger)
-    hello_n: Mapped[int | None] = mapped_column(BigInteger)
-    firmware: Mapped[str | None]
-    model: Mapped[str | None]
-    status_boot: Mapped[int | None] = mapped_column(BigInteger)
-    status_n: Mapped[int | None] = mapped_column(BigInteger)
-    status_at: Mapped[datetime.datetime | None]
-    status: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    presence_boot: Mapped[int | None] = mapped_column(BigInteger)
-    presence_conn: Mapped[int | None] = mapped_column(BigInteger)
-    is_online: Mapped[bool | None]
