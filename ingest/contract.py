@@ -33,6 +33,11 @@ Clock = Literal["synced", "free", "none"]
 Material = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{1,31}" + END)]
 MassG = Annotated[int, Meta(ge=1, le=2_000_000)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
+AheadMs = Annotated[int, Meta(ge=-315_360_000_000, le=315_360_000_000)]
+"""How far a free clock was ahead of the backend's time at the last prompt round trip, in milliseconds; ten years."""
+
+CommandId = Annotated[str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}" + END)]
+Version = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class Deposit(Struct, tag_field="type", tag="deposit", frozen=True):
@@ -93,23 +98,24 @@ class Numbered(Envelope, frozen=True):
     n: Counter
     sent_at: Instant
     clock: Clock
+    ahead_ms: AheadMs | None = None
 
 
-class Events(Numbered, frozen=True):
+class Events(Numbered, frozen=True, kw_only=True):
     """Deposits and emptyings of one journal."""
 
     journal: Journal
     events: Annotated[list[Deposit | Emptying], Meta(min_length=1, max_length=MOST_EVENTS)]
 
 
-class RawEvents(Numbered, frozen=True):
+class RawEvents(Numbered, frozen=True, kw_only=True):
     """The same with events left undecoded, so that one faulty event cannot take the others with it."""
 
     journal: Journal
     events: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=MOST_EVENTS)]
 
 
-class Hello(Numbered, frozen=True):
+class Hello(Numbered, frozen=True, kw_only=True):
     """Said at every start and reconnect, and as the probe when receipts stay away."""
 
     journal: Journal
@@ -117,13 +123,21 @@ class Hello(Numbered, frozen=True):
     oldest_held: NextSeq
     firmware: Name | None = None
     model: Name | None = None
-    materials: list[Material] = []
+    materials: Annotated[list[Material], Meta(max_length=50)] = []
     capacity_l: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    config: Version | None = None
 
     def __post_init__(self) -> None:
         # Numbers below oldest_held become lost, which settles them: those not given out yet must stay open.
         if self.oldest_held > self.next_seq:
             raise ValueError("oldest_held is above next_seq")
+
+
+class CommandResult(Struct, frozen=True):
+    """What became of a command in the hands of the bin."""
+
+    id: CommandId
+    state: Literal["done", "refused", "expired"]
 
 
 class Status(Numbered, frozen=True):
@@ -136,6 +150,7 @@ class Status(Numbered, frozen=True):
     signal_dbm: Annotated[int, Meta(ge=-200, le=50)] | None = None
     lid: Name | None = None
     faults: Annotated[list[Name], Meta(max_length=50)] | None = None
+    commands: Annotated[list[CommandResult], Meta(max_length=20)] | None = None
 
 
 class Presence(Envelope, frozen=True):
@@ -171,6 +186,75 @@ class Receipt(Struct, frozen=True, omit_defaults=True):
     echo: int
     also: list[tuple[int, int]] = []
     results: list[EventResult] = []
+
+
+class DownEnvelope(Struct, frozen=True, omit_defaults=True):
+    """What commands and configuration begin with."""
+
+    v: Literal[1]
+    bin: str
+
+
+class Resend(DownEnvelope, tag_field="do", tag="resend", frozen=True):
+    """Send the events of ``journal`` from ``first`` to ``last`` again, whatever receipts said of them."""
+
+    id: CommandId
+    issued_at: Instant
+    expires_at: Instant
+    journal: Journal
+    first: Seq
+    last: Seq
+
+
+class Reboot(DownEnvelope, tag_field="do", tag="reboot", frozen=True):
+    """Start the firmware anew."""
+
+    id: CommandId
+    issued_at: Instant
+    expires_at: Instant
+
+
+class EmptyingMode(DownEnvelope, tag_field="do", tag="emptying_mode", frozen=True):
+    """Take no deposits while a crew empties the bin; ends by itself after ``minutes``."""
+
+    id: CommandId
+    issued_at: Instant
+    expires_at: Instant
+    on: bool
+    minutes: Annotated[int, Meta(ge=1, le=240)] = 60
+
+
+Command = Resend | Reboot | EmptyingMode
+
+
+class ConfigLine(Struct, frozen=True):
+    """What one material earns, for the display."""
+
+    per: Literal["item", "kilogram"]
+    points: Annotated[int, Meta(ge=0)]
+
+
+class ConfigTariff(Struct, frozen=True):
+    """The tariff in force from ``valid_from`` until the next one is."""
+
+    valid_from: Instant
+    lines: dict[Material, ConfigLine]
+
+
+class Limits(Struct, frozen=True, omit_defaults=True):
+    """Most points a citizen earns; absent where there is no such cap."""
+
+    day_points: int | UnsetType = UNSET
+    week_points: int | UnsetType = UNSET
+
+
+class Config(DownEnvelope, frozen=True, kw_only=True):
+    """What a bin shows on its display; retained. A lower ``version`` never replaces a higher one."""
+
+    version: Version
+    tariffs: list[ConfigTariff]
+    limits: Limits
+    texts: dict[str, dict[str, str]] = {}
 
 
 decode_events = msgspec.json.Decoder(Events).decode

@@ -13,7 +13,7 @@ from ingest.decisions import Decision
 from ingest.decoding import DecodedMessage
 from ingest.messages import Outgoing
 from ingest.signatures import sign_message
-from ingest.topics import receipt_topic
+from ingest.topics import down_topic
 from rewards.journals import JournalKey, SeqRange
 from rewards.keyring import Keyring
 from rewards.rules import AuthorityRules
@@ -39,7 +39,7 @@ def write_receipts(
 ) -> Iterator[Outgoing]:
     """Write the signed receipts of one journal, split so that each stays below 8 KiB."""
     upto, also = watermark(answer.settled)
-    topic = receipt_topic(rules.slug, answer.bin_id)
+    topic = down_topic(rules.slug, answer.bin_id, "receipt")
     key = keyring.bin_key(authority=rules.slug, bin_id=answer.bin_id, key_number=answer.key_number)
     for start in range(0, max(len(answer.results), 1), MOST_RESULTS):
         receipt = Receipt(

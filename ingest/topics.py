@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 UpChannel = Literal["hello", "events", "status", "presence"]
+DownChannel = Literal["receipt", "config", "command"]
 
 UP_TOPIC = re.compile(r"bontri/v1/([a-z0-9-]{2,32})/([A-Z0-9-]{4,32})/up/(hello|events|status|presence)", re.ASCII)
 
@@ -27,6 +28,6 @@ def parse_up_topic(topic: str) -> UpTopic | None:
     return UpTopic(authority, bin_id, cast(UpChannel, channel))
 
 
-def receipt_topic(authority: str, bin_id: str) -> str:
-    """Return the topic a bin reads its receipts from."""
-    return f"bontri/v1/{authority}/{bin_id}/down/receipt"
+def down_topic(authority: str, bin_id: str, channel: DownChannel) -> str:
+    """Return a topic the bin reads."""
+    return f"bontri/v1/{authority}/{bin_id}/down/{channel}"
