@@ -16,7 +16,7 @@ from rewards.database import migrate, open_engine
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
-from rewards.lots import open_lots
+from rewards.lots import lot_month_of, open_lots
 from rewards.schema import Account
 from rewards.shops import create_shop, publish_offer
 from rewards.sign_ins import begin_sign_in, open_session
@@ -110,7 +110,14 @@ def give_points(connection: Connection, wallet_ids: list[UUID], *, points: int, 
     source = new_id()
     values = {"authority_id": AUTHORITY_ID, "account_id": source, "kind": "adjustment", "created_at": now}
     connection.execute(insert(Account).values(values))
-    lots = open_lots(connection, wallet_ids, authority_id=AUTHORITY_ID, day=now.date(), valid_months=24, now=now)
+    lots = open_lots(
+        connection,
+        [str(each) for each in wallet_ids],
+        authority_id=AUTHORITY_ID,
+        lot_month=lot_month_of(now.date()),
+        valid_months=24,
+        now=now,
+    )
     credits = [Transfer(source, account_id, points) for account_id in lots.values()]
     record_transfers(connection, credits, authority_id=AUTHORITY_ID, now=now)
 

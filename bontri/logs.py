@@ -15,6 +15,8 @@ def configure_logs(settings: Settings) -> None:
     if is_text:
         # The plain formatter shows no local variables, which may hold a badge or a code.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    # A pipeline that failed says so by its exception; psycopg would add a line of its own.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

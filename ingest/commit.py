@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from ingest.contract import Hello
-from ingest.decisions import conflict_of, decide_events, refused_messages
+from ingest.decisions import Decision, conflict_of, decide_events, refused_messages
 from ingest.decoding import DecodedMessage
 from ingest.receipts import Answer, list_answers
 from ingest.reports import list_reports
 from ingest.verification import Rejected
 from rewards.bin_reports import store_reports
 from rewards.bins import note_key_numbers
-from rewards.deposits import record_events
-from rewards.journals import Held, JournalKey, SeqRange, add_received, note_held, open_journals
+from rewards.deposits import Recorded, Settling, compare_events, record_compared
+from rewards.journals import Held, JournalKey, open_journals
 from rewards.keyring import Keyring
+from rewards.memory import Recollection
 from rewards.quarantine import RefusedMessage, store_refused
 from rewards.rules import AuthorityRules
 
@@ -36,51 +37,75 @@ class Tenant:
 
 @dataclass(slots=True)
 class Committed:
-    """What the transaction holds once committed: an answer per journal, and counts."""
+    """What the transaction holds; what it means for each bin is worked out after the commit."""
 
-    answers: list[Answer]
-    events: int = 0
-    repeats: int = 0
-    quarantined: int = 0
+    messages: list[DecodedMessage]
+    decisions: list[Decision]
+    journal_nos: dict[JournalKey, int]
+    recorded: Recorded
+    rejected: int
+
+    def list_answers(self) -> list[Answer]:
+        """List an answer per journal spoken about; gives every accepted event its outcome."""
+        outcomes = iter(self.recorded.list_outcomes())
+        for decision in self.decisions:
+            if decision.accepted:
+                decision.outcome = next(outcomes)
+        return list_answers(self.messages, self.decisions, self.journal_nos, self.recorded.settled)
 
 
 def commit_tenant(
-    connection: Connection, tenant: Tenant, *, keyring: Keyring, now: datetime.datetime, is_isolated: bool
+    connection: Connection,
+    tenant: Tenant,
+    recollection: Recollection,
+    *,
+    keyring: Keyring,
+    now: datetime.datetime,
+    is_isolated: bool,
 ) -> Committed:
-    """Write everything one authority's messages say; return what to answer after the commit."""
+    """Write everything one authority's messages say. The caller commits at once."""
     authority_id = tenant.rules.authority_id
     store_reports(connection, list_reports(tenant.messages), authority_id=authority_id)
     note_key_numbers(connection, newer_key_numbers(tenant.messages), authority_id=authority_id)
-    keys = dict.fromkeys(decoded.journal_key for decoded in tenant.messages if decoded.journal_key)
-    journal_nos = open_journals(connection, list(keys), authority_id=authority_id, now=now)
+    journal_nos = find_journal_nos(connection, tenant.messages, recollection, authority_id=authority_id, now=now)
     decisions = decide_events(
         tenant.messages, journal_nos, rules=tenant.rules, keyring=keyring, is_isolated=is_isolated
     )
 
-    recorded = record_events(
-        connection,
-        [decision.accepted for decision in decisions if decision.accepted],
-        refused=[(decision.journal_no, decision.seq) for decision in decisions if decision.refused],
-        rules=tenant.rules,
-        now=now,
-    )
-    outcomes = iter(recorded.outcomes)
+    accepted = [decision.accepted for decision in decisions if decision.accepted]
+    compared = compare_events(connection, accepted, authority_id=authority_id, now=now)
     for decision in decisions:
-        if decision.accepted:
-            decision.outcome = next(outcomes)
-            if decision.outcome.state == "conflict":
-                decision.refused = conflict_of(decision.accepted)
-    refused = refused_messages(decisions)
-    store_refused(connection, refused, authority_id=authority_id, keyring=keyring)
+        if decision.accepted and compared.is_conflict(decision.accepted):
+            decision.refused = conflict_of(decision.accepted)
+    store_refused(connection, refused_messages(decisions), authority_id=authority_id, keyring=keyring)
     store_rejected(connection, tenant.rejected, authority_id=authority_id, keyring=keyring)
 
-    settled = recorded.settled | settle_hellos(connection, tenant, journal_nos)
-    return Committed(
-        list_answers(tenant.messages, decisions, journal_nos, settled),
-        events=sum(decision.refused is None for decision in decisions),
-        repeats=sum(decision.outcome is not None and decision.outcome.is_repeat for decision in decisions),
-        quarantined=sum(len(message.events) for message in refused) + len(tenant.rejected),
-    )
+    settling = Settling(held=held_by_journal(tenant.messages, journal_nos))
+    for decision in decisions:
+        if decision.refused:
+            settling.seqs[decision.journal_no].append(decision.seq)
+    recorded = record_compared(connection, compared, settling, recollection, rules=tenant.rules, now=now)
+    return Committed(tenant.messages, decisions, journal_nos, recorded, len(tenant.rejected))
+
+
+def find_journal_nos(
+    connection: Connection,
+    messages: Iterable[DecodedMessage],
+    recollection: Recollection,
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+) -> dict[JournalKey, int]:
+    """Return the number of each journal spoken about, remembered or looked up."""
+    keys = {decoded.journal_key for decoded in messages if decoded.journal_key}
+    known = recollection.journals
+    journal_nos = {key: known[key] for key in keys if key in known}
+    missing = sorted(keys - journal_nos.keys())
+    if missing:
+        opened = open_journals(connection, missing, authority_id=authority_id, now=now)
+        recollection.learned_journals.update(opened)
+        journal_nos |= opened
+    return journal_nos
 
 
 def newer_key_numbers(messages: Iterable[DecodedMessage]) -> dict[str, int]:
@@ -92,21 +117,15 @@ def newer_key_numbers(messages: Iterable[DecodedMessage]) -> dict[str, int]:
     }
 
 
-def settle_hellos(
-    connection: Connection, tenant: Tenant, journal_nos: dict[JournalKey, int]
-) -> dict[int, list[SeqRange]]:
-    """Note what bins that said hello still hold; return what is settled of their journals."""
-    held = {
+def held_by_journal(messages: Iterable[DecodedMessage], journal_nos: dict[JournalKey, int]) -> dict[int, Held]:
+    """Return what bins that said hello still hold, by journal."""
+    return {
         journal_nos[decoded.bin_id, decoded.content.journal]: Held(
             decoded.content.next_seq, decoded.content.oldest_held
         )
-        for decoded in tenant.messages
+        for decoded in messages
         if isinstance(decoded.content, Hello)
     }
-    if not held:
-        return {}
-    note_held(connection, held, authority_id=tenant.rules.authority_id)
-    return add_received(connection, {journal_no: [] for journal_no in held}, authority_id=tenant.rules.authority_id)
 
 
 def store_rejected(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingest.contract import Clock, Deposit, Emptying, encode
+from ingest.contract import Deposit, Emptying, Events, RawEvents, encode
 from ingest.decoding import DecodedMessage, EventsMessage
 from rewards.acceptance import AcceptedEvent, EventRefusal, ReportedEvent, accept
 from rewards.deposits import Outcome
@@ -44,7 +44,7 @@ def decide_events(
         for event in content.events:
             digest = keyring.content_digest(encode(event.known_content))
             reported = report_of(
-                decoded, event, clock=content.envelope.clock, journal_no=journal_no, digest=digest, keyring=keyring
+                decoded, event, envelope=content.envelope, journal_no=journal_no, digest=digest, keyring=keyring
             )
             verdict = EventRefusal("internal", "set aside") if is_isolated else accept(reported, rules)
             if isinstance(verdict, EventRefusal):
@@ -62,7 +62,7 @@ def report_of(
     decoded: DecodedMessage,
     event: Deposit | Emptying,
     *,
-    clock: Clock,
+    envelope: Events | RawEvents,
     journal_no: int,
     digest: bytes,
     keyring: Keyring,
@@ -73,8 +73,7 @@ def report_of(
     badge = deposit.badge if deposit else None
     return ReportedEvent(
         bin=verified.bin,
-        journal_no=journal_no,
-        seq=event.seq,
+        identity=(journal_no, event.seq),
         type="deposit" if deposit else "emptying",
         material=event.material,
         items=deposit.items if deposit else None,
@@ -85,7 +84,8 @@ def report_of(
         emptied_by=event.by if isinstance(event, Emptying) else None,
         badge_digest=keyring.badge_digest(authority_id=verified.rules.authority_id, badge=badge) if badge else None,
         at=event.at,
-        clock=clock,
+        clock=envelope.clock,
+        ahead_ms=envelope.ahead_ms,
         received_at=verified.message.received_at,
         content_digest=digest,
     )
@@ -93,9 +93,9 @@ def report_of(
 
 def conflict_of(accepted: AcceptedEvent) -> RefusedEvent:
     """Return the refusal of an event whose number is taken by another content."""
-    event = accepted.event
+    journal_no, seq = accepted.reported.identity
     detail = "another content is stored under this number"
-    return RefusedEvent(event.journal_no, event.seq, event.content_digest, "event_conflict", detail)
+    return RefusedEvent(journal_no, seq, accepted.reported.content_digest, "event_conflict", detail)
 
 
 def refused_messages(decisions: Iterable[Decision]) -> list[RefusedMessage]:

@@ -19,6 +19,9 @@ from ingest.receipts import write_receipts
 from ingest.topics import UpTopic
 from ingest.verification import Rejected, find_topic, verify
 from rewards.keyring import Keyring
+from rewards.lots import lot_month_of
+from rewards.memory import Memory
+from rewards.pipelining import RowsMissingError
 from rewards.quarantine import NO_AUTHORITY
 
 
@@ -31,20 +34,23 @@ class Processed:
     repeats: int = 0
     quarantined: int = 0
 
-    def add(self, committed: Committed) -> None:
-        """Count what one authority's transaction committed."""
-        self.events += committed.events
-        self.repeats += committed.repeats
-        self.quarantined += committed.quarantined
+    def count(self, committed: Committed) -> None:
+        """Count what one authority's transaction committed; after its answers were listed."""
+        for decision in committed.decisions:
+            self.quarantined += decision.refused is not None
+            self.repeats += decision.outcome is not None and decision.outcome.is_repeat
+        self.events += sum(decision.refused is None for decision in committed.decisions)
+        self.quarantined += committed.rejected
 
 
 class Pipeline:
-    """Processes batches. Holds no state between them but what the directory remembers for a second."""
+    """Processes batches. Between them it keeps what the directory remembers for a second, and the memory of holders."""
 
     def __init__(self, engine: Engine, keyring: Keyring) -> None:
         self._engine = engine
         self._keyring = keyring
         self._directory = Directory(engine)
+        self._memory = Memory()
 
     def process(self, messages: Sequence[Message], *, now: datetime.datetime, is_isolated: bool = False) -> Processed:
         """Commit ``messages`` and return their receipts; all or nothing per authority. Safe to repeat whole.
@@ -64,12 +70,30 @@ class Pipeline:
                 store_rejected(connection, strangers, authority_id=NO_AUTHORITY, keyring=self._keyring)
             processed.quarantined += len(strangers)
         for tenant in tenants:
-            with self._engine.begin() as connection:
-                committed = commit_tenant(connection, tenant, keyring=self._keyring, now=now, is_isolated=is_isolated)
-            processed.add(committed)
-            for answer in committed.answers:
+            committed = self._commit(tenant, now=now, is_isolated=is_isolated)
+            for answer in committed.list_answers():
                 processed.receipts += write_receipts(answer, rules=tenant.rules, keyring=self._keyring, now=now)
+            processed.count(committed)
         return processed
+
+    def _commit(self, tenant: Tenant, *, now: datetime.datetime, is_isolated: bool) -> Committed:
+        """Commit one authority's messages; when the database does not hold what was remembered, without memory."""
+        lot_month = lot_month_of(now.astimezone(tenant.rules.timezone).date())
+        recollection = self._memory.recall(tenant.rules, lot_month=lot_month)
+        try:
+            with self._engine.begin() as connection:
+                committed = commit_tenant(
+                    connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
+                )
+        except RowsMissingError:
+            self._memory.forget()
+            recollection = self._memory.recall(tenant.rules, lot_month=lot_month)
+            with self._engine.begin() as connection:
+                committed = commit_tenant(
+                    connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
+                )
+        recollection.keep()
+        return committed
 
     def set_aside(self, message: Message) -> Processed:
         """Quarantine a message whole as ``internal``, unread; it settles nothing and can be replayed."""

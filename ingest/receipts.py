@@ -96,7 +96,7 @@ def result_of(decision: Decision) -> EventResult:
     if decision.refused:
         return EventResult(decision.seq, "quarantined", code=decision.refused.code)
     outcome = decision.outcome
-    if outcome is None or outcome.state == "conflict":
+    if outcome is None:
         raise AssertionError("an event is refused or has an outcome")
     if outcome.points:
         return EventResult(decision.seq, outcome.state, points=outcome.points)

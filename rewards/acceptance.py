@@ -9,22 +9,28 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rewards.bins import KnownBin
-from rewards.events import NewEvent
+from rewards.ids import Id
 from rewards.rules import AuthorityRules
 from rewards.tariffs import MassMissingError, Tariff, TariffLine, find_tariff_in_force, points_for_deposit
 
 CLOCK_TOLERANCE = datetime.timedelta(minutes=10)
+
+Identity = tuple[int, int]
+"""(journal_no, seq): an event within its authority."""
 
 RefusalCode = Literal["unknown_material", "clock_ahead", "no_placement", "no_tariff", "internal"]
 
 
 @dataclass(slots=True)
 class ReportedEvent:
-    """An event as a bin reported it, verified and well formed. ``at`` and ``clock`` are the bin's."""
+    """An event as a bin reported it, verified and well formed. ``at`` and ``clock`` are the bin's.
+
+    ``ahead_ms`` is how far a free clock was ahead when it was last measured, None when it never was.
+    ``content_digest`` is keyed and covers all known fields but ``confidence``.
+    """
 
     bin: KnownBin
-    journal_no: int
-    seq: int
+    identity: Identity
     type: Literal["deposit", "emptying"]
     material: str
     items: int | None
@@ -35,6 +41,7 @@ class ReportedEvent:
     badge_digest: bytes | None
     at: datetime.datetime
     clock: Literal["synced", "free", "none"]
+    ahead_ms: int | None
     received_at: datetime.datetime
     content_digest: bytes
 
@@ -50,11 +57,17 @@ class Earning:
 
 @dataclass(slots=True)
 class AcceptedEvent:
-    """An event ready to be recorded. ``earning`` is None for emptyings and anonymous deposits."""
+    """An event ready to be recorded. ``day`` is that of the authority's time zone.
 
-    event: NewEvent
-    bin: KnownBin
-    badge_digest: bytes | None
+    ``earning`` is None for emptyings, for anonymous deposits, and for what a bin in test reports.
+    """
+
+    reported: ReportedEvent
+    type: Literal["deposit", "emptying", "test"]
+    site_id: Id
+    occurred_at: datetime.datetime
+    is_estimated: bool
+    day: datetime.date
     earning: Earning | None
 
 
@@ -79,45 +92,34 @@ def accept(reported: ReportedEvent, rules: AuthorityRules) -> AcceptedEvent | Ev
     site_id = reported.bin.find_site(occurred_at)
     if site_id is None:
         return EventRefusal("no_placement", f"the bin stood nowhere at {occurred_at.isoformat()}")
+    day = occurred_at.astimezone(rules.timezone).date()
+    if reported.bin.state == "test":
+        return AcceptedEvent(reported, "test", site_id, occurred_at, is_estimated, day, None)
     earning = None
     if reported.type == "deposit":
         found = find_earning(reported, rules, occurred_at)
         if isinstance(found, EventRefusal):
             return found
         earning = found
-    event = NewEvent(
-        reported.journal_no,
-        reported.seq,
-        reported.type,
-        reported.bin.bin_id,
-        site_id,
-        reported.material,
-        reported.items,
-        reported.mass_g,
-        reported.refused,
-        reported.confidence,
-        reported.emptied_by,
-        occurred_at,
-        is_estimated,
-        reported.received_at,
-        reported.content_digest,
-    )
-    return AcceptedEvent(event, reported.bin, reported.badge_digest, earning)
+    return AcceptedEvent(reported, reported.type, site_id, occurred_at, is_estimated, day, earning)
 
 
 def occurrence(reported: ReportedEvent) -> tuple[datetime.datetime, bool]:
     """Return when the event occurred, and whether that is an estimate.
 
-    A synced clock is believed. Without a clock, before the bin's first placement, or in the future by a free clock,
-    the instant of reception stands in.
+    A synced clock is believed, a free one corrected by what it was ahead. Without a clock, before the bin's first
+    placement, or in the future by a free clock, the instant of reception stands in.
     """
+    at, is_estimated = reported.at, False
+    if reported.clock == "free" and reported.ahead_ms is not None:
+        at, is_estimated = at - datetime.timedelta(milliseconds=reported.ahead_ms), True
     placed_at = reported.bin.first_placed_at
     is_unusable = (
         reported.clock == "none"
-        or (placed_at is not None and reported.at < placed_at)
-        or (reported.clock == "free" and reported.at > reported.received_at)
+        or (placed_at is not None and at < placed_at)
+        or (reported.clock == "free" and at > reported.received_at)
     )
-    return (reported.received_at, True) if is_unusable else (reported.at, False)
+    return (reported.received_at, True) if is_unusable else (at, is_estimated)
 
 
 def find_earning(

@@ -1,33 +1,56 @@
-"""Whose points a badge earns."""
+"""Whose points a badge earns, and into which lot."""
 
+import datetime
 from collections.abc import Collection
 from dataclasses import dataclass
-from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 
 from rewards.arrays import Columns
+from rewards.schema import Authority
 
 
 @dataclass(slots=True)
 class Holder:
-    """The citizen behind a badge (caps are the citizen's) and the wallet credited (a household may share it)."""
+    """The citizen behind a badge (caps are the citizen's) and the wallet credited (a household may share it).
 
-    citizen_id: UUID
-    wallet_id: UUID
+    ``lot_account_id`` is the wallet's lot of the month; None while there is none. Identifiers are text.
+    """
+
+    citizen_id: str
+    wallet_id: str
+    lot_account_id: str | None
 
 
 DIGESTS = Columns(badge_digest="bytea")
 FIND_HOLDERS = text(f"""
-    SELECT b.badge_digest, c.citizen_id, c.wallet_id FROM {DIGESTS.unnest("t")}
+    SELECT b.badge_digest, CAST(c.citizen_id AS text), CAST(c.wallet_id AS text),
+           (SELECT CAST(w.account_id AS text) FROM wallet_accounts w
+             WHERE w.authority_id = :authority_id AND w.wallet_id = c.wallet_id AND w.lot_month = :lot_month)
+      FROM {DIGESTS.unnest("t")}
       JOIN badges b ON b.authority_id = :authority_id AND b.badge_digest = t.badge_digest AND b.state = 'active'
       JOIN citizens c ON c.authority_id = :authority_id AND c.citizen_id = b.citizen_id AND c.state = 'active'
 """)
 
 
-def find_holders(connection: Connection, digests: Collection[bytes], *, authority_id: int) -> dict[bytes, Holder]:
+def find_holders(
+    connection: Connection, digests: Collection[bytes], *, authority_id: int, lot_month: datetime.date
+) -> dict[bytes, Holder]:
     """Find the holders of active badges; unknown and blocked ones are absent."""
     if not digests:
         return {}
-    rows = connection.execute(FIND_HOLDERS, {"authority_id": authority_id, **DIGESTS.bind(badge_digest=digests)}).all()
-    return {bytes(row.badge_digest): Holder(row.citizen_id, row.wallet_id) for row in rows}
+    parameters = {"authority_id": authority_id, "lot_month": lot_month, **DIGESTS.bind(badge_digest=digests)}
+    return {bytes(digest): Holder(*holder) for digest, *holder in connection.execute(FIND_HOLDERS, parameters)}
+
+
+def announce_holders_change(connection: Connection, *, authority_id: int) -> None:
+    """Have the workers forget the holders they remember, within a second of the commit.
+
+    For whoever blocks or moves a badge or a citizen, or cuts a wallet's link to its lots; a new badge needs it not,
+    since unknown ones are not remembered.
+    """
+    connection.execute(
+        update(Authority)
+        .where(Authority.authority_id == authority_id)
+        .values(holders_version=Authority.holders_version + 1)
+    )

@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, text, tuple_, update
 
 from rewards.arrays import Columns
-from rewards.ids import new_id
+from rewards.ids import Id, new_id
 from rewards.schema import Account, Authority, Bin, BinDirectory, BinKey, Placement
 
-Stay = tuple[datetime.datetime, datetime.datetime | None, UUID]
+Stay = tuple[datetime.datetime, datetime.datetime | None, Id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,16 @@ class NewBin:
 
 @dataclass(frozen=True, slots=True)
 class KnownBin:
-    """What the ingest knows of a bin. ``placements`` are (from, until, site), oldest first."""
+    """What the ingest knows of a bin. ``placements`` are (from, until, site), oldest first. Identifiers are text."""
 
     bin_id: str
     state: str
-    issuing_account_id: UUID
+    issuing_account_id: Id
     newest_key_number: int
     key_states: dict[int, str]
     placements: list[Stay] = field(default_factory=list)
 
-    def find_site(self, at: datetime.datetime) -> UUID | None:
+    def find_site(self, at: datetime.datetime) -> Id | None:
         """Find where the bin stood at ``at``."""
         index = bisect.bisect_right(self.placements, at, key=lambda placement: placement[0]) - 1
         if index < 0:
@@ -103,12 +103,13 @@ def announce_change(connection: Connection, *, authority_id: int) -> None:
 
 WANTED = Columns(bin_id="text")
 FIND_BINS = text(f"""
-    SELECT b.bin_id, b.state, b.issuing_account_id, b.newest_key_number, k.key_number, k.state AS key_state
+    SELECT b.bin_id, b.state, CAST(b.issuing_account_id AS text) AS issuing_account_id, b.newest_key_number,
+           k.key_number, k.state AS key_state
       FROM {WANTED.unnest("t")} JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = t.bin_id
       JOIN bin_keys k ON k.authority_id = :authority_id AND k.bin_id = b.bin_id
 """)
 FIND_STAYS = text(f"""
-    SELECT p.bin_id, p.placed_at, p.removed_at, p.site_id FROM {WANTED.unnest("t")}
+    SELECT p.bin_id, p.placed_at, p.removed_at, CAST(p.site_id AS text) AS site_id FROM {WANTED.unnest("t")}
       JOIN placements p ON p.authority_id = :authority_id AND p.bin_id = t.bin_id ORDER BY p.placed_at
 """)
 

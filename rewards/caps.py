@@ -6,14 +6,13 @@ only where a tariff has one.
 
 import datetime
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from rewards.arrays import Columns
 
-CapPeriod = tuple[UUID, str, datetime.date]
-"""(citizen_id, "day" or "week", first day)."""
+CapPeriod = tuple[str, str, datetime.date]
+"""(citizen_id as text, "day" or "week", first day)."""
 
 
 @dataclass(slots=True)
@@ -37,7 +36,7 @@ GRANT = text(f"""
            last_granted = GREATEST(0, LEAST(excluded.cap_points - u.used_points, excluded.used_points)),
            used_points = u.used_points
                          + GREATEST(0, LEAST(excluded.cap_points - u.used_points, excluded.used_points))
-    RETURNING u.citizen_id, u.period, u.starts_on, u.last_granted
+    RETURNING CAST(u.citizen_id AS text), u.period, u.starts_on, u.last_granted
 """)
 
 GIVEN_BACK = Columns(citizen_id="uuid", period="text", starts_on="date", points="integer")
@@ -63,8 +62,8 @@ def grant_within_caps(
         cap=[demand.cap_points for demand in demands.values()],
         points=[demand.points for demand in demands.values()],
     )
-    rows = connection.execute(GRANT, {"authority_id": authority_id, **columns}).all()
-    return {(row.citizen_id, row.period, row.starts_on): row.last_granted for row in rows}
+    rows = connection.execute(GRANT, {"authority_id": authority_id, **columns})
+    return {(citizen_id, period, starts_on): granted for citizen_id, period, starts_on, granted in rows}
 
 
 def give_back(connection: Connection, points: dict[CapPeriod, int], *, authority_id: int) -> None:

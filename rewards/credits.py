@@ -7,7 +7,6 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -15,27 +14,20 @@ from rewards.acceptance import AcceptedEvent, Earning
 from rewards.arrays import Columns
 from rewards.badges import Holder, find_holders
 from rewards.caps import CapPeriod, Demand, give_back, grant_within_caps
-from rewards.events import Identity
-from rewards.ledger import Transfer, record_transfers
-from rewards.lots import open_lots
+from rewards.ledger import Transfer, plan_transfers
+from rewards.lots import lot_month_of, open_lots
+from rewards.memory import Recollection
+from rewards.pipelining import Write
 from rewards.rules import AuthorityRules
 
 
 @dataclass(slots=True)
-class Credit:
-    """What a deposit was granted, and what the caps held back."""
-
-    points: int
-    withheld_points: int
-
-
-@dataclass(slots=True)
 class Claim:
-    """A deposit that earns points for somebody."""
+    """A deposit that earns points for somebody; ``lot_account_id`` is where they go."""
 
     accepted: AcceptedEvent
     earning: Earning
-    holder: Holder
+    lot_account_id: str
     periods: tuple[CapPeriod, ...]
 
 
@@ -48,53 +40,53 @@ INSERT_CAPPED = text(f"""
 """)
 
 
-def credit_deposits(
-    connection: Connection, deposits: Iterable[AcceptedEvent], *, rules: AuthorityRules, now: datetime.datetime
-) -> dict[Identity, Credit]:
-    """Credit new deposits; return the credit of each whose badge is known and which earned anything.
+def list_claims(
+    connection: Connection,
+    deposits: Iterable[AcceptedEvent],
+    recollection: Recollection,
+    *,
+    rules: AuthorityRules,
+    now: datetime.datetime,
+) -> list[Claim]:
+    """List the deposits that earn something for a known holder, in the order given; opens the lots they need."""
+    earning = [
+        (each, each.reported.badge_digest, each.earning)
+        for each in deposits
+        if each.earning and each.earning.points and each.reported.badge_digest is not None
+    ]
+    learn_holders(connection, {digest for _, digest, _ in earning}, recollection, rules=rules, now=now)
+    claims = []
+    for each, digest, earned in earning:
+        holder = recollection.find_holder(digest)
+        if holder is not None and holder.lot_account_id is not None:
+            claims.append(Claim(each, earned, holder.lot_account_id, cap_periods(holder, earned, each.day)))
+    return claims
 
-    Deposits are served in the order given: the first of a day are those the cap still lets through. Needs the
-    transaction in which the deposits were inserted, which makes one credit per deposit.
-    """
-    claims = list_claims(connection, deposits, rules=rules)
-    if not claims:
-        return {}
-    granted = grant_claims(connection, claims, authority_id=rules.authority_id)
+
+def learn_holders(
+    connection: Connection,
+    digests: set[bytes],
+    recollection: Recollection,
+    *,
+    rules: AuthorityRules,
+    now: datetime.datetime,
+) -> None:
+    """Look up the holders that are not remembered, and open a lot of the month for those that have none."""
+    lot_month = lot_month_of(now.astimezone(rules.timezone).date())
+    unknown = digests - recollection.holders.keys()
+    holders = find_holders(connection, unknown, authority_id=rules.authority_id, lot_month=lot_month)
+    without = list(dict.fromkeys(holder.wallet_id for holder in holders.values() if holder.lot_account_id is None))
     lots = open_lots(
         connection,
-        list(dict.fromkeys(claim.holder.wallet_id for claim in claims)),
+        without,
         authority_id=rules.authority_id,
-        day=now.astimezone(rules.timezone).date(),
+        lot_month=lot_month,
         valid_months=rules.points_valid_months,
         now=now,
     )
-    transfers, capped = [], []
-    for claim, points in zip(claims, granted, strict=True):
-        if points:
-            transfers.append(transfer_of(claim, points, lots[claim.holder.wallet_id]))
-        else:
-            capped.append((claim, lots[claim.holder.wallet_id]))
-    record_transfers(connection, transfers, authority_id=rules.authority_id, now=now)
-    insert_capped(connection, capped, authority_id=rules.authority_id, now=now)
-    return {
-        claim.accepted.event.identity: Credit(points, claim.earning.points - points)
-        for claim, points in zip(claims, granted, strict=True)
-    }
-
-
-def list_claims(connection: Connection, deposits: Iterable[AcceptedEvent], *, rules: AuthorityRules) -> list[Claim]:
-    """List the deposits that earn something for a known holder, in the order given."""
-    earning = [each for each in deposits if each.badge_digest is not None and each.earning and each.earning.points]
-    holders = find_holders(
-        connection, {each.badge_digest for each in earning if each.badge_digest}, authority_id=rules.authority_id
-    )
-    claims = []
-    for each in earning:
-        holder = holders.get(each.badge_digest or b"")
-        if holder is not None and each.earning is not None:
-            day = each.event.occurred_at.astimezone(rules.timezone).date()
-            claims.append(Claim(each, each.earning, holder, cap_periods(holder, each.earning, day)))
-    return claims
+    for holder in holders.values():
+        holder.lot_account_id = holder.lot_account_id or lots[holder.wallet_id]
+    recollection.learned_holders.update(holders)
 
 
 def cap_periods(holder: Holder, earning: Earning, day: datetime.date) -> tuple[CapPeriod, ...]:
@@ -163,30 +155,37 @@ def grant_period(
     return granted
 
 
-def transfer_of(claim: Claim, points: int, lot_account_id: UUID) -> Transfer:
+def plan_credits(
+    claims: Sequence[Claim], granted: Sequence[int], *, authority_id: int, now: datetime.datetime
+) -> list[Write]:
+    """Return the writes that credit ``claims`` with what each was granted.
+
+    What was held back whole becomes a row of its own, so that the citizen can read why.
+    """
+    transfers = [transfer_of(claim, points) for claim, points in zip(claims, granted, strict=True) if points]
+    capped = [claim for claim, points in zip(claims, granted, strict=True) if not points]
+    writes = plan_transfers(transfers, authority_id=authority_id, now=now)
+    if capped:
+        columns = CAPPED.bind(
+            journal_no=[claim.accepted.reported.identity[0] for claim in capped],
+            seq=[claim.accepted.reported.identity[1] for claim in capped],
+            account_id=[claim.lot_account_id for claim in capped],
+            tariff_line_id=[claim.earning.line.tariff_line_id for claim in capped],
+            withheld_points=[claim.earning.points for claim in capped],
+        )
+        writes.append(Write(INSERT_CAPPED, {"authority_id": authority_id, "now": now, **columns}))
+    return writes
+
+
+def transfer_of(claim: Claim, points: int) -> Transfer:
     """Return the transfer that credits a deposit, with how its points came about."""
+    journal_no, seq = claim.accepted.reported.identity
     return Transfer(
-        claim.accepted.bin.issuing_account_id,
-        lot_account_id,
+        claim.accepted.reported.bin.issuing_account_id,
+        claim.lot_account_id,
         points,
-        journal_no=claim.accepted.event.journal_no,
-        seq=claim.accepted.event.seq,
+        journal_no=journal_no,
+        seq=seq,
         tariff_line_id=claim.earning.line.tariff_line_id,
         withheld_points=claim.earning.points - points,
     )
-
-
-def insert_capped(
-    connection: Connection, capped: Sequence[tuple[Claim, UUID]], *, authority_id: int, now: datetime.datetime
-) -> None:
-    """Store deposits whose points were held back whole, so that the citizen can read why."""
-    if not capped:
-        return
-    columns = CAPPED.bind(
-        journal_no=[claim.accepted.event.journal_no for claim, _ in capped],
-        seq=[claim.accepted.event.seq for claim, _ in capped],
-        account_id=[account_id for _, account_id in capped],
-        tariff_line_id=[claim.earning.line.tariff_line_id for claim, _ in capped],
-        withheld_points=[claim.earning.points for claim, _ in capped],
-    )
-    connection.execute(INSERT_CAPPED, {"authority_id": authority_id, "now": now, **columns})

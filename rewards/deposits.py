@@ -2,134 +2,200 @@
 
 1. insert the events, keeping what is new; 2. compare the rest with what is stored: repeat or conflict; 3. caps;
 4. transfers with their accounts' counters; 5. journals, then the daily rollups. Never a row at a time.
+
+The caps' rows are the first that two batches contend for, so everything after them is written out before, and sent
+together (docs/decisions/0019-writes-prepared-before-the-caps.md).
 """
 
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sqlalchemy import Connection
 
-from rewards.acceptance import AcceptedEvent
-from rewards.credits import Credit, credit_deposits
-from rewards.events import Identity, find_stored_events, insert_events
-from rewards.journals import SeqRange, add_received
-from rewards.rollups import RollupKey, RollupSums, add_to_rollups
+from rewards.acceptance import AcceptedEvent, Identity
+from rewards.credits import Claim, grant_claims, list_claims, plan_credits
+from rewards.events import StoredEvent, find_stored_events, insert_events
+from rewards.journals import Held, SeqRange, plan_held, plan_received, read_settled
+from rewards.memory import Recollection
+from rewards.pipelining import Write, execute_pipelined
+from rewards.rollups import RollupKey, RollupSums, plan_rollups
 from rewards.rules import AuthorityRules
-
-OutcomeState = Literal["credited", "counted", "capped", "conflict"]
 
 
 @dataclass(slots=True)
 class Outcome:
     """What became of one event; a repeat is told what its first copy was told."""
 
-    state: OutcomeState
+    state: Literal["credited", "counted", "capped"]
     points: int = 0
     is_repeat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Outcomes in the order of the events given, and all settled ranges of every journal touched, ascending."""
+COUNTED = Outcome("counted")
 
-    outcomes: list[Outcome]
+
+@dataclass(slots=True)
+class Compared:
+    """Accepted events after the first two steps: which are ``new``, which are ``stored`` already.
+
+    ``firsts`` are the first copies within the batch, by identity, in the order received.
+    """
+
+    accepted: Sequence[AcceptedEvent]
+    firsts: dict[Identity, AcceptedEvent]
+    new: set[Identity]
+    stored: dict[Identity, StoredEvent]
+
+    def is_conflict(self, event: AcceptedEvent) -> bool:
+        """Tell whether another content stands under the event's number.
+
+        An identity that is neither new nor stored was quarantined before with other content: a conflict too.
+        """
+        identity, digest = event.reported.identity, event.reported.content_digest
+        if identity in self.new:
+            return self.firsts[identity].reported.content_digest != digest
+        stored = self.stored.get(identity)
+        return stored is None or stored.content_digest != digest
+
+    def list_new(self) -> list[AcceptedEvent]:
+        """List the events that were recorded just now, in the order received."""
+        return [event for identity, event in self.firsts.items() if identity in self.new]
+
+
+@dataclass(slots=True)
+class Settling:
+    """What is to be noted of journals, by number: settled numbers beside those of recorded events, and hellos."""
+
+    seqs: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    held: dict[int, Held] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What the transaction holds: credits of new deposits, and the lowest settled ranges of every journal touched."""
+
+    compared: Compared
+    credits: dict[Identity, Outcome]
     settled: dict[int, list[SeqRange]]
 
+    def list_outcomes(self) -> list[Outcome | None]:
+        """List the outcome of every accepted event, in the order given; None for a conflict."""
+        seen: set[Identity] = set()
+        outcomes: list[Outcome | None] = []
+        for event in self.compared.accepted:
+            identity = event.reported.identity
+            if self.compared.is_conflict(event):
+                outcomes.append(None)
+            elif identity in self.compared.new and identity not in seen:
+                seen.add(identity)
+                outcomes.append(self.credits.get(identity, COUNTED))
+            else:
+                outcomes.append(self._repeat(identity))
+        return outcomes
 
-def record_events(
+    def _repeat(self, identity: Identity) -> Outcome:
+        stored = self.compared.stored.get(identity)
+        if stored is not None:
+            return outcome_of(stored.points, stored.withheld_points, is_repeat=True)
+        first = self.credits.get(identity, COUNTED)
+        return Outcome(first.state, first.points, is_repeat=True)
+
+
+def compare_events(
+    connection: Connection, accepted: Sequence[AcceptedEvent], *, authority_id: int, now: datetime.datetime
+) -> Compared:
+    """Insert what is new and find what the rest is compared with. Needs the caller's transaction; safe to repeat."""
+    firsts: dict[Identity, AcceptedEvent] = {}
+    for each in accepted:
+        firsts.setdefault(each.reported.identity, each)
+    events = list(firsts.values())
+    new = insert_events(connection, events, authority_id=authority_id, now=now) if events else set()
+    stored = find_stored_events(connection, firsts.keys() - new, authority_id=authority_id)
+    return Compared(accepted, firsts, new, stored)
+
+
+def record_compared(
     connection: Connection,
-    accepted: Sequence[AcceptedEvent],
+    compared: Compared,
+    settling: Settling,
+    recollection: Recollection,
     *,
-    refused: Iterable[Identity],
     rules: AuthorityRules,
     now: datetime.datetime,
 ) -> Recorded:
-    """Record ``accepted`` events of one authority and settle the ``refused`` ones, which the caller quarantines.
+    """Credit new deposits and settle the numbers of ``compared`` events and of ``settling``, in the same transaction.
 
-    Needs the caller's transaction. Safe to repeat: events recorded before have no second effect. Conflicts settle
-    nothing new; their number was settled by the event that came first.
+    Deposits are served in the order received: the first of a day are those the cap still lets through. The caller
+    commits next, since rows that other batches wait for are locked now.
     """
-    firsts: dict[Identity, AcceptedEvent] = {}
-    for each in accepted:
-        firsts.setdefault(each.event.identity, each)
-    new = (
-        insert_events(connection, [each.event for each in firsts.values()], authority_id=rules.authority_id, now=now)
-        if firsts
-        else set()
-    )
-    stored = find_stored_events(connection, firsts.keys() - new, authority_id=rules.authority_id)
-    credits = credit_deposits(
-        connection, (each for identity, each in firsts.items() if identity in new), rules=rules, now=now
-    )
+    new = compared.list_new()
+    claims = list_claims(connection, new, recollection, rules=rules, now=now)
+    for journal_no, seq in compared.firsts:
+        settling.seqs[journal_no].append(seq)
+    for journal_no in settling.held:
+        settling.seqs[journal_no].extend(())
+    journals = plan_journals(settling, rules=rules, now=now)
 
-    known = {identity: (firsts[identity].event.content_digest, credit_of(credits.get(identity))) for identity in new}
-    known |= {
-        identity: (event.content_digest, Outcome(*state_of(event.points, event.withheld_points), is_repeat=True))
-        for identity, event in stored.items()
+    def plan(granted: Sequence[int]) -> list[Write]:
+        credited = plan_credits(claims, granted, authority_id=rules.authority_id, now=now)
+        sums = sum_deposits(new, claims, granted)
+        return [*credited, *journals, *([plan_rollups(sums, authority_id=rules.authority_id)] if sums else [])]
+
+    wanted = [claim.earning.points for claim in claims]
+    writes = plan(wanted)
+    granted = grant_claims(connection, claims, authority_id=rules.authority_id)
+    if granted != wanted:
+        writes = plan(granted)
+    rows = execute_pipelined(connection, writes)
+    settled = read_settled(rows[writes.index(journals[-1])]) if journals else {}
+    return Recorded(compared, credits_of(claims, granted), settled)
+
+
+def plan_journals(settling: Settling, *, rules: AuthorityRules, now: datetime.datetime) -> list[Write]:
+    """Return the writes to journals, the last of which gives back what is settled."""
+    if not settling.seqs:
+        return []
+    held = [plan_held(settling.held, authority_id=rules.authority_id, now=now)] if settling.held else []
+    return [*held, plan_received(settling.seqs, authority_id=rules.authority_id, now=now)]
+
+
+def credits_of(claims: Sequence[Claim], granted: Sequence[int]) -> dict[Identity, Outcome]:
+    """Return the outcomes of the deposits that were credited or capped."""
+    return {
+        claim.accepted.reported.identity: outcome_of(points, claim.earning.points - points)
+        for claim, points in zip(claims, granted, strict=True)
     }
-    outcomes = list_outcomes(accepted, known)
-
-    settled_seqs: defaultdict[int, list[int]] = defaultdict(list)
-    for journal_no, seq in (*firsts, *refused):
-        settled_seqs[journal_no].append(seq)
-    settled = add_received(connection, settled_seqs, authority_id=rules.authority_id)
-    add_to_rollups(
-        connection,
-        sum_deposits((firsts[identity] for identity in new), credits, rules),
-        authority_id=rules.authority_id,
-    )
-    return Recorded(outcomes, settled)
 
 
-def state_of(points: int, withheld_points: int) -> tuple[OutcomeState, int]:
+def outcome_of(points: int, withheld_points: int, *, is_repeat: bool = False) -> Outcome:
     """Return how a deposit is reported to its bin."""
     if points:
-        return "credited", points
-    return ("capped" if withheld_points else "counted"), 0
-
-
-def credit_of(credit: Credit | None) -> Outcome:
-    """Return the outcome of a new event."""
-    return Outcome("counted") if credit is None else Outcome(*state_of(credit.points, credit.withheld_points))
-
-
-def list_outcomes(accepted: Sequence[AcceptedEvent], known: dict[Identity, tuple[bytes, Outcome]]) -> list[Outcome]:
-    """List the outcome of every event given: the first copy, its repeats in the batch, and conflicts.
-
-    An identity that is neither new nor stored was quarantined before with other content: a conflict too.
-    """
-    outcomes, seen = [], set()
-    for each in accepted:
-        digest, outcome = known.get(each.event.identity, (None, None))
-        if outcome is None or digest != each.event.content_digest:
-            outcomes.append(Outcome("conflict"))
-        elif each.event.identity in seen:
-            outcomes.append(Outcome(outcome.state, outcome.points, is_repeat=True))
-        else:
-            seen.add(each.event.identity)
-            outcomes.append(outcome)
-    return outcomes
+        return Outcome("credited", points, is_repeat)
+    return Outcome("capped" if withheld_points else "counted", 0, is_repeat)
 
 
 def sum_deposits(
-    new: Iterable[AcceptedEvent], credits: dict[Identity, Credit], rules: AuthorityRules
+    new: Iterable[AcceptedEvent], claims: Sequence[Claim], granted: Sequence[int]
 ) -> dict[RollupKey, RollupSums]:
     """Sum new deposits by day of the authority's time zone, bin, site and material."""
+    points = {
+        claim.accepted.reported.identity: granted_points for claim, granted_points in zip(claims, granted, strict=True)
+    }
     sums: defaultdict[RollupKey, RollupSums] = defaultdict(RollupSums)
-    for each in new:
-        event = each.event
+    for event in new:
         if event.type != "deposit":
             continue
-        day = event.occurred_at.astimezone(rules.timezone).date()
-        total = sums[(day, event.bin_id, event.site_id, event.material)]
-        credit = credits.get(event.identity)
+        reported = event.reported
+        total = sums[event.day, reported.bin.bin_id, event.site_id, reported.material]
+        credited = points.get(reported.identity)
         total.deposits += 1
-        total.credited_deposits += credit is not None
-        total.items += event.items or 0
-        total.mass_g += event.mass_g or 0
-        total.refused += event.refused or 0
-        total.points += credit.points if credit else 0
+        total.items += reported.items or 0
+        total.mass_g += reported.mass_g or 0
+        total.refused += reported.refused or 0
+        if credited is not None:
+            total.credited_deposits += 1
+            total.points += credited
     return sums

@@ -8,41 +8,11 @@ repeat is neither inserted nor visible.
 import datetime
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.acceptance import AcceptedEvent, Identity
 from rewards.arrays import Columns
-
-Identity = tuple[int, int]
-"""(journal_no, seq): an event within its authority."""
-
-
-@dataclass(slots=True)
-class NewEvent:
-    """An event ready to be stored. ``content_digest`` is keyed and covers all known fields but ``confidence``."""
-
-    journal_no: int
-    seq: int
-    type: Literal["deposit", "emptying"]
-    bin_id: str
-    site_id: UUID
-    material: str
-    items: int | None
-    mass_g: int | None
-    refused: int | None
-    confidence: float | None
-    emptied_by: str | None
-    occurred_at: datetime.datetime
-    is_estimated: bool
-    received_at: datetime.datetime
-    content_digest: bytes
-
-    @property
-    def identity(self) -> Identity:
-        """What identifies the event within its authority."""
-        return (self.journal_no, self.seq)
 
 
 @dataclass(slots=True)
@@ -96,11 +66,22 @@ FIND_EVENTS = text(f"""
 
 
 def insert_events(
-    connection: Connection, events: Sequence[NewEvent], *, authority_id: int, now: datetime.datetime
+    connection: Connection, events: Sequence[AcceptedEvent], *, authority_id: int, now: datetime.datetime
 ) -> set[Identity]:
     """Insert the events nobody inserted before; return the identities that are new."""
-    parameters = {"authority_id": authority_id, "now": now, **COLUMNS.bind_rows(events)}
-    return {(journal_no, seq) for journal_no, seq in connection.execute(INSERT_EVENTS, parameters).all()}
+    reports = [event.reported for event in events]
+    columns = COLUMNS.bind_rows(
+        reports,
+        journal_no=[report.identity[0] for report in reports],
+        seq=[report.identity[1] for report in reports],
+        type=[event.type for event in events],
+        bin_id=[report.bin.bin_id for report in reports],
+        site_id=[event.site_id for event in events],
+        occurred_at=[event.occurred_at for event in events],
+        is_estimated=[event.is_estimated for event in events],
+    )
+    rows = connection.execute(INSERT_EVENTS, {"authority_id": authority_id, "now": now, **columns})
+    return {(journal_no, seq) for journal_no, seq in rows}
 
 
 def find_stored_events(

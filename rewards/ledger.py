@@ -9,7 +9,7 @@ database decides: CHECK ``no_overdraft`` on accounts, unique ``pending_id`` on t
 import datetime
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -18,25 +18,29 @@ from sqlalchemy.exc import IntegrityError
 
 from rewards.arrays import Columns
 from rewards.errors import OverdraftError, PendingAlreadyEndedError, violates
-from rewards.ids import new_id
+from rewards.ids import Id, new_id, new_id_text
+from rewards.pipelining import Write, execute_write
 
 Phase = Literal["single", "pending", "post", "void"]
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Transfer:
-    """A transfer to record. ``journal_no``, ``seq`` name the deposit it credits, with how the points came about."""
+    """A transfer to record. ``journal_no``, ``seq`` name the deposit it credits, with how the points came about.
 
-    debit_account_id: UUID
-    credit_account_id: UUID
+    The accounts of one batch are named all as UUID or all as text.
+    """
+
+    debit_account_id: Id
+    credit_account_id: Id
     points: int
     phase: Phase = "single"
-    transfer_id: UUID | None = None
-    pending_id: UUID | None = None
-    voucher_id: UUID | None = None
+    transfer_id: Id | None = None
+    pending_id: Id | None = None
+    voucher_id: Id | None = None
     journal_no: int | None = None
     seq: int | None = None
-    tariff_line_id: UUID | None = None
+    tariff_line_id: Id | None = None
     withheld_points: int | None = None
 
 
@@ -81,7 +85,7 @@ MOVE_COUNTERS = text(f"""
 
 def record_transfers(
     connection: Connection, transfers: Sequence[Transfer], *, authority_id: int, now: datetime.datetime
-) -> list[UUID]:
+) -> list[Id]:
     """Insert ``transfers`` and move the counters of their accounts; return their ids in the same order.
 
     Two statements however many transfers; needs the caller's transaction, which must be rolled back when this
@@ -91,13 +95,11 @@ def record_transfers(
         OverdraftError: an account that must not be overdrawn would be.
         PendingAlreadyEndedError: another post or void ended one of the pending transfers.
     """
-    if not transfers:
-        return []
-    ids = [transfer.transfer_id or new_id() for transfer in transfers]
-    columns = TRANSFER_COLUMNS.bind_rows(transfers, transfer_id=ids)
+    ids: list[Id] = [transfer.transfer_id or new_id() for transfer in transfers]
+    named = [replace(transfer, transfer_id=id_) for transfer, id_ in zip(transfers, ids, strict=True)]
     try:
-        connection.execute(INSERT_TRANSFERS, {"authority_id": authority_id, "now": now, **columns})
-        move_counters(connection, transfers, authority_id=authority_id)
+        for write in plan_transfers(named, authority_id=authority_id, now=now):
+            execute_write(connection, write)
     except IntegrityError as error:
         if violates(error, "ck_accounts_no_overdraft"):
             raise OverdraftError from error
@@ -107,15 +109,23 @@ def record_transfers(
     return ids
 
 
-def move_counters(connection: Connection, transfers: Iterable[Transfer], *, authority_id: int) -> None:
-    """Add what ``transfers`` move to the four counters of each account they name, in one sorted statement."""
-    moved: defaultdict[UUID, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+def plan_transfers(transfers: Sequence[Transfer], *, authority_id: int, now: datetime.datetime) -> list[Write]:
+    """Return the two writes that record ``transfers``: their rows, then the counters of their accounts.
+
+    Transfers without an id get one. All or none: both belong into one transaction.
+    """
+    if not transfers:
+        return []
+    ids = [transfer.transfer_id or new_id_text() for transfer in transfers]
+    rows = {"authority_id": authority_id, "now": now, **TRANSFER_COLUMNS.bind_rows(transfers, transfer_id=ids)}
+    return [Write(INSERT_TRANSFERS, rows), plan_counters(transfers, authority_id=authority_id)]
+
+
+def plan_counters(transfers: Iterable[Transfer], *, authority_id: int) -> Write:
+    """Return the write that adds what ``transfers`` move to the four counters of each account they name."""
+    moved: defaultdict[Id, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for transfer in transfers:
-        debit, credit, points = (
-            moved[transfer.debit_account_id],
-            moved[transfer.credit_account_id],
-            transfer.points,
-        )
+        debit, credit, points = moved[transfer.debit_account_id], moved[transfer.credit_account_id], transfer.points
         if transfer.phase in ("single", "post"):
             debit[0] += points
             credit[1] += points
@@ -123,21 +133,15 @@ def move_counters(connection: Connection, transfers: Iterable[Transfer], *, auth
             reserved = points if transfer.phase == "pending" else -points
             debit[2] += reserved
             credit[3] += reserved
-    account_ids = list(moved)
-    debits_posted, credits_posted, debits_pending, credits_pending = (
-        [moved[account_id][counter] for account_id in account_ids] for counter in range(4)
-    )
+    debits_posted, credits_posted, debits_pending, credits_pending = zip(*moved.values(), strict=True)
     columns = MOVED.bind(
-        account_id=account_ids,
+        account_id=moved,
         debits_posted=debits_posted,
         credits_posted=credits_posted,
         debits_pending=debits_pending,
         credits_pending=credits_pending,
     )
-    result = connection.execute(MOVE_COUNTERS, {"authority_id": authority_id, **columns})
-    if result.rowcount != len(account_ids):
-        # Stands in for foreign keys (docs/decisions/0004-no-foreign-keys-on-the-hot-path.md).
-        raise LookupError(f"{len(account_ids) - result.rowcount} accounts of the transfers do not exist")
+    return Write(MOVE_COUNTERS, {"authority_id": authority_id, **columns}, rows=len(moved))
 
 
 def lock_pending_transfers(
@@ -172,7 +176,7 @@ def end_pending_transfers(
     authority_id: int,
     phase: Literal["post", "void"],
     now: datetime.datetime,
-) -> list[UUID]:
+) -> list[Id]:
     """Post or void ``pending`` transfers whole; each can be ended once.
 
     Raises:

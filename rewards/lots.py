@@ -2,17 +2,18 @@
 
 import datetime
 from collections.abc import Collection
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from rewards.arrays import Columns
-from rewards.ids import new_id
+from rewards.ids import new_id_text
 
 WALLETS = Columns(wallet_id="uuid")
 FIND_LOTS = text(f"""
-    SELECT w.wallet_id, w.account_id FROM {WALLETS.unnest("t")} JOIN wallet_accounts w
-        ON w.authority_id = :authority_id AND w.wallet_id = t.wallet_id AND w.lot_month = :lot_month
+    SELECT CAST(t.wallet_id AS text),
+           (SELECT CAST(w.account_id AS text) FROM wallet_accounts w
+             WHERE w.authority_id = :authority_id AND w.wallet_id = t.wallet_id AND w.lot_month = :lot_month)
+      FROM {WALLETS.unnest("t")}
 """)
 
 LINKS = Columns(account_id="uuid", wallet_id="uuid")
@@ -21,7 +22,7 @@ LINK_LOTS = text(f"""
     INSERT INTO wallet_accounts (authority_id, account_id, wallet_id, lot_month)
     SELECT :authority_id, t.account_id, t.wallet_id, :lot_month FROM {LINKS.unnest("t")} ORDER BY t.wallet_id
     ON CONFLICT (authority_id, wallet_id, lot_month) DO NOTHING
-    RETURNING account_id
+    RETURNING CAST(account_id AS text)
 """)
 
 ACCOUNTS = Columns(account_id="uuid")
@@ -44,47 +45,24 @@ def expiry_of(lot_month: datetime.date, *, valid_months: int) -> datetime.date:
 
 def open_lots(
     connection: Connection,
-    wallet_ids: Collection[UUID],
+    wallet_ids: Collection[str],
     *,
     authority_id: int,
-    day: datetime.date,
+    lot_month: datetime.date,
     valid_months: int,
     now: datetime.datetime,
-) -> dict[UUID, UUID]:
-    """Return the lot account of each wallet for the month of ``day``, creating those that are missing.
+) -> dict[str, str]:
+    """Return the lot account of each wallet for a month, creating those that are missing. Identifiers are text.
 
     Safe against another worker creating the same lot: one of the two links wins, the other is read.
     """
-    lot_month = lot_month_of(day)
-    lots = find_lots(connection, wallet_ids, authority_id=authority_id, lot_month=lot_month)
-    missing = [wallet_id for wallet_id in wallet_ids if wallet_id not in lots]
-    if not missing:
-        return lots
-    linked = connection.scalars(
-        LINK_LOTS,
-        {
-            "authority_id": authority_id,
-            "lot_month": lot_month,
-            **LINKS.bind(account_id=[new_id() for _ in missing], wallet_id=missing),
-        },
-    ).all()
-    connection.execute(
-        CREATE_LOTS,
-        {
-            "authority_id": authority_id,
-            **ACCOUNTS.bind(account_id=linked),
-            "expires_on": expiry_of(lot_month, valid_months=valid_months),
-            "now": now,
-        },
-    )
-    return lots | find_lots(connection, missing, authority_id=authority_id, lot_month=lot_month)
-
-
-def find_lots(
-    connection: Connection, wallet_ids: Collection[UUID], *, authority_id: int, lot_month: datetime.date
-) -> dict[UUID, UUID]:
-    """Find the lot accounts of one month by wallet."""
-    rows = connection.execute(
-        FIND_LOTS, {"authority_id": authority_id, "lot_month": lot_month, **WALLETS.bind(wallet_id=wallet_ids)}
-    ).all()
-    return {row.wallet_id: row.account_id for row in rows}
+    if not wallet_ids:
+        return {}
+    tenant = {"authority_id": authority_id, "lot_month": lot_month}
+    links = LINKS.bind(account_id=[new_id_text() for _ in wallet_ids], wallet_id=wallet_ids)
+    linked = connection.scalars(LINK_LOTS, {**tenant, **links}).all()
+    expires_on = expiry_of(lot_month, valid_months=valid_months)
+    created = {**ACCOUNTS.bind(account_id=linked), "expires_on": expires_on, "now": now}
+    connection.execute(CREATE_LOTS, {"authority_id": authority_id, **created})
+    rows = connection.execute(FIND_LOTS, {**tenant, **WALLETS.bind(wallet_id=wallet_ids)}).all()
+    return {row[0]: row[1] for row in rows}

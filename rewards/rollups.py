@@ -2,13 +2,14 @@
 
 import datetime
 from dataclasses import dataclass
-from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from rewards.arrays import Columns
+from rewards.ids import Id
+from rewards.pipelining import Write
 
-RollupKey = tuple[datetime.date, str, UUID, str]
+RollupKey = tuple[datetime.date, str, Id, str]
 """(day of the authority's time zone, bin_id, site_id, material)."""
 
 
@@ -35,11 +36,9 @@ ADD_TO_ROLLUPS = text(f"""
 """)
 
 
-def add_to_rollups(connection: Connection, sums: dict[RollupKey, RollupSums], *, authority_id: int) -> None:
-    """Add ``sums`` to the stored days, in one sorted upsert."""
-    if not sums:
-        return
+def plan_rollups(sums: dict[RollupKey, RollupSums], *, authority_id: int) -> Write:
+    """Return the write that adds ``sums`` to the stored days, in one sorted upsert."""
     days, bin_ids, site_ids, materials = zip(*sums, strict=True)
     counters = {name: [getattr(each, name) for each in sums.values()] for name in COUNTERS}
     columns = COLUMNS.bind(day=days, bin_id=bin_ids, site_id=site_ids, material=materials, **counters)
-    connection.execute(ADD_TO_ROLLUPS, {"authority_id": authority_id, **columns})
+    return Write(ADD_TO_ROLLUPS, {"authority_id": authority_id, **columns})

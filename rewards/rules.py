@@ -18,6 +18,7 @@ class AuthorityRules:
     timezone: ZoneInfo
     epoch: int
     fleet_version: int
+    holders_version: int
     points_valid_months: int
     materials: frozenset[str]
     tariffs: list[Tariff]
@@ -32,6 +33,7 @@ def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
             Authority.timezone,
             Authority.epoch,
             Authority.fleet_version,
+            Authority.holders_version,
             Authority.points_valid_months,
         ).where(Authority.slug == slug)
     ).one_or_none()
@@ -44,6 +46,7 @@ def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
         ZoneInfo(authority.timezone),
         authority.epoch,
         authority.fleet_version,
+        authority.holders_version,
         authority.points_valid_months,
         frozenset(materials),
         list_tariffs(connection, authority_id=authority.authority_id),

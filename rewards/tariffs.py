@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
 
-from rewards.ids import new_id
+from rewards.ids import Id, new_id
 from rewards.schema import Tariff as TariffRow
 from rewards.schema import TariffLine as TariffLineRow
 
@@ -25,7 +25,7 @@ class MassMissingError(Exception):
 class TariffLine:
     """Points per item or per kilogram of one material."""
 
-    tariff_line_id: UUID
+    tariff_line_id: Id
     basis: Basis
     points: int
 
@@ -81,7 +81,7 @@ def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
             TariffLineRow.points,
         ).where(TariffLineRow.authority_id == authority_id)
     ):
-        lines[line.tariff_id][line.material] = TariffLine(line.tariff_line_id, line.basis, line.points)
+        lines[line.tariff_id][line.material] = TariffLine(str(line.tariff_line_id), line.basis, line.points)
     return [Tariff(row.valid_from, row.day_cap_points, row.week_cap_points, lines[row.tariff_id]) for row in tariffs]
 
 

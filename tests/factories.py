@@ -15,9 +15,10 @@ from rewards.acceptance import AcceptedEvent, ReportedEvent, accept
 from rewards.access import create_api_key
 from rewards.bins import NewBin, add_bins, find_bins
 from rewards.citizens import Citizen, register_citizen
-from rewards.deposits import Outcome, record_events
+from rewards.deposits import Outcome, Settling, compare_events, record_compared
 from rewards.journals import open_journals
 from rewards.keyring import Keyring
+from rewards.memory import Recollection
 from rewards.rules import find_rules
 from rewards.shops import Shop, create_shop, publish_offer
 from rewards.sign_ins import begin_sign_in, open_session
@@ -133,8 +134,7 @@ def deposit(
     journals = open_journals(connection, [(bin_id, JOURNAL)], **tenant, now=now)
     reported = ReportedEvent(
         bin=find_bins(connection, [bin_id], **tenant)[bin_id],
-        journal_no=journals[bin_id, JOURNAL],
-        seq=next(town.seqs),
+        identity=(journals[bin_id, JOURNAL], next(town.seqs)),
         type="deposit",
         material=material,
         items=items,
@@ -145,12 +145,17 @@ def deposit(
         badge_digest=town.keyring.badge_digest(**tenant, badge=badge) if badge else None,
         at=occurred_at or now,
         clock="synced",
+        ahead_ms=None,
         received_at=now,
         content_digest=b"d" * 16,
     )
     accepted = accept(reported, rules)
     assert isinstance(accepted, AcceptedEvent), accepted
-    return record_events(connection, [accepted], refused=[], rules=rules, now=now).outcomes[0]
+    compared = compare_events(connection, [accepted], **tenant, now=now)
+    recorded = record_compared(connection, compared, Settling(), Recollection(), rules=rules, now=now)
+    [outcome] = recorded.list_outcomes()
+    assert outcome is not None
+    return outcome
 
 
 def build_holder(connection: Connection, town: Town, *, points: int, now: datetime.datetime) -> Citizen:

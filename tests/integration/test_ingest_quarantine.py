@@ -397,7 +397,7 @@ def test_what_cannot_be_processed_is_set_aside_and_counts_when_the_bin_repeats_i
         alter(scene.database, "ALTER TABLE transfers DROP CONSTRAINT poison")
     entry = next(entry for entry in scene.logged if entry.get("topic") == message.topic)
     assert (entry["event"], entry["sqlstate"], entry["constraint"]) == ("message_set_aside", "23514", "poison")
-    assert "record_transfers" in entry["traceback"]
+    assert "execute_pipelined" in entry["traceback"]
     assert "exc_info" not in entry
     assert BADGE not in str(entry)
     scene.assert_kept(message, code=None)
