@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest import signatures as backend
-from ingest.contract import MOST_EVENTS, MOST_RECEIPT_RANGES, decode_events
-from ingest.receipts import MOST_RESULTS
+from ingest.contract import MOST_EVENTS, MOST_RECEIPT_RANGES, MOST_RESULTS, decode_events
 from rewards.keyring import Keyring
 from simulators import signatures as firmware
 from simulators.receipts import read_receipt
