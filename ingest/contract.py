@@ -145,7 +145,7 @@ class Events(Numbered, frozen=True, kw_only=True):
     """Deposits and emptyings of one journal."""
 
     journal: Journal
-    events: Annotated[list[Deposit | Emptying], Meta(min_length=1, max_length=MOST_EVENTS)]
+    events: Annotated[list[Deposit | Emptying], Meta(min_length=1, max_length=MOST_EVENTS, description="In any order.")]
 
 
 class RawEvents(Numbered, frozen=True, kw_only=True):
