@@ -74,6 +74,25 @@ TIME_FIELDS = ("at", "sent_at")
 STRICT_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
+def differences_of(name: str, value: Any) -> set[str]:
+    """Return the known differences one field may show."""
+    found = set()
+    if isinstance(value, float) and value.is_integer():
+        found.add("a whole number written with a point or an exponent")
+    if name in TIME_FIELDS and isinstance(value, str):
+        if not STRICT_TIME.fullmatch(value):
+            found.add("a time written more freely")
+        if name == "at" and not "1970" <= value[:4] < "9999":
+            found.add("a year of no clock")
+    if name == "bin" and isinstance(value, str) and not re.fullmatch("[A-Z0-9-]{4,32}", value):
+        found.add("a name no bin can have")
+    if isinstance(value, list) and name == "events":
+        events = [event for event in value if isinstance(event, dict)]
+        if any(not (each.get("items") or each.get("refused") or each.get("mass_g")) for each in events):
+            found.add("items of 0 without refused or mass_g")
+    return found
+
+
 def list_differences(line: bytes) -> set[str]:
     """List which of the known differences between schema and decoder a line may show."""
     found, fields = set(), find_json(line)
@@ -86,19 +105,7 @@ def list_differences(line: bytes) -> set[str]:
     if len(seen) > len(list_values(fields)):
         found.add("a key given twice")
     for name, value in list_values(fields):
-        if isinstance(value, float) and value.is_integer():
-            found.add("a whole number written with a point or an exponent")
-        if name in TIME_FIELDS and isinstance(value, str):
-            if not STRICT_TIME.fullmatch(value):
-                found.add("a time written more freely")
-            if name == "at" and not "1970" <= value[:4] < "9999":
-                found.add("a year of no clock")
-        if name == "bin" and isinstance(value, str) and not re.fullmatch("[A-Z0-9-]{4,32}", value):
-            found.add("a name no bin can have")
-        if isinstance(value, list) and name == "events":
-            events = [event for event in value if isinstance(event, dict)]
-            if any(not (each.get("items") or each.get("refused") or each.get("mass_g")) for each in events):
-                found.add("items of 0 without refused or mass_g")
+        found |= differences_of(name, value)
     if isinstance(fields, dict):
         ends = fields.get("next_seq"), fields.get("oldest_held")
         if all(isinstance(end, int) for end in ends) and ends[0] < ends[1]:
