@@ -142,7 +142,8 @@ LIMITS = PAGE.partition("\n## Limits\n")[2]
         ("event given up", f"{GIVE_UP_AFTER.days} days after it was first sent"),
         (
             "wait for a receipt; back-off of hello",
-            f"{RECEIPT_WAIT.seconds} s; {HELLO_BACK_OFF_MIN.seconds} s … {HELLO_BACK_OFF_MAX // HOUR} h, ±{JITTER_SHARE:.0%}",
+            f"{RECEIPT_WAIT.seconds} s; "
+            f"{HELLO_BACK_OFF_MIN.seconds} s … {HELLO_BACK_OFF_MAX // HOUR} h, ±{JITTER_SHARE:.0%}",
         ),
     ],
 )
