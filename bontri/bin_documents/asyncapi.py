@@ -53,6 +53,9 @@ QOS: dict[str, dict[str, Any]] = {
     "config": {"qos": 1, "retain": True},
     "command": {"qos": 1, "retain": False},
 }
+ANSWERED_ON = {"hello": "receipt", "events": "receipt", "command": "status"}
+"""Where the answer to a message goes."""
+
 PURPOSE = {
     "hello": "Sent at every start and reconnect, and as the probe while receipts stay away.",
     "events": "What must not be lost, in one sequence. A receipt settles it, never a PUBACK.",
@@ -111,9 +114,8 @@ def make_server() -> dict[str, Any]:
             "host": {"description": "Name and port, handed over at provisioning.", "default": "localhost:8883"}
         },
         "security": [{"$ref": "#/components/securitySchemes/binPassword"}],
-        "bindings": {
-            "mqtt": {"keepAlive": 60, "maximumPacketSize": LARGEST_PACKET_BYTES + 1024, "bindingVersion": "0.2.0"}
-        },
+        "bindings": {"mqtt": {"keepAlive": 60, "bindingVersion": "0.2.0"}},
+        "x-largest-payload-bytes": LARGEST_PACKET_BYTES,
     }
 
 
@@ -130,12 +132,14 @@ def make_channel(channel: str) -> dict[str, Any]:
 def make_operation(channel: str) -> tuple[str, dict[str, Any]]:
     """Return the backend's operation on a topic, and its name."""
     action = "receive" if CARRIES[channel] == "up" else "send"
+    answer = ANSWERED_ON.get(channel)
     return f"{action}{channel.title()}", {
         "action": action,
         "channel": {"$ref": f"#/channels/{channel}"},
         "summary": PURPOSE[channel],
         "messages": [{"$ref": f"#/channels/{channel}/messages/{channel}"}],
         "bindings": {"mqtt": {**QOS[channel], "bindingVersion": "0.2.0"}},
+        **({"reply": {"channel": {"$ref": f"#/channels/{answer}"}}} if answer else {}),
     }
 
 
