@@ -4,13 +4,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test check format lint types contracts deps wheel lock clean
+.PHONY: demo test fuzz check format lint types contracts deps wheel lock clean
 
 demo: $(STAMP)  ## the whole path on real services, in one command
 	$(BIN)/bontri demo $(ARGS)
 
 test: $(STAMP)  ## every test but the long ones
 	$(BIN)/pytest $(ARGS)
+
+# atheris has no wheel for every platform and Python, so it stays out of the lock and in a venv of its own.
+SECONDS ?= 60
+fuzz: requirements.lock  ## feed the decoders of both ends coverage-guided nonsense for SECONDS
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	.venv-fuzz/bin/python -m pip install --quiet --no-deps atheris==3.0.0
+	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_decoder.py -max_total_time=$(SECONDS) -artifact_prefix=.venv-fuzz/
 
 check: format lint types contracts deps test  ## the whole gate
 
@@ -40,4 +48,4 @@ lock:  ## renew requirements.lock; needs uv
 	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header --no-annotate -o requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .venv-fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

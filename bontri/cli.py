@@ -10,6 +10,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from bontri import __version__
+from bontri.commands.docs import docs
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
 
@@ -227,3 +228,6 @@ def main() -> None:
         fail(f"the database of DATABASE_URL cannot be used: {str(error.orig).strip().splitlines()[0]}", EXIT_FAILED)
     except (Stopped, KeyboardInterrupt):
         fail("stopped", EXIT_STOPPED)
+
+
+cli.add_command(docs)

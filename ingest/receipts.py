@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ingest.contract import MOST_RECEIPT_RANGES, EventResult, Receipt, encode
+from ingest.contract import MOST_RECEIPT_RANGES, MOST_RESULTS, EventResult, Receipt, encode
 from ingest.decisions import Decision
 from ingest.decoding import DecodedMessage
 from ingest.messages import Outgoing
@@ -17,9 +17,6 @@ from ingest.topics import down_topic
 from rewards.journals import JournalKey, SeqRange
 from rewards.keyring import Keyring
 from rewards.rules import AuthorityRules
-
-MOST_RESULTS = 60
-"""Results in one receipt: with 50 ranges and numbers of 19 digits it stays below 8 KiB."""
 
 
 @dataclass(slots=True)

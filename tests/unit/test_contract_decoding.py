@@ -82,11 +82,17 @@ def good_lines() -> dict[str, bytes]:
 GOOD_LINES = good_lines()
 
 NASTY = (
+    b"[" * 15_500,
+    b"[" * 7_750 + b"]" * 7_750,
     b"[" * 3000,
     b"[" * 3000 + b"]" * 3000,
     b'{"a":' * 3000 + b"1" + b"}" * 3000,
     b"9" * 5000,
     b"-" + b"9" * 400,
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b"18446744073709551616",
     b"1e999999",
     b"-0.0",
     b"NaN",
@@ -200,6 +206,42 @@ def test_one_nasty_field_refuses_its_event_alone_or_the_message(field: str, nast
     assert_understood(verdict)
     if isinstance(verdict, DecodedMessage) and isinstance(verdict.content, EventsMessage):
         assert [event.seq for event in verdict.content.events][-1] == 2
+
+
+def list_nasty_lines(channel: str, nasty: bytes) -> list[bytes]:
+    """List the good line of a channel with one field after another nasty: instead of, before and behind a good one."""
+    lines, fields = [], json.loads(GOOD_LINES[channel])
+    for field in (*fields, "unknown"):
+        good = json.dumps(fields.get(field)).encode()
+        others = json.dumps({name: value for name, value in fields.items() if name != field}).encode()
+        name = json.dumps(field).encode()
+        for values in ([nasty], [nasty, good], [good, nasty]):
+            pairs = b",".join(b"%b:%b" % (name, value) for value in values)
+            lines.append(b"{%b,%b" % (pairs, others[1:]))
+    return lines
+
+
+@pytest.mark.parametrize("nasty", NASTY, ids=lambda nasty: repr(nasty[:20]))
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_nasty_value_in_any_field_of_any_channel_is_decoded_or_refused(channel: str, nasty: bytes) -> None:
+    for line in list_nasty_lines(channel, nasty):
+        assert_understood(say_signed(channel, line))
+    assert_understood(say_signed(channel, nasty))
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_nasty_lines_are_good_lines_when_nothing_is_nasty(channel: str) -> None:
+    """Control: what is refused above is refused for the nasty value."""
+    assert isinstance(say_signed(channel, list_nasty_lines(channel, b"1")[-1]), DecodedMessage)
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_nonsense_of_the_size_of_a_packet_is_refused(channel: str) -> None:
+    room = 16 * 1024 - len(new_speaker().sign(channel, b""))
+    for nonsense in (b"[" * room, b"9" * room, b"\xff" * room, b'"' + b"\\" * (room - 1), b"{" * room):
+        verdict = say_signed(channel, nonsense)
+        assert isinstance(verdict, Rejected)
+        assert verdict.code == "not_json"
 
 
 def test_of_a_key_given_twice_the_last_counts() -> None:

@@ -1,19 +1,37 @@
 """The examples of the protocol page are what both sides of the wire make and accept."""
 
+import datetime
 import hmac
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ingest import signatures as backend
-from ingest.contract import MOST_EVENTS, MOST_RECEIPT_RANGES, decode_events
-from ingest.receipts import MOST_RESULTS
+from ingest.contract import (
+    LARGEST_PACKET_BYTES,
+    LARGEST_RECEIPT_BYTES,
+    MOST_EVENTS,
+    MOST_RECEIPT_RANGES,
+    MOST_RESULTS,
+    Command,
+    CommandResult,
+    Config,
+    decode_events,
+    encode,
+)
 from rewards.keyring import Keyring
 from simulators import signatures as firmware
+from simulators.clock import PROMPT_ROUND_TRIP, SYNCED_FOR
+from simulators.housekeeping import GIVE_UP_AFTER
+from simulators.journal import KEEP_SETTLED
+from simulators.outbox import IN_FLIGHT_MAX, PATIENCE
+from simulators.receipt_watch import HELLO_BACK_OFF_MAX, HELLO_BACK_OFF_MIN, JITTER_SHARE, RECEIPT_WAIT
 from simulators.receipts import read_receipt
 
 PAGE = (Path(__file__).parents[2] / "docs/bin-protocol.md").read_text(encoding="utf-8")
+HOUR = datetime.timedelta(hours=1)
 AUTHORITY, BIN = "mrs", "MRS-00042"
 UP, DOWN = f"bontri/v1/{AUTHORITY}/{BIN}/up/events", f"bontri/v1/{AUTHORITY}/{BIN}/down/receipt"
 
@@ -91,3 +109,43 @@ def test_bounds_on_the_page_are_those_of_the_code():
     assert f"a list of 1 to {MOST_EVENTS} events" in PAGE
     assert f"the lowest {MOST_RECEIPT_RANGES} settled ranges" in PAGE
     assert f"at most {MOST_RESULTS};" in PAGE
+
+
+def test_command_and_configuration_of_the_page_are_what_the_backend_writes():
+    for start, message in (('{"do":', Command), ('{"v":1,"bin":"MRS-00042","version":', Config)):
+        line = find(rf"```\n({re.escape(start)}[^\n]*)\n```").encode()
+        assert encode(msgspec.json.decode(line, type=message)) == line
+
+
+def test_answer_to_a_command_on_the_page_is_one_the_contract_knows():
+    answers = find(r'`"commands":(\[[^`]*\])`').encode()
+    assert [each.state for each in msgspec.json.decode(answers, type=list[CommandResult])] == ["done"]
+
+
+LIMITS = PAGE.partition("\n## Limits\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("what", "limit"),
+    [
+        ("payload, both ways", f"{LARGEST_PACKET_BYTES:,} bytes"),
+        (
+            "receipt",
+            f"less than {LARGEST_RECEIPT_BYTES // 1024} KiB, {MOST_RECEIPT_RANGES} ranges, {MOST_RESULTS} results",
+        ),
+        ("events in a message", f"1 … {MOST_EVENTS}"),
+        ("events in flight, unsettled", f"{IN_FLIGHT_MAX:,}"),
+        ("patience before sending again", f"{PATIENCE.seconds} s"),
+        ("prompt round trip", f"less than {PROMPT_ROUND_TRIP.seconds} s"),
+        ("clock stays `synced` after a receipt", f"at most {SYNCED_FOR // HOUR} h"),
+        ("event kept after its receipt", f"at least {KEEP_SETTLED.days} days"),
+        ("event given up", f"{GIVE_UP_AFTER.days} days after it was first sent"),
+        (
+            "wait for a receipt; back-off of hello",
+            f"{RECEIPT_WAIT.seconds} s; "
+            f"{HELLO_BACK_OFF_MIN.seconds} s … {HELLO_BACK_OFF_MAX // HOUR} h, ±{JITTER_SHARE:.0%}",
+        ),
+    ],
+)
+def test_limits_of_the_page_are_those_of_both_ends(what: str, limit: str):
+    assert f"\n| {what} | {limit.replace('%', ' %')} |\n" in LIMITS

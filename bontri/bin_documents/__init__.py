@@ -1,0 +1,1 @@
+"""Documents for makers of bins, made from the code: golden messages, JSON Schemas, AsyncAPI."""
