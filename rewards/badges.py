@@ -23,13 +23,19 @@ class Holder:
 
 
 DIGESTS = Columns(badge_digest="bytea")
+# One look-up after the other, whatever the planner believes: before their first ANALYZE it takes tables for empty, and
+# read all badges of the authority for each one asked (345 µs). OFFSET 0 keeps a subquery by itself.
 FIND_HOLDERS = text(f"""
-    SELECT b.badge_digest, CAST(c.citizen_id AS text), CAST(c.wallet_id AS text),
+    SELECT t.badge_digest, CAST(c.citizen_id AS text), CAST(c.wallet_id AS text),
            (SELECT CAST(w.account_id AS text) FROM wallet_accounts w
              WHERE w.authority_id = :authority_id AND w.wallet_id = c.wallet_id AND w.lot_month = :lot_month)
       FROM {DIGESTS.unnest("t")}
-      JOIN badges b ON b.authority_id = :authority_id AND b.badge_digest = t.badge_digest AND b.state = 'active'
-      JOIN citizens c ON c.authority_id = :authority_id AND c.citizen_id = b.citizen_id AND c.state = 'active'
+     CROSS JOIN LATERAL (SELECT b.citizen_id FROM badges b
+                          WHERE b.authority_id = :authority_id AND b.badge_digest = t.badge_digest
+                            AND b.state = 'active' OFFSET 0) AS b
+     CROSS JOIN LATERAL (SELECT c.citizen_id, c.wallet_id FROM citizens c
+                          WHERE c.authority_id = :authority_id AND c.citizen_id = b.citizen_id
+                            AND c.state = 'active' OFFSET 0) AS c
 """)
 
 

@@ -102,15 +102,22 @@ def announce_change(connection: Connection, *, authority_id: int) -> None:
 
 
 WANTED = Columns(bin_id="text")
+# OFFSET 0 makes each subquery a look-up by key, as in rewards/badges.py.
 FIND_BINS = text(f"""
-    SELECT b.bin_id, b.state, CAST(b.issuing_account_id AS text) AS issuing_account_id, b.newest_key_number,
+    SELECT t.bin_id, b.state, CAST(b.issuing_account_id AS text) AS issuing_account_id, b.newest_key_number,
            k.key_number, k.state AS key_state
-      FROM {WANTED.unnest("t")} JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = t.bin_id
-      JOIN bin_keys k ON k.authority_id = :authority_id AND k.bin_id = b.bin_id
+      FROM {WANTED.unnest("t")}
+     CROSS JOIN LATERAL (SELECT * FROM bins b
+                          WHERE b.authority_id = :authority_id AND b.bin_id = t.bin_id OFFSET 0) AS b
+     CROSS JOIN LATERAL (SELECT * FROM bin_keys k
+                          WHERE k.authority_id = :authority_id AND k.bin_id = t.bin_id OFFSET 0) AS k
 """)
 FIND_STAYS = text(f"""
-    SELECT p.bin_id, p.placed_at, p.removed_at, CAST(p.site_id AS text) AS site_id FROM {WANTED.unnest("t")}
-      JOIN placements p ON p.authority_id = :authority_id AND p.bin_id = t.bin_id ORDER BY p.placed_at
+    SELECT t.bin_id, p.placed_at, p.removed_at, CAST(p.site_id AS text) AS site_id
+      FROM {WANTED.unnest("t")}
+     CROSS JOIN LATERAL (SELECT * FROM placements p
+                          WHERE p.authority_id = :authority_id AND p.bin_id = t.bin_id OFFSET 0) AS p
+     ORDER BY p.placed_at
 """)
 
 

@@ -19,8 +19,7 @@ TIME_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transacti
 PLANNER_SETTINGS: dict[str, str] = {
     # The default plan scanned all lots twice per batch (25 of 42 ms): batches look rows up by key, always. Looked
     # up one by one, rows are also locked in the order of the statement, which a hash join over a bitmap scan is not.
-    "bontri_ingest": "-c random_page_cost=1.1 -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
-    " -c enable_mergejoin=off -c enable_hashjoin=off -c enable_material=off",
+    "bontri_ingest": "-c random_page_cost=1.1 -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off",
     "bontri_api": "-c random_page_cost=1.1 -c jit=off",
 }
 

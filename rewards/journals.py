@@ -20,8 +20,10 @@ SeqRange = tuple[int, int]
 
 KEYS = Columns(bin_id="text", journal="text")
 FIND_JOURNALS = text(f"""
-    SELECT j.bin_id, j.journal, j.journal_no FROM {KEYS.unnest("t")} JOIN bin_journals j
-        ON j.authority_id = :authority_id AND j.bin_id = t.bin_id AND j.journal = t.journal
+    SELECT t.bin_id, t.journal, j.journal_no FROM {KEYS.unnest("t")}
+     CROSS JOIN LATERAL (SELECT j.journal_no FROM bin_journals j
+                          WHERE j.authority_id = :authority_id AND j.bin_id = t.bin_id AND j.journal = t.journal
+                         OFFSET 0) AS j
 """)
 
 # Numbers are given out one authority at a time, under its advisory lock: journals are rare.

@@ -233,7 +233,9 @@ def test_postgresql_keeps_settled_numbers_as_a_set_would(scene: Scene, batches: 
             assert {seq for low, high in ranges for seq in range(low, high + 1)} == settled
             # Neighbours are one range, as the receipt wants them.
             assert all(low > high + 1 for (_, high), (low, _) in itertools.pairwise(ranges))
-        literal = connection.scalar(text("SELECT CAST(:it AS int8multirange)::text"), {"it": as_multirange(list(settled))})
+        literal = connection.scalar(
+            text("SELECT CAST(:it AS int8multirange)::text"), {"it": as_multirange(list(settled))}
+        )
         assert literal == as_multirange(list(settled))
         assert parse_ranges(literal[1:-1]) == (ranges if batches else [])
         connection.rollback()
