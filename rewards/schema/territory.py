@@ -153,6 +153,7 @@ class Placement(Base):
             using="gist",
         ),
         Index("ix_placements_site", "authority_id", "site_id"),
+        Index("ix_placements_bin", "authority_id", "bin_id", "placed_at"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
