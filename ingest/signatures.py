@@ -7,6 +7,8 @@ import hmac
 import re
 from dataclasses import dataclass
 
+from rewards.keyring import compute_mac
+
 SIGNATURE = re.compile(rb"([1-9][0-9]{0,4}):([0-9a-f]{64})")
 
 
@@ -40,4 +42,4 @@ def sign_message(key: bytes, *, key_number: int, topic: str, line: bytes) -> byt
 
 def signature_of(key: bytes, *, topic: str, line: bytes) -> bytes:
     """Return the lower-case hexadecimal HMAC-SHA256 over the topic as published, a line feed, and the line."""
-    return hmac.digest(key, b"%b\n%b" % (topic.encode(), line), "sha256").hex().encode()
+    return compute_mac(key, b"%b\n%b" % (topic.encode(), line)).hex().encode()

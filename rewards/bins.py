@@ -38,9 +38,9 @@ class KnownBin:
 
     def find_site(self, at: datetime.datetime) -> Id | None:
         """Find where the bin stood at ``at``."""
-        index = bisect.bisect_right(self.placements, at, key=lambda placement: placement[0]) - 1
-        if index < 0:
+        if not self.placements or at < self.placements[0][0]:
             return None
+        index = bisect.bisect_right(self.placements, at, key=lambda placement: placement[0]) - 1
         _, removed_at, site_id = self.placements[index]
         return site_id if removed_at is None or at < removed_at else None
 

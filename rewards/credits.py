@@ -133,7 +133,12 @@ def grant_alike(connection: Connection, claims: Sequence[Claim], *, authority_id
 def grant_period(
     connection: Connection, claims: Sequence[Claim], wanted: Sequence[int], kind: str, *, authority_id: int
 ) -> list[int]:
-    """Return what one kind of cap leaves of the ``wanted`` points, serving earlier claims first."""
+    """Return what one kind of cap leaves of the ``wanted`` points, serving earlier claims first.
+
+    All claims are under the same caps.
+    """
+    if not any(period[1] == kind for period in claims[0].periods):
+        return list(wanted)
     demands: dict[CapPeriod, Demand] = {}
     for claim, points in zip(claims, wanted, strict=True):
         for period in claim.periods:
