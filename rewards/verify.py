@@ -104,7 +104,8 @@ INVARIANTS: dict[str, str] = {
 }
 
 COUNTS = """
-    SELECT (SELECT count(*) FROM events WHERE authority_id = :authority_id) AS events,
+    SELECT (SELECT count(*) FROM events WHERE authority_id = :authority_id AND type <> 'test') AS events,
+           (SELECT count(*) FROM events WHERE authority_id = :authority_id AND type = 'test') AS test_events,
            (SELECT count(*) FROM transfers WHERE authority_id = :authority_id) AS transfers,
            (SELECT count(*) FROM vouchers WHERE authority_id = :authority_id) AS vouchers,
            (SELECT count(*) FROM quarantined_messages WHERE authority_id = :authority_id) AS quarantined_messages,

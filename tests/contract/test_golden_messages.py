@@ -46,6 +46,7 @@ RULES = AuthorityRules(
     timezone=ZoneInfo("Europe/Paris"),
     epoch=1,
     fleet_version=1,
+    holders_version=1,
     points_valid_months=24,
     materials=frozenset(),
     tariffs=[],
