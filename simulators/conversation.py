@@ -9,6 +9,8 @@ import random
 from collections.abc import Iterable
 from datetime import datetime
 
+from simulators.clock import PROMPT_ROUND_TRIP
+from simulators.display import Display
 from simulators.journal import Journal
 from simulators.messages import Message, MessageWriter
 from simulators.receipt_watch import ReceiptWatch
@@ -18,10 +20,11 @@ from simulators.sent_messages import SentMessages
 class Conversation:
     """All connections of one boot, one after the other; each opens with presence and hello."""
 
-    def __init__(self, writer: MessageWriter, journal: Journal, rng: random.Random) -> None:
+    def __init__(self, writer: MessageWriter, journal: Journal, display: Display, rng: random.Random) -> None:
         """Start without a connection."""
         self._writer = writer
         self._journal = journal
+        self._display = display
         self._watch = ReceiptWatch(rng)
         self._sent = SentMessages()
         self._conn = 0
@@ -64,8 +67,12 @@ class Conversation:
             messages.append(self._presence)
             self._presence = None
         if self._watch.is_hello_due(now):
-            next_seq, oldest_held = self._journal.next_seq, self._journal.oldest_held
-            hello = self._writer.write_hello(now, next_seq=next_seq, oldest_held=oldest_held)
+            hello = self._writer.write_hello(
+                now,
+                next_seq=self._journal.next_seq,
+                oldest_held=self._journal.oldest_held,
+                config=self._display.version,
+            )
             self._hello = (hello.n, now)
             self._watch.note_hello(now)
             messages.append(hello)
@@ -85,6 +92,10 @@ class Conversation:
     def find_sent_at(self, n: int | None) -> datetime | None:
         """Return when message ``n`` was sent, or None when that is more than ten seconds ago or never was."""
         return self._sent.find_sent_at(n)
+
+    def awaits_time(self, now: datetime) -> bool:
+        """Tell whether a hello is out whose receipt may still come promptly enough to tell the time."""
+        return self._hello is not None and now - self._hello[1] < PROMPT_ROUND_TRIP
 
     def note_receipt(self, echo: int | None, now: datetime, *, is_waiting: bool) -> datetime | None:
         """End the wait and return when an answered hello was sent, else None.

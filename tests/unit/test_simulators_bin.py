@@ -512,12 +512,16 @@ def test_thirty_days_and_many_events_offline_are_drained_with_nothing_lost(bench
 def test_a_full_journal_refuses_the_deposit_and_reports_a_fault(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "bin.journal", capacity_events=3)
     bench.connect()
-    bench.drop(3)
-    bench.take()
+    bench.drop(2)
+    assert [fields["faults"] for kind, fields in bench.take() if kind == "status"] == [[]]
+    bench.drop()
+    assert [fields["faults"] for kind, fields in bench.take() if kind == "status"] == [["journal_full"]]
     with pytest.raises(JournalFullError):
         bench.drop()
-    [status] = [fields for kind, fields in bench.take() if kind == "status"]
-    assert status["faults"] == ["journal_full"]
+    assert (bench.bin.journal.next_seq, bench.bin.tally.refused_deposits) == (4, 1)
+    bench.restart()
+    bench.connect()
+    assert [fields["faults"] for kind, fields in bench.take() if kind == "status"] == [["journal_full"]]
     bench.receive(upto=3)
     bench.wait(6.9 * 86_400)
     with pytest.raises(JournalFullError):
@@ -526,6 +530,7 @@ def test_a_full_journal_refuses_the_deposit_and_reports_a_fault(tmp_path: Path) 
     bench.drop()
     assert bench.bin.journal.oldest_held == 4
     assert bench.bin.status.faults == set()
+    assert bench.bin.tally.refused_deposits == 1  # of the time since the restart
     bench.bin.close()
 
 
