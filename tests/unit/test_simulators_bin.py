@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from simulators.journal import Journal, JournalFullError
 from simulators.messages import BinIdentity, Message
 from tests.unit.simulators_bench import KEY, NOW, RECEIPT_TOPIC, Bench, seconds, sent_seqs
 from tests.unit.test_simulators_reference_backend import ReferenceBackend, open_message, sign
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -427,17 +430,74 @@ def test_an_event_never_settled_is_given_up_after_thirty_days_and_reported(bench
     assert status["faults"] == ["events_given_up"]
 
 
-def test_thirty_days_and_many_events_offline_are_drained_with_nothing_lost(bench: Bench) -> None:
+def test_the_thirty_days_count_from_the_first_send_and_not_from_a_later_one(bench: Bench) -> None:
+    bench.connect()
+    bench.drop()
     for _ in range(30):
-        bench.drop(100)
+        assert sent_seqs(bench.take()) == [1]
+        bench.bin.on_disconnected()
+        bench.wait(86_400)
+        bench.receive()  # the backend lives, and never settles this one
+        bench.restart()
+        bench.connect()
+    assert sent_seqs(bench.take()) == []
+    assert (bench.bin.unsettled_events, bench.bin.status.faults) == (0, {"events_given_up"})
+
+
+def test_events_offline_for_longer_than_thirty_days_are_not_given_up(bench: Bench) -> None:
+    bench.drop(2)
+    for _ in range(40):
+        bench.wait(86_400)
+        bench.take()
+    bench.connect()
+    bench.exchange()
+    assert list(bench.backend.committed["MRS-00042", bench.bin.journal.id]) == [1, 2]
+    assert bench.bin.tally.given_up_events == 0
+
+
+def test_the_fault_ends_when_what_was_given_up_is_forgotten(bench: Bench) -> None:
+    bench.connect()
+    bench.drop()
+    bench.take()
+    bench.wait(30 * 86_400)
+    bench.take()
+    assert bench.bin.status.faults == {"events_given_up"}
+    bench.wait(7 * 86_400 + 1)
+    bench.take()
+    assert (bench.bin.status.faults, bench.bin.journal.held_events) == (set(), 0)
+
+
+def test_a_new_epoch_does_not_end_in_giving_up_what_was_first_sent_long_ago(bench: Bench) -> None:
+    bench.connect()
+    bench.drop()
+    bench.take()
+    bench.wait(29 * 86_400)
+    bench.receive(upto=1)  # settled late
+    bench.wait(2 * 86_400)
+    bench.receive(epoch=2, upto=0)
+    bench.wait(3600)
+    bench.take()
+    assert bench.bin.unsettled_events == 1
+    assert bench.bin.tally.given_up_events == 0
+
+
+def test_thirty_days_and_100_000_events_offline_are_drained_with_nothing_lost(bench: Bench) -> None:
+    for _ in range(30):
+        bench.drop(3334)
         bench.wait(86_400)
         bench.take()
     bench.restart()
     bench.connect()
     bench.exchange()
     assert bench.bin.unsettled_events == 0
-    assert sorted(bench.backend.committed["MRS-00042", bench.bin.journal.id]) == list(range(1, 3001))
-    assert bench.backend.repeats == 0
+    committed = bench.backend.committed["MRS-00042", bench.bin.journal.id]
+    assert sorted(committed) == list(range(1, 100_021))
+    assert {event["at"][:10] for event in committed.values()} == {str((NOW + i * DAY).date()) for i in range(30)}
+    assert (bench.backend.repeats, bench.backend.conflicts) == (0, [])
+    assert bench.bin.status.faults == set()  # all is kept for seven days more, and there is still room
+    bench.drop()
+    bench.exchange()
+    assert len(committed) == 100_021
 
 
 # Full storage, hello, status, presence
@@ -528,6 +588,21 @@ def test_the_newest_key_signs_and_both_keys_verify(tmp_path: Path) -> None:
     assert all(b"\n2:" in message.payload for message in simulated.due_messages(NOW))
     line = json.dumps({"v": 1, "journal": simulated.journal.id, "epoch": 1, "upto": 0}).encode()
     assert simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, KEY, 1), NOW)
+    assert simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, other, 2), NOW)
+    topic = RECEIPT_TOPIC.replace("receipt", "config")
+    for number, key in ((1, KEY), (2, other)):
+        config = {"v": 1, "bin": "MRS-00042", "version": number, "tariffs": []}
+        simulated.on_message(topic, sign(topic, json.dumps(config).encode(), key, number), NOW)
+        assert simulated.display.version == number
+    assert not simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, b"t" * 32, 3), NOW)
+    simulated.close()
+
+
+def test_a_key_taken_away_in_a_rotation_no_longer_commands_the_bin(tmp_path: Path) -> None:
+    other = b"o" * 32
+    simulated = SimulatedBin(BinIdentity("mrs", "MRS-00042", {2: other}), tmp_path / "bin", NOW)
+    line = json.dumps({"v": 1, "journal": simulated.journal.id, "epoch": 1, "upto": 0}).encode()
+    assert not simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, KEY, 1), NOW)
     assert simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, other, 2), NOW)
     simulated.close()
 
