@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import random
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +14,7 @@ from simulators.bin import SimulatedBin
 from simulators.clock import BinClock
 from simulators.events import InvalidEventError
 from simulators.journal import Journal, JournalFullError
-from simulators.messages import BinIdentity, Message
+from simulators.messages import BinIdentity
 from tests.unit.simulators_bench import KEY, NOW, RECEIPT_TOPIC, Bench, seconds, sent_seqs
 from tests.unit.test_simulators_reference_backend import ReferenceBackend, open_message, sign
 
@@ -642,73 +641,3 @@ def test_an_envelope_says_how_good_the_clock_was_when_its_events_happened(tmp_pa
     }
     assert all(event["at"].startswith("2000-01-01") for e in envelopes if e["clock"] == "none" for event in e["events"])
     bench.bin.close()
-
-
-# Everything at once
-
-
-def live_through_a_bad_network(bench: Bench, seed: int) -> None:
-    """Loss, repeats, reordering, dropped connections and restarts for a while, then calm."""
-    rng = random.Random(seed)
-    wire: list[Message] = []
-    answers: list[tuple[str, bytes]] = []
-    for step in range(1500):
-        is_calm = step > 1000
-        bench.wait(rng.choice([0.1, 1, 3]))
-        if not is_calm and rng.random() < 0.4:
-            bench.drop(rng.randint(1, 5), badge=rng.choice([None, "04A2B9C1"]))
-        if not bench.bin.is_connected:
-            bench.connect()
-        elif not is_calm and rng.random() < 0.03:
-            bench.bin.on_disconnected()
-        elif not is_calm and rng.random() < 0.01:
-            bench.restart()
-        for message in bench.bin.due_messages(bench.now):
-            fate = 1.0 if is_calm else rng.random()
-            if fate < 0.1:
-                continue  # lost with its PUBACK
-            bench.bin.on_puback(message.n, reason_code=0x10 if fate < 0.15 else 0)
-            if fate >= 0.3:  # below: acknowledged by the broker, and lost by it
-                wire += [message] * (2 if fate < 0.4 else 1)
-        for message in some_of(wire, rng, is_calm=is_calm):
-            answer = bench.backend.answer(message.topic, message.payload, bench.now)
-            if answer is not None and (is_calm or rng.random() < 0.7):
-                answers.append(answer)
-        for topic, payload in some_of(answers, rng, is_calm=is_calm):
-            bench.bin.on_receipt(topic, payload, bench.now)
-
-
-def some_of(waiting: list[Any], rng: random.Random, *, is_calm: bool) -> list[Any]:
-    """Take some of what waits, in any order; in calm all of it, in order."""
-    if is_calm:
-        count = len(waiting)
-    else:
-        rng.shuffle(waiting)
-        count = rng.randint(0, len(waiting))
-    taken = waiting[:count]
-    del waiting[:count]
-    return taken
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_over_any_network_every_event_arrives_once_and_unchanged(bench: Bench, seed: int) -> None:
-    live_through_a_bad_network(bench, seed)
-    produced = bench.bin.journal.next_seq - 1
-    assert produced > 500
-    assert bench.bin.unsettled_events == 0
-    assert bench.backend.conflicts == []
-    assert sorted(bench.backend.committed["MRS-00042", bench.bin.journal.id]) == list(range(1, produced + 1))
-
-
-def test_a_bin_that_forgets_at_the_puback_loses_events_on_that_network(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The control: without the guard the test above must fail."""
-
-    def forget(simulated: SimulatedBin, n: int, *, reason_code: int) -> None:
-        simulated._outbox.give_up(simulated._conversation.pop_acknowledged(n))
-
-    monkeypatch.setattr(SimulatedBin, "on_puback", forget)
-    live_through_a_bad_network(bench, seed=0)
-    arrived = bench.backend.committed["MRS-00042", bench.bin.journal.id]
-    assert len(arrived) < bench.bin.journal.next_seq - 1
