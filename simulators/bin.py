@@ -213,7 +213,7 @@ class SimulatedBin:
         self._housekeeping.keep(now)
         if not self.is_connected:
             return []
-        messages = self._conversation.take_greetings(now)
+        messages = self._conversation.take_greetings(now, is_synced=self.clock.state(now) == "synced")
         if self.status.is_due(now) and (not self.is_probing or self._commands.has_new_answer):
             readings = self.status.take_readings(now) | self._commands.take_answers(now)
             messages.append(self._writer.write_status(now, readings=readings))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from simulators.clock import PROMPT_ROUND_TRIP
 from simulators.display import Display
@@ -15,6 +15,8 @@ from simulators.journal import Journal
 from simulators.messages import Message, MessageWriter
 from simulators.receipt_watch import ReceiptWatch
 from simulators.sent_messages import SentMessages
+
+ASK_TIME_EVERY = timedelta(minutes=10)
 
 
 class Conversation:
@@ -30,6 +32,7 @@ class Conversation:
         self._conn = 0
         self._presence: Message | None = None
         self._hello: tuple[int, datetime] | None = None  # n and time of one not answered yet
+        self._hello_at: datetime | None = None  # of the last one, answered or not
         self.is_connected = False
 
     @property
@@ -52,6 +55,7 @@ class Conversation:
             self.prepare(now)
         self.is_connected = True
         self._watch.start_connection(now)
+        self._hello_at = now
 
     def end(self) -> list[int]:
         """Close the connection and return the events of the messages the broker had not acknowledged."""
@@ -59,9 +63,17 @@ class Conversation:
         self._presence = None
         return self._sent.pop_unacknowledged()
 
-    def take_greetings(self, now: datetime) -> list[Message]:
-        """Return the presence and the hello that are due; call it before asking ``is_probing``."""
+    def take_greetings(self, now: datetime, *, is_synced: bool) -> list[Message]:
+        """Return the presence and the hello that are due; call it before asking ``is_probing``.
+
+        Args:
+            now: True time.
+            is_synced: Whether the clock can be believed; if not, a hello is due every ten minutes, for its receipt
+                tells the time. A bin that nobody visits for a day would lose it and be deaf to commands.
+        """
         self._watch.check(now)
+        if not is_synced and self._hello_at is not None and now - self._hello_at >= ASK_TIME_EVERY:
+            self._watch.ask(now)
         messages = []
         if self._presence is not None:
             messages.append(self._presence)
@@ -74,6 +86,7 @@ class Conversation:
                 config=self._display.version,
             )
             self._hello = (hello.n, now)
+            self._hello_at = now
             self._watch.note_hello(now)
             messages.append(hello)
         return messages

@@ -150,7 +150,7 @@ class _Run:
             )
             self._empty_if_full(link, planned.material, now)
         except (JournalFullError, HatchClosedError):
-            pass  # the bin has counted it
+            pass  # the bin has counted the deposit; a full journal takes no emptying either
         self._fleet.send_due(link)
 
     def _empty_if_full(self, link: Link, material: str, now: datetime) -> None:

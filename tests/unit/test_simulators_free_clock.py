@@ -155,6 +155,40 @@ def test_a_clock_free_again_after_a_day_is_measured_anew_and_older_events_keep_t
     bench.bin.close()
 
 
+def test_a_bin_that_nobody_visits_asks_for_the_time_once_its_clock_is_free_again(tmp_path: Path) -> None:
+    bench = bench_with(tmp_path, is_synced=True, drift_ppm=100)
+    tell_time(bench, say_hello(bench))
+    bench.wait(86_399)
+    assert [kind for kind, _ in bench.take()] == ["status"]
+    bench.wait(1)
+    assert [kind for kind, _ in bench.take()] == ["hello"]
+    bench.receive()  # too late to tell the time
+    bench.wait(599)
+    assert [kind for kind, _ in bench.take()] == ["status"]
+    bench.wait(1)
+    bench.drop()
+    [(kind, hello)] = bench.take()
+    assert (kind, hello["clock"]) == ("hello", "free")
+    tell_time(bench, hello["n"])
+    assert envelopes(bench) == [("free", 8_700, [1])]
+    bench.receive(upto=1)
+    bench.wait(600)
+    assert [kind for kind, _ in bench.take()] == ["status"]
+    bench.bin.close()
+
+
+def test_a_bin_without_receipts_does_not_ask_for_the_time_beside_its_probe(bench: Bench) -> None:
+    say_hello(bench)
+    bench.wait(31)
+    kinds = []
+    for _ in range(240):
+        kinds += [kind for kind, _ in bench.take()]
+        bench.wait(60)
+    assert bench.bin.is_probing
+    assert set(kinds) == {"hello"}
+    assert len(kinds) < 12
+
+
 def test_a_clock_ten_years_off_is_measured_and_one_further_off_is_not(tmp_path: Path) -> None:
     for days, ahead_ms in ((3650, 315_360_000_000), (3651, None)):
         bench = bench_with(tmp_path / str(days), offset=timedelta(days=days))
