@@ -20,12 +20,14 @@ PATIENCE = timedelta(seconds=10)
 
 
 class Outbox:
-    """The unsettled events of one journal and where each of them is."""
+    """The unsettled events of one journal and where each of them is.
+
+    Most are outstanding: the next receipt may settle them. Those ordered by a command become so when they have gone out.
+    """
 
     def __init__(self, journal: Journal) -> None:
         """Take over what the journal holds unsettled; all of it is backlog."""
         self._journal = journal
-        # Outstanding: the next receipt may settle it. Ordered: a command asked for it, and it has not gone out since.
         self._outstanding = journal.list_outstanding()
         self._unsent = SequenceRanges(self._outstanding)
         self._in_flight: dict[int, datetime] = {}  # in the order of sending
