@@ -22,7 +22,7 @@ PATIENCE = timedelta(seconds=10)
 class Outbox:
     """The unsettled events of one journal and where each of them is.
 
-    Most are outstanding: the next receipt may settle them. Those ordered by a command become so when they have gone out.
+    Most are outstanding: the next receipt may settle them. Those a command ordered become so when they have gone out.
     """
 
     def __init__(self, journal: Journal) -> None:
