@@ -9,16 +9,20 @@ from __future__ import annotations
 import random
 from datetime import datetime
 from pathlib import Path
+from typing import Unpack
 
 from simulators.clock import BinClock
-from simulators.contents import Contents, unit_mass_g
+from simulators.commands import CommandDesk
+from simulators.contents import Contents
 from simulators.conversation import Conversation
 from simulators.counts import Tally
-from simulators.events import InvalidEventError, encode_deposit, encode_emptying
+from simulators.display import Display
+from simulators.hatch import Hatch, OptionalDepositFields
 from simulators.housekeeping import Housekeeping
-from simulators.journal import DEFAULT_CAPACITY, Journal, JournalFullError
-from simulators.messages import ENVELOPE_EVENT_BYTES_MAX, BinIdentity, Message, MessageWriter
+from simulators.journal import DEFAULT_CAPACITY, Journal
+from simulators.messages import BinIdentity, Message, MessageWriter
 from simulators.outbox import Outbox
+from simulators.outcomes import Outcomes
 from simulators.receipt_intake import ReceiptIntake
 from simulators.sent_messages import is_not_delivered
 from simulators.status import StatusReport
@@ -38,6 +42,7 @@ class SimulatedBin:
         *,
         clock: BinClock | None = None,
         tally: Tally | None = None,
+        outcomes: Outcomes | None = None,
         rng: random.Random | None = None,
         capacity_events: int = DEFAULT_CAPACITY,
     ) -> None:
@@ -47,8 +52,9 @@ class SimulatedBin:
             identity: What provisioning handed over.
             journal_path: The bin's storage; removing the file is replacing the storage.
             now: True time of the start.
-            clock: The bin's clock; a correct one that trusts its battery (``free``) when None.
+            clock: The bin's clock; a correct one that radio has just set (``synced``) when None.
             tally: Where to count; a fleet shares one.
+            outcomes: What the start before this one counted, with its tally; nothing yet when None.
             rng: For the jitter of the back-off and the sensor readings.
             capacity_events: How many events the storage holds, settled ones still kept included.
 
@@ -56,16 +62,32 @@ class SimulatedBin:
             sqlite3.OperationalError: another process holds the journal.
         """
         self.identity = identity
-        self.tally = Tally() if tally is None else tally
-        self.clock = BinClock(now) if clock is None else clock
+        self.tally = (tally or Tally()) if outcomes is None else outcomes.tally
+        self.clock = BinClock(now, is_synced=True) if clock is None else clock
         self.journal = journal = Journal(journal_path, capacity_events=capacity_events)
-        rng = random.Random(0) if rng is None else rng
+        self._outcomes = Outcomes(self.tally) if outcomes is None else outcomes
+        self._rng = rng = random.Random(0) if rng is None else rng
         self._writer = MessageWriter(identity, self.clock, boot=journal.start_boot(), journal=journal.id)
         self._outbox = Outbox(journal)
-        self._conversation = Conversation(self._writer, journal, rng)
+        self.display = Display(identity, journal.file, self.tally)
+        self._conversation = Conversation(self._writer, journal, self.display, rng)
         self.contents = Contents(journal.contents, materials=identity.materials, capacity_l=identity.capacity_l)
         self.status = StatusReport(self.contents, rng, now)
         self._housekeeping = Housekeeping(journal, self._outbox, self.status, self.tally, now)
+        self._commands = CommandDesk(
+            identity, journal=journal, outbox=self._outbox, clock=self.clock, status=self.status, tally=self.tally
+        )
+        self._hatch = Hatch(
+            journal,
+            clock=self.clock,
+            contents=self.contents,
+            emptying_mode=self._commands.emptying_mode,
+            housekeeping=self._housekeeping,
+            outbox=self._outbox,
+            outcomes=self._outcomes,
+            status=self.status,
+            tally=self.tally,
+        )
         self._intake = ReceiptIntake(
             identity,
             journal=journal,
@@ -73,7 +95,7 @@ class SimulatedBin:
             conversation=self._conversation,
             clock=self.clock,
             status=self.status,
-            tally=self.tally,
+            outcomes=self._outcomes,
         )
 
     @property
@@ -100,45 +122,35 @@ class SimulatedBin:
         """Switch the bin off cleanly; a second call does nothing."""
         self.journal.close()
 
+    @property
+    def is_reboot_due(self) -> bool:
+        """Whether a command to reboot has been accepted and answered, so that ``restart`` is next."""
+        return self._commands.is_reboot_due
+
+    def restart(self, now: datetime) -> SimulatedBin:
+        """Start the firmware anew over the same journal and return it; this object is closed, the clock goes on."""
+        self.close()
+        return SimulatedBin(
+            self.identity,
+            self.journal.file.path,
+            now,
+            clock=self.clock.restart(now),
+            outcomes=self._outcomes,
+            rng=self._rng,
+            capacity_events=self.journal.capacity_events,
+        )
+
     # What happens at the bin.
 
-    def deposit(
-        self,
-        now: datetime,
-        *,
-        material: str,
-        items: int,
-        badge: str | None = None,
-        mass_g: int | None = None,
-        refused: int | None = None,
-        confidence: float | None = None,
-        true_mass_g: int | None = None,
-    ) -> int:
+    def deposit(self, now: datetime, *, material: str, items: int, **fields: Unpack[OptionalDepositFields]) -> int:
         """Journal a deposit and return its number; it is durable before ``due_messages`` returns it.
 
-        Args:
-            now: True time of the deposit.
-            true_mass_g: What really fell in, for later emptyings; ``mass_g``, else items times the mean mass, if None.
-
         Raises:
+            HatchClosedError: the bin is in emptying mode.
             InvalidEventError: a field breaks the protocol, or the event could not fit into a packet.
             JournalFullError: nothing was stored; ``status`` reports the fault ``journal_full``.
         """
-        body = encode_deposit(
-            seq=self.journal.next_seq,
-            at=self.clock.read(now),
-            material=material,
-            items=items,
-            mass_g=mass_g,
-            badge=badge,
-            refused=refused,
-            confidence=confidence,
-        )
-        self._require_room(body, now)
-        fallen_g = true_mass_g or mass_g or items * unit_mass_g(material)
-        self.contents.add(material, items=items, mass_g=fallen_g)
-        self.tally.produced_deposits += 1
-        return self._append(body, now)
+        return self._hatch.deposit(now, material, items, fields)
 
     def emptying(self, now: datetime, *, material: str, mass_g: int | None = None, by: str | None = None) -> int:
         """Journal an emptying and return its number; the compartment is empty afterwards.
@@ -147,27 +159,7 @@ class SimulatedBin:
             InvalidEventError: the mass breaks the protocol.
             JournalFullError: nothing was stored; ``status`` reports the fault ``journal_full``.
         """
-        at, seq = self.clock.read(now), self.journal.next_seq
-        body = encode_emptying(seq=seq, at=at, material=material, mass_g=mass_g, by=by)
-        self._require_room(body, now)
-        self.contents.empty(material)
-        self.tally.produced_emptyings += 1
-        return self._append(body, now)
-
-    def _require_room(self, body: bytes, now: datetime) -> None:
-        if len(body) > ENVELOPE_EVENT_BYTES_MAX:
-            raise InvalidEventError(f"an event of {len(body)} bytes could never be sent")
-        if self.journal.is_full:
-            self._housekeeping.forget_settled(now)
-        if self.journal.is_full:
-            self.status.add_fault("journal_full", now)
-            raise JournalFullError(f"the journal holds its {self.journal.held_events} events")
-
-    def _append(self, body: bytes, now: datetime) -> int:
-        seq = self.journal.append(body, clock=self.clock.state(now))
-        self._outbox.add(seq)
-        self._intake.note_made(seq, now)
-        return seq
+        return self._hatch.emptying(now, material=material, mass_g=mass_g, by=by)
 
     # What happens on the connection.
 
@@ -179,7 +171,7 @@ class SimulatedBin:
         """Start talking: presence, hello and status are due, then data."""
         self._conversation.start(now)
         self._outbox.start_connection()
-        self.status.start_connection(now)
+        self.status.request(now)
 
     def on_disconnected(self) -> None:
         """Stop talking; what the broker had not acknowledged counts as not sent."""
@@ -193,9 +185,14 @@ class SimulatedBin:
             self._outbox.suspect(seqs)
 
     def on_message(self, topic: str, payload: bytes, now: datetime) -> None:
-        """Take a message from the backend; ``down/config`` and ``down/command`` are not simulated yet."""
-        if topic == self.identity.topic("down/receipt"):
-            self.on_receipt(topic, payload, now)
+        """Take a message from the backend; what is not in order has no effect and is counted."""
+        match topic.rpartition("/")[2]:
+            case "receipt":
+                self.on_receipt(topic, payload, now)
+            case "config":
+                self.display.take(topic, payload)
+            case "command":
+                self._commands.take(topic, payload, now)
 
     def on_receipt(self, topic: str, payload: bytes, now: datetime) -> bool:
         """Take a receipt and return whether it counted; one that does not has no effect at all."""
@@ -216,29 +213,23 @@ class SimulatedBin:
         self._housekeeping.keep(now)
         if not self.is_connected:
             return []
-        messages = self._conversation.take_greetings(now)
-        if not self.is_probing:
-            if self.status.is_due(now):
-                messages.append(self._writer.write_status(now, readings=self.status.take_readings(now)))
+        messages = self._conversation.take_greetings(now, is_synced=self.clock.state(now) == "synced")
+        if self.status.is_due(now) and (not self.is_probing or self._commands.has_new_answer):
+            readings = self.status.take_readings(now) | self._commands.take_answers(now)
+            messages.append(self._writer.write_status(now, readings=readings))
+        if not self.is_probing and not self._awaits_time(now):
             self._outbox.return_missing(now)
-            if self._outbox.has_unsent:
-                messages += self._take_envelopes(now, room - len(messages))
+            for events in self._outbox.take_envelopes(now, room=room - len(messages)):
+                messages.append(self._writer.write_events(events, now))
+                self.tally.sent_events += len(events)
+                self.tally.resent_events += self._outbox.count_repeats(events)
         self.tally.sent_messages += len(messages)
         self._conversation.note_sent(messages, now)
         return messages
 
-    def _take_envelopes(self, now: datetime, room: int) -> list[Message]:
-        messages: list[Message] = []
-        takes = [self._outbox.take_live, self._outbox.take_backlog]  # live first, then in turns
-        while takes and len(messages) < room:
-            take = takes.pop(0)
-            events = take(now)
-            if events:
-                takes.append(take)
-                messages.append(self._writer.write_events(events, now))
-                self.tally.sent_events += len(events)
-                self.tally.resent_events += self._outbox.count_repeats(events)
-        return messages
+    def _awaits_time(self, now: datetime) -> bool:
+        # What a free clock stamped goes out with the measurement of that clock, if one comes with the next receipt.
+        return self.clock.state(now) == "free" and self._conversation.awaits_time(now)
 
     def write_farewell(self, now: datetime) -> Message:
         """Return the presence that says offline, to be sent before a clean DISCONNECT (which cancels the will)."""

@@ -23,13 +23,20 @@ class BinClock:
     """
 
     def __init__(
-        self, started_at: datetime, *, is_set: bool = True, offset: timedelta = timedelta(0), drift_ppm: float = 0.0
+        self,
+        started_at: datetime,
+        *,
+        is_set: bool = True,
+        is_synced: bool = False,
+        offset: timedelta = timedelta(0),
+        drift_ppm: float = 0.0,
     ) -> None:
         """Start the clock at true time ``started_at``.
 
         Args:
             started_at: True time of the start of the firmware, aware.
             is_set: False for a clock that lost its battery: it counts from 2000-01-01 and says ``none``.
+            is_synced: True for a clock that something better than a receipt, such as radio, has just set.
             offset: How far the clock is ahead of true time at the start.
             drift_ppm: Microseconds gained per second; it goes on after every setting.
         """
@@ -37,7 +44,7 @@ class BinClock:
         self._reading_when_set = started_at + offset if is_set else _UNSET_CLOCK_STARTS_AT
         self._drift_ppm = drift_ppm
         self._is_set = is_set
-        self._learned_at: datetime | None = None
+        self._learned_at: datetime | None = started_at if is_synced else None
 
     def read(self, now: datetime) -> datetime:
         """Return what the bin's clock shows at true time ``now``."""
@@ -49,6 +56,10 @@ class BinClock:
         if self._learned_at is not None and now - self._learned_at < SYNCED_FOR:
             return "synced"
         return "free" if self._is_set else "none"
+
+    def restart(self, now: datetime) -> BinClock:
+        """Return this clock as the next start of the firmware finds it: still going if a battery keeps it, on trust."""
+        return BinClock(now, is_set=self._is_set, offset=self.read(now) - now, drift_ppm=self._drift_ppm)
 
     def learn(self, time: datetime, *, sent_at: datetime, now: datetime) -> bool:
         """Set the clock from a receipt's ``time`` if its round trip was prompt; return whether it was.

@@ -7,26 +7,32 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from simulators.clock import PROMPT_ROUND_TRIP
+from simulators.display import Display
 from simulators.journal import Journal
 from simulators.messages import Message, MessageWriter
 from simulators.receipt_watch import ReceiptWatch
 from simulators.sent_messages import SentMessages
 
+ASK_TIME_EVERY = timedelta(minutes=10)
+
 
 class Conversation:
     """All connections of one boot, one after the other; each opens with presence and hello."""
 
-    def __init__(self, writer: MessageWriter, journal: Journal, rng: random.Random) -> None:
+    def __init__(self, writer: MessageWriter, journal: Journal, display: Display, rng: random.Random) -> None:
         """Start without a connection."""
         self._writer = writer
         self._journal = journal
+        self._display = display
         self._watch = ReceiptWatch(rng)
         self._sent = SentMessages()
         self._conn = 0
         self._presence: Message | None = None
         self._hello: tuple[int, datetime] | None = None  # n and time of one not answered yet
+        self._hello_at: datetime | None = None  # of the last one, answered or not
         self.is_connected = False
 
     @property
@@ -49,6 +55,7 @@ class Conversation:
             self.prepare(now)
         self.is_connected = True
         self._watch.start_connection(now)
+        self._hello_at = now
 
     def end(self) -> list[int]:
         """Close the connection and return the events of the messages the broker had not acknowledged."""
@@ -56,17 +63,30 @@ class Conversation:
         self._presence = None
         return self._sent.pop_unacknowledged()
 
-    def take_greetings(self, now: datetime) -> list[Message]:
-        """Return the presence and the hello that are due; call it before asking ``is_probing``."""
+    def take_greetings(self, now: datetime, *, is_synced: bool) -> list[Message]:
+        """Return the presence and the hello that are due; call it before asking ``is_probing``.
+
+        Args:
+            now: True time.
+            is_synced: Whether the clock can be believed; if not, a hello is due every ten minutes, for its receipt
+                tells the time. A bin that nobody visits for a day would lose it and be deaf to commands.
+        """
         self._watch.check(now)
+        if not is_synced and self._hello_at is not None and now - self._hello_at >= ASK_TIME_EVERY:
+            self._watch.ask(now)
         messages = []
         if self._presence is not None:
             messages.append(self._presence)
             self._presence = None
         if self._watch.is_hello_due(now):
-            next_seq, oldest_held = self._journal.next_seq, self._journal.oldest_held
-            hello = self._writer.write_hello(now, next_seq=next_seq, oldest_held=oldest_held)
+            hello = self._writer.write_hello(
+                now,
+                next_seq=self._journal.next_seq,
+                oldest_held=self._journal.oldest_held,
+                config=self._display.version,
+            )
             self._hello = (hello.n, now)
+            self._hello_at = now
             self._watch.note_hello(now)
             messages.append(hello)
         return messages
@@ -85,6 +105,10 @@ class Conversation:
     def find_sent_at(self, n: int | None) -> datetime | None:
         """Return when message ``n`` was sent, or None when that is more than ten seconds ago or never was."""
         return self._sent.find_sent_at(n)
+
+    def awaits_time(self, now: datetime) -> bool:
+        """Tell whether a hello is out whose receipt may still come promptly enough to tell the time."""
+        return self._hello is not None and now - self._hello[1] < PROMPT_ROUND_TRIP
 
     def note_receipt(self, echo: int | None, now: datetime, *, is_waiting: bool) -> datetime | None:
         """End the wait and return when an answered hello was sent, else None.

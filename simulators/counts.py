@@ -15,7 +15,7 @@ class FleetCounts:
 
     Attributes:
         produced_deposits: Deposits that entered a journal in this run.
-        refused_deposits: Deposits refused because a journal was full.
+        refused_deposits: Deposits refused because a journal was full or a bin in emptying mode.
         produced_emptyings: Emptyings that entered a journal in this run.
         unsettled_events: Events in the journals (of this run or an earlier one) without a receipt, given up excluded.
         settled_events: Events settled by receipts of this run, whenever they were produced.
@@ -26,6 +26,13 @@ class FleetCounts:
         receipts_refused: Messages on the receipt topic with a wrong signature, form, journal or a lower epoch.
         events_by_state: Settled events by the state their receipt named; an event counts once.
         points: Sum of the points the receipts named; an event counts once.
+        commands_done: Commands executed; each id counts once here and in the next two.
+        commands_refused: Commands that could not be executed.
+        commands_expired: Commands that came too late.
+        commands_repeated: Commands already answered, answered again and not executed.
+        commands_ignored: Messages on the command topic with a wrong signature, form or bin, or to an unsynced clock.
+        configs_taken: Configurations stored.
+        configs_ignored: Messages on the configuration topic with a wrong signature, form or bin, or no newer version.
         puback_refusals: Messages whose PUBACK said they were not delivered.
         connections: Connections that became ready.
         failed_connections: Attempts that did not; ``last_connection_failure`` says why, with the bin.
@@ -51,6 +58,13 @@ class FleetCounts:
     receipts_refused: int
     events_by_state: dict[str, int]
     points: int
+    commands_done: int
+    commands_refused: int
+    commands_expired: int
+    commands_repeated: int
+    commands_ignored: int
+    configs_taken: int
+    configs_ignored: int
     puback_refusals: int
     connections: int
     failed_connections: int
@@ -81,6 +95,13 @@ class Tally:
     receipts_refused: int = 0
     events_by_state: Counter[str] = field(default_factory=Counter)
     points: int = 0
+    commands_done: int = 0
+    commands_refused: int = 0
+    commands_expired: int = 0
+    commands_repeated: int = 0
+    commands_ignored: int = 0
+    configs_taken: int = 0
+    configs_ignored: int = 0
     puback_refusals: int = 0
     connections: int = 0
     failed_connections: int = 0

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 MAX_ITEMS = 200
 MAX_MASS_G = 2_000_000
 BADGE_LENGTHS = range(4, 65)
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class InvalidEventError(ValueError):
@@ -21,7 +22,7 @@ def format_time(moment: datetime) -> str:
 
 def encode_json(fields: dict[str, object]) -> bytes:
     """Return one compact UTF-8 line without a line feed."""
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _to_json(fields).encode()
 
 
 def encode_deposit(

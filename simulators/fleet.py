@@ -88,12 +88,17 @@ class Fleet:
             identity,
             folder / identity.authority / f"{identity.bin}.journal",
             now,
-            clock=BinClock(now, drift_ppm=self._rng.gauss(0, 20)),
+            clock=self._draw_clock(now),
             tally=self.tally,
             rng=random.Random(self._rng.random()),
             capacity_events=capacity_events,
         )
         return Link(simulated, broker=self._broker, password=handed_over.password, true_time=self.clock.now)
+
+    def _draw_clock(self, now: datetime) -> BinClock:
+        # Assumptions: watch crystals gain or lose some 20 ppm, and every fourth clock was set badly or long ago.
+        drift_ppm, is_off, offset_s = self._rng.gauss(0, 20), self._rng.random() < 0.25, self._rng.gauss(0, 120)
+        return BinClock(now, offset=timedelta(seconds=offset_s if is_off else 0), drift_ppm=drift_ppm)
 
     @property
     def bins(self) -> list[SimulatedBin]:

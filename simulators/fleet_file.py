@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from simulators.messages import BinIdentity
-from simulators.signatures import KEY_BYTES
+from simulators.signatures import KEY_BYTES, KEY_NUMBERS
 
 _AUTHORITY = re.compile(r"[a-z0-9-]{2,32}")
 _BIN = re.compile(r"[A-Z0-9-]{4,32}")
 _KEY = re.compile(rf"[0-9a-fA-F]{{{KEY_BYTES * 2}}}")
+_KEY_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
@@ -137,8 +138,7 @@ class _Reader:
             return None
         prefix = f"{place}."
         name = self._text(entry, "bin", _BIN, prefix)
-        number = self._number(entry, "key_number", range(2**31), prefix)
-        key = self._text(entry, "key", _KEY, prefix)
+        keys = self._read_keys(entry, prefix)
         materials = entry.get("materials", ["glass"])
         if not (isinstance(materials, list) and materials and all(isinstance(m, str) and m for m in materials)):
             self.faults.append(f"{prefix}materials: must be a list with at least one material")
@@ -149,12 +149,33 @@ class _Reader:
         identity = BinIdentity(
             authority=authority,
             bin=name,
-            keys={number: bytes.fromhex(key)} if key else {},
+            keys=keys,
             materials=tuple(materials),
             capacity_l=self._number(entry, "capacity_l", range(1, 100_001), prefix, default=3000),
             weighs=weighs is True,
         )
         return ProvisionedBin(identity, self._text(entry, "password", re.compile(r".+", re.DOTALL), prefix))
+
+    def _read_keys(self, entry: dict[str, Any], prefix: str) -> dict[int, bytes]:
+        """Return the keys by number, from ``key_number`` and ``key``, from ``keys``, or from both."""
+        several = entry.get("keys", {})
+        if not isinstance(several, dict) or ("keys" in entry and not several):
+            self.faults.append(f"{prefix}keys: must be an object with at least one key by its number")
+            return {}
+        keys: dict[int, bytes] = {}
+        if not several or "key_number" in entry or "key" in entry:
+            number = self._number(entry, "key_number", KEY_NUMBERS, prefix)
+            key = self._text(entry, "key", _KEY, prefix)
+            if number and key:
+                keys[number] = bytes.fromhex(key)
+        for name in several:
+            if not _KEY_NUMBER.fullmatch(name) or int(name) not in KEY_NUMBERS:
+                self.faults.append(f"{prefix}keys: must have whole numbers from 1 to {KEY_NUMBERS[-1]} as names")
+                continue
+            key = self._text(several, name, _KEY, f"{prefix}keys.")
+            if key and keys.setdefault(int(name), bytes.fromhex(key)) != bytes.fromhex(key):
+                self.faults.append(f"{prefix}keys.{name}: is another key than the one of key_number {name}")
+        return keys
 
     def _text(self, entry: dict[str, Any], name: str, form: re.Pattern[str], prefix: str = "") -> str:
         value = entry.get(name)

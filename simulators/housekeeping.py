@@ -33,8 +33,11 @@ class Housekeeping:
         self._give_up(now)
 
     def forget_settled(self, now: datetime) -> None:
-        """Delete events whose receipt is more than seven days old; a full journal has room again."""
-        if self._journal.forget_settled_before(now - KEEP_SETTLED):
+        """Delete events whose receipt is more than seven days old, and say whether the journal is full."""
+        self._journal.forget_settled_before(now - KEEP_SETTLED)
+        if self._journal.is_full:
+            self._status.add_fault("journal_full", now)
+        else:
             self._status.end_fault("journal_full")
 
     def _give_up(self, now: datetime) -> None:

@@ -92,6 +92,7 @@ class Link:
         Raises:
             OSError: the broker cannot be reached.
         """
+        self._notice_loss()  # of a connection cut from outside, before its client is gone
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=self.bin.identity.bin, protocol=MQTTProtocolVersion.MQTTv5
         )
@@ -146,10 +147,16 @@ class Link:
         self.send_due(now)
 
     def send_due(self, now: datetime) -> None:
-        """Publish what the bin wants to say now, as far as there is room; offline this only commits the journal."""
+        """Publish what the bin wants to say now, as far as there is room; offline this only commits the journal.
+
+        A bin told to reboot says goodbye then, and starts anew over its journal: ``bin`` is another object after that.
+        """
         for message in self.bin.due_messages(now, room=self._window - len(self._n_by_mid)):
             self._publish(message)
         self._notice_loss()
+        if self.bin.is_reboot_due:
+            self.close(now)
+            self.bin = self.bin.restart(now)
 
     def close(self, now: datetime) -> None:
         """Say goodbye (the will is then not published) and close; what is unsettled stays in the journal."""
@@ -157,7 +164,9 @@ class Link:
             self._publish(self.bin.write_farewell(now))
             self._client.disconnect()
         self.abort()
-        self._notice_loss()
+        if self._client is not None:
+            self._client = None  # ended on purpose: neither lost nor failed
+            self.bin.on_disconnected()
 
     def abort(self) -> None:
         """Cut the connection as a power failure would: the broker publishes the will."""

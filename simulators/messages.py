@@ -13,7 +13,7 @@ from simulators.signatures import sign_message
 
 ENVELOPE_EVENTS_MAX = 100
 PACKET_BYTES_MAX = 16 * 1024
-# Topic at most 85 bytes, common fields 200, signature line 77, MQTT's own header 10; the rest is slack.
+# Topic at most 85 bytes, common fields 230, signature line 77, MQTT's own header 10; the rest is slack.
 ENVELOPE_EVENT_BYTES_MAX = PACKET_BYTES_MAX - 512
 
 
@@ -63,8 +63,8 @@ class MessageWriter:
         self._journal = journal
         self._next_n = 1
 
-    def write_hello(self, now: datetime, *, next_seq: int, oldest_held: int) -> Message:
-        """Return the greeting that is also the probe."""
+    def write_hello(self, now: datetime, *, next_seq: int, oldest_held: int, config: int) -> Message:
+        """Return the greeting that is also the probe; ``config`` is the version the display holds."""
         identity = self._identity
         return self._write(
             "up/hello",
@@ -76,12 +76,13 @@ class MessageWriter:
                 "model": identity.model,
                 "materials": list(identity.materials),
                 "capacity_l": identity.capacity_l,
+                "config": config,
             },
             now,
         )
 
     def write_events(self, events: Sequence[StoredEvent], now: datetime) -> Message:
-        """Return the envelope of events that fit into one (the outbox takes care) and share one clock state.
+        """Return the envelope of events that fit into one (the outbox takes care) and share clock and ``ahead_ms``.
 
         ``clock`` is the state in which the events happened, not the state now: it says whether ``at`` can be believed,
         and a bin that learnt the time since does not make its older events truer.
@@ -89,14 +90,16 @@ class MessageWriter:
         header, n = self._common_fields(now)
         header["journal"] = self._journal
         header["clock"] = events[0].clock
+        if events[0].ahead_ms is not None:
+            header["ahead_ms"] = events[0].ahead_ms
         first_line = b'%b,"events":[%b]}' % (encode_json(header)[:-1], b",".join(event.body for event in events))
         seqs = tuple(event.seq for event in events)
         return self._sign("up/events", first_line, n=n, qos=1, retain=False, seqs=seqs)
 
     def write_status(self, now: datetime, *, readings: dict[str, object]) -> Message:
-        """Return the state of the bin; QoS 0, because the newest wins."""
+        """Return the state of the bin; QoS 0, because the newest wins, but QoS 1 when it answers commands."""
         fields: dict[str, object] = {"at": format_time(self._clock.read(now))}
-        return self._write("up/status", fields | readings, now, qos=0)
+        return self._write("up/status", fields | readings, now, qos=int("commands" in readings))
 
     def write_presence(self, now: datetime, *, conn: int, is_online: bool) -> Message:
         """Return the retained presence, for the last will (False) or for the start of a connection (True)."""

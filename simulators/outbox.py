@@ -20,7 +20,10 @@ PATIENCE = timedelta(seconds=10)
 
 
 class Outbox:
-    """The unsettled events of one journal and where each of them is."""
+    """The unsettled events of one journal and where each of them is.
+
+    Most are outstanding: the next receipt may settle them. Those a command ordered become so when they have gone out.
+    """
 
     def __init__(self, journal: Journal) -> None:
         """Take over what the journal holds unsettled; all of it is backlog."""
@@ -29,6 +32,7 @@ class Outbox:
         self._unsent = SequenceRanges(self._outstanding)
         self._in_flight: dict[int, datetime] = {}  # in the order of sending
         self._suspects: set[int] = set()
+        self._ordered = SequenceRanges()
         self._sent_before = SequenceRanges()
         self._live_from = journal.next_seq
         self._highest_settled = 0
@@ -36,7 +40,7 @@ class Outbox:
     @property
     def unsettled_events(self) -> int:
         """Events that still need a receipt, sent or not."""
-        return len(self._outstanding)
+        return len(self._outstanding) + len(self._ordered)
 
     @property
     def has_unsent(self) -> bool:
@@ -57,11 +61,23 @@ class Outbox:
         """Call everything stored until now backlog; what comes after is live."""
         self._live_from = self._journal.next_seq
 
-    def take_live(self, now: datetime) -> list[StoredEvent]:
+    def take_envelopes(self, now: datetime, *, room: int) -> list[list[StoredEvent]]:
+        """Return events for at most ``room`` envelopes, in order, and put them in flight: live first, then in turns."""
+        envelopes: list[list[StoredEvent]] = []
+        takes = [self._take_live, self._take_backlog]
+        while takes and self.has_unsent and len(envelopes) < room:
+            take = takes.pop(0)
+            events = take(now)
+            if events:
+                takes.append(take)
+                envelopes.append(events)
+        return envelopes
+
+    def _take_live(self, now: datetime) -> list[StoredEvent]:
         """Return the next events since the connection began, as many as one envelope holds, and put them in flight."""
         return self._take(self._live_from, self._journal.next_seq, IN_FLIGHT_MAX, now)
 
-    def take_backlog(self, now: datetime) -> list[StoredEvent]:
+    def _take_backlog(self, now: datetime) -> list[StoredEvent]:
         """Return the oldest events from before the connection for one envelope and put them in flight."""
         return self._take(1, self._live_from, IN_FLIGHT_MAX - IN_FLIGHT_KEPT_FOR_LIVE, now)
 
@@ -75,6 +91,8 @@ class Outbox:
         events = _first_envelope(self._journal.list_events(seqs))
         for event in events:
             self._unsent.remove(event.seq, event.seq)
+            if self._ordered.remove(event.seq, event.seq):
+                self._outstanding.add(event.seq, event.seq)
             self._in_flight[event.seq] = now
         self._journal.note_sent([event.seq for event in events], now)
         return events
@@ -110,10 +128,20 @@ class Outbox:
                 self._in_flight.pop(seq, None)
                 self._suspects.discard(seq)
 
+    def order(self, seqs: Iterable[int]) -> None:
+        """Send these again, settled or not; receipts count for them once they have gone out."""
+        for seq in seqs:
+            self._in_flight.pop(seq, None)
+            self._suspects.discard(seq)
+            self._outstanding.remove(seq, seq)
+            self._ordered.add(seq, seq)
+            self._unsent.add(seq, seq)
+
     def start_epoch(self) -> None:
         """Forget every receipt: all the journal holds is unsettled again, and what is in flight stays there."""
         self._outstanding = self._journal.list_outstanding()
         self._unsent = SequenceRanges(self._outstanding)
+        self._ordered = SequenceRanges()
         for seq in self._in_flight:
             self._unsent.remove(seq, seq)
         self._highest_settled = 0
@@ -145,10 +173,14 @@ class Outbox:
 
 
 def _first_envelope(events: list[StoredEvent]) -> list[StoredEvent]:
-    """Return the leading events that share a clock state and fit into 16 KiB together."""
+    """Return the leading events that share clock and measurement and fit into 16 KiB together."""
     size = 0
     for i, event in enumerate(events):
         size += len(event.body) + 1
-        if size > ENVELOPE_EVENT_BYTES_MAX + 1 or event.clock != events[0].clock:
+        if size > ENVELOPE_EVENT_BYTES_MAX + 1 or _clock_of(event) != _clock_of(events[0]):
             return events[:i]
     return events
+
+
+def _clock_of(event: StoredEvent) -> tuple[str, int | None]:
+    return event.clock, event.ahead_ms

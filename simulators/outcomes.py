@@ -15,7 +15,7 @@ class Outcomes:
 
     def __init__(self, tally: Tally) -> None:
         """Count into ``tally``."""
-        self._tally = tally
+        self.tally = tally
         self._made_at: dict[int, datetime] = {}
         self._with_result = SequenceRanges()
 
@@ -26,16 +26,16 @@ class Outcomes:
     def note_settled(self, ranges: Iterable[tuple[int, int]], now: datetime) -> None:
         """Stop the time of newly settled events; those of an earlier run have none."""
         for low, high in ranges:
-            self._tally.settled_events += high - low + 1
+            self.tally.settled_events += high - low + 1
             for seq in range(low, high + 1):
                 made_at = self._made_at.pop(seq, None)
                 if made_at is not None:
-                    self._tally.add_latency((now - made_at) / timedelta(milliseconds=1))
+                    self.tally.add_latency((now - made_at) / timedelta(milliseconds=1))
 
     def note_results(self, results: Iterable[EventResult]) -> None:
         """Count state and points of events not counted before; repeats are answered again and change nothing."""
         for result in results:
             if result.seq not in self._with_result:
                 self._with_result.add(result.seq, result.seq)
-                self._tally.events_by_state[result.state] += 1
-                self._tally.points += result.points
+                self.tally.events_by_state[result.state] += 1
+                self.tally.points += result.points

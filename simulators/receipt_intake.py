@@ -5,11 +5,10 @@ Source: bin protocol, sections "Receipt", "Sending, waiting, resending" and "Clo
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from simulators.clock import BinClock
 from simulators.conversation import Conversation
-from simulators.counts import Tally
 from simulators.journal import Journal
 from simulators.messages import BinIdentity
 from simulators.outbox import Outbox
@@ -17,6 +16,9 @@ from simulators.outcomes import Outcomes
 from simulators.receipts import MalformedReceiptError, Receipt, read_receipt
 from simulators.signatures import SignatureError, verify_message
 from simulators.status import StatusReport
+
+# A clock further off than ten years is no measurement; the protocol has no number for it.
+AHEAD_MAX = timedelta(days=3650)
 
 
 class ReceiptIntake:
@@ -31,7 +33,7 @@ class ReceiptIntake:
         conversation: Conversation,
         clock: BinClock,
         status: StatusReport,
-        tally: Tally,
+        outcomes: Outcomes,
     ) -> None:
         """Take receipts for this bin and this journal."""
         self._topic = identity.topic("down/receipt")
@@ -41,12 +43,8 @@ class ReceiptIntake:
         self._conversation = conversation
         self._clock = clock
         self._status = status
-        self._tally = tally
-        self._outcomes = Outcomes(tally)
-
-    def note_made(self, seq: int, now: datetime) -> None:
-        """Start the time until the receipt of an event."""
-        self._outcomes.note_made(seq, now)
+        self._outcomes = outcomes
+        self._tally = outcomes.tally
 
     def take(self, topic: str, payload: bytes, now: datetime) -> bool:
         """Take a message of the receipt topic and return whether it counted.
@@ -88,8 +86,13 @@ class ReceiptIntake:
 
     def _learn_time(self, receipt: Receipt, now: datetime) -> None:
         sent_at = self._conversation.find_sent_at(receipt.echo)
-        if receipt.time is not None and sent_at is not None:
-            self._clock.learn(receipt.time, sent_at=sent_at, now=now)
+        if receipt.time is None or sent_at is None:
+            return
+        reading, was_free = self._clock.read(now), self._clock.state(now) == "free"
+        if self._clock.learn(receipt.time, sent_at=sent_at, now=now) and was_free:
+            ahead = reading - self._clock.read(now)
+            if abs(ahead) <= AHEAD_MAX:
+                self._journal.note_ahead(round(ahead / timedelta(milliseconds=1)))
 
     def _end_wait(self, receipt: Receipt, now: datetime) -> None:
         is_waiting = self._outbox.in_flight_events > 0

@@ -29,6 +29,11 @@ class ReceiptWatch:
         """Every connection begins with a hello; the back-off of a probe goes on."""
         self._hello_due_at = now
 
+    def ask(self, now: datetime) -> None:
+        """Make a hello due for the sake of its answer, unless a probe asks already in its own rhythm."""
+        if not self.is_probing:
+            self._hello_due_at = now
+
     def check(self, now: datetime) -> None:
         """Begin probing if the answer is more than 30 s late."""
         if not self.is_probing and self._waiting_since is not None and now - self._waiting_since >= RECEIPT_WAIT:

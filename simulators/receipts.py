@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
+
+from simulators.down_messages import (
+    MalformedMessageError,
+    list_of,
+    moment_of,
+    number_of,
+    object_of,
+    read_object,
+    text_of,
+)
 
 
 class MalformedReceiptError(ValueError):
@@ -51,55 +60,34 @@ def read_receipt(first_line: bytes) -> Receipt:
         MalformedReceiptError: not JSON, another version, or a field of the wrong type.
     """
     try:
-        fields = json.loads(first_line)
-        if fields["v"] != 1:
-            raise MalformedReceiptError(f"version {fields['v']} is not understood")
+        fields = read_object(first_line)
         time, echo = fields.get("time"), fields.get("echo")
         return Receipt(
-            journal=_text(fields["journal"]),
-            epoch=_number(fields["epoch"]),
-            upto=_number(fields["upto"]),
-            also=tuple(_read_range(pair) for pair in fields.get("also", ())),
-            results=tuple(_read_result(entry) for entry in fields.get("results", ())),
-            time=None if time is None else _read_time(time),
-            echo=None if echo is None else _number(echo),
+            journal=text_of(fields.get("journal")),
+            epoch=number_of(fields.get("epoch")),
+            upto=number_of(fields.get("upto")),
+            also=tuple(_read_range(pair) for pair in list_of(fields.get("also", []))),
+            results=tuple(_read_result(entry) for entry in list_of(fields.get("results", []))),
+            time=None if time is None else moment_of(time),
+            echo=None if echo is None else number_of(echo),
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except MalformedMessageError as error:
         raise MalformedReceiptError(f"not a receipt: {error}") from error
 
 
-def _read_range(pair: list[object]) -> tuple[int, int]:
-    low, high = pair
-    if _number(low) > _number(high):
-        raise MalformedReceiptError(f"the range {pair} runs backwards")
-    return _number(low), _number(high)
+def _read_range(pair: object) -> tuple[int, int]:
+    ends = [number_of(end) for end in list_of(pair)]
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise MalformedMessageError(f"{pair!r} is not a range")
+    return ends[0], ends[1]
 
 
-def _read_result(entry: dict[str, object]) -> EventResult:
+def _read_result(value: object) -> EventResult:
+    entry = object_of(value)
     code = entry.get("code")
     return EventResult(
-        seq=_number(entry["seq"]),
-        state=_text(entry["state"]),
-        points=_number(entry.get("points", 0)),
-        code=None if code is None else _text(code),
+        seq=number_of(entry.get("seq")),
+        state=text_of(entry.get("state")),
+        points=number_of(entry.get("points", 0)),
+        code=None if code is None else text_of(code),
     )
-
-
-def _read_time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise MalformedReceiptError("time has no offset from UTC")
-    return time
-
-
-def _number(value: object) -> int:
-    # bool is an int in Python and JSON's true is no number.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise MalformedReceiptError(f"{value!r} is not a whole number")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise MalformedReceiptError(f"{value!r} is not text")
-    return value

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from simulators.counts import FleetCounts
+from simulators.emptying_mode import HatchClosedError
 from simulators.events import MAX_MASS_G
 from simulators.fleet import Fleet
 from simulators.fleet_file import ProvisionedFleet
@@ -148,8 +149,8 @@ class _Run:
                 true_mass_g=planned.true_mass_g,
             )
             self._empty_if_full(link, planned.material, now)
-        except JournalFullError:
-            self._fleet.tally.refused_deposits += 1
+        except (JournalFullError, HatchClosedError):
+            pass  # the bin has counted the deposit; a full journal takes no emptying either
         self._fleet.send_due(link)
 
     def _empty_if_full(self, link: Link, material: str, now: datetime) -> None:

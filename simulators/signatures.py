@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 
 KEY_BYTES = 32
-_SIGNATURE_LINE = re.compile(rb"(0|[1-9][0-9]{0,9}):([0-9a-f]{64})")
+KEY_NUMBERS = range(1, 32_768)
+_SIGNATURE_LINE = re.compile(rb"([1-9][0-9]{0,4}):([0-9a-f]{64})")
 
 
 class SignatureError(ValueError):

@@ -12,7 +12,10 @@ STATUS_EVERY = timedelta(minutes=5)
 
 
 class StatusReport:
-    """Decides when a status is due and what it says: at every connection, every five minutes, and with a new fault."""
+    """Decides when a status is due and what it says.
+
+    Due at every connection, every five minutes, with a new fault and with the answer to a command.
+    """
 
     def __init__(self, contents: Contents, rng: random.Random, started_at: datetime) -> None:
         """Report about ``contents``; the sensors are invented from ``rng`` and the hour."""
@@ -26,8 +29,8 @@ class StatusReport:
         """Tell whether a status must go out now."""
         return now >= self._due_at
 
-    def start_connection(self, now: datetime) -> None:
-        """Report at once on a new connection."""
+    def request(self, now: datetime) -> None:
+        """Report at once: on a new connection, and when a command has been answered."""
         self._due_at = now
 
     def add_fault(self, fault: str, now: datetime) -> None:

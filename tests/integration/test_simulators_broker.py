@@ -115,16 +115,14 @@ class Backend:
         self.reference = ReferenceBackend({b.identity.bin: b.identity.keys[1] for b in provisioned.bins})
         self.failures: list[BaseException] = []
         self.subscribed = threading.Event()
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="backend", protocol=MQTTProtocolVersion.MQTTv5
-        )
-        self._client.username_pw_set("backend", "pw-backend")
-        self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = lambda client, *_: client.subscribe("bontri/v1/+/+/up/#", qos=1)
-        self._client.on_subscribe = lambda *_: self.subscribed.set()
-        self._client.on_message = self._on_message
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="backend", protocol=MQTTProtocolVersion.MQTTv5)
+        self.client.username_pw_set("backend", "pw-backend")
+        self.client.reconnect_delay_set(1, 1)
+        self.client.on_connect = lambda client, *_: client.subscribe("bontri/v1/+/+/up/#", qos=1)
+        self.client.on_subscribe = lambda *_: self.subscribed.set()
+        self.client.on_message = self._on_message
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
         assert self.subscribed.wait(5)
 
     def _on_message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
@@ -146,8 +144,8 @@ class Backend:
         return by_bin
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        self.client.disconnect()
+        self.client.loop_stop()
         assert self.failures == []
         assert self.reference.conflicts == []
 

@@ -2,10 +2,9 @@
 
 import itertools
 import json
-import random
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,70 +14,11 @@ from simulators.bin import SimulatedBin
 from simulators.clock import BinClock
 from simulators.events import InvalidEventError
 from simulators.journal import Journal, JournalFullError
-from simulators.messages import BinIdentity, Message
+from simulators.messages import BinIdentity
+from tests.unit.simulators_bench import KEY, NOW, RECEIPT_TOPIC, Bench, seconds, sent_seqs
 from tests.unit.test_simulators_reference_backend import ReferenceBackend, open_message, sign
 
-NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
-KEY = bytes(range(32))
-IDENTITY = BinIdentity("mrs", "MRS-00042", {1: KEY}, materials=("glass",), capacity_l=3000)
-RECEIPT_TOPIC = "bontri/v1/mrs/MRS-00042/down/receipt"
-
-
-def seconds(number: float) -> timedelta:
-    return timedelta(seconds=number)
-
-
-class Bench:
-    """One bin on a bench, with a hand on every wire."""
-
-    def __init__(self, path: Path, **options: Any) -> None:
-        self.path = path
-        self.options = options
-        self.now = NOW
-        self.backend = ReferenceBackend({"MRS-00042": KEY})
-        self.bin = SimulatedBin(IDENTITY, path, self.now, **options)
-
-    def drop(self, count: int = 1, **fields: Any) -> None:
-        for _ in range(count):
-            values: dict[str, Any] = {"material": "glass", "items": 3} | fields
-            self.bin.deposit(self.now, **values)
-
-    def wait(self, time_s: float) -> None:
-        self.now += seconds(time_s)
-
-    def connect(self) -> None:
-        self.bin.prepare_connection(self.now)
-        self.bin.on_connected(self.now)
-
-    def take(self, **options: Any) -> list[tuple[str, dict[str, Any]]]:
-        """Return what the bin sends now as (kind, fields), and lose it after its PUBACK."""
-        return [(m.topic.split("/")[-1], self.opened(m)) for m in self.take_messages(**options)]
-
-    def take_messages(self, **options: Any) -> list[Message]:
-        messages = self.bin.due_messages(self.now, **options)
-        for message in messages:
-            self.bin.on_puback(message.n, reason_code=0)
-        return messages
-
-    def opened(self, message: Message) -> dict[str, Any]:
-        return open_message(message.topic, message.payload, KEY)
-
-    def exchange(self) -> None:
-        """Deliver what the bin sends and give it the receipts, until both are silent."""
-        while messages := self.take_messages():
-            for message in messages:
-                answer = self.backend.answer(message.topic, message.payload, self.now)
-                if answer is not None:
-                    assert self.bin.on_receipt(*answer, self.now)
-
-    def receive(self, **fields: Any) -> bool:
-        """Hand the bin a receipt with these fields."""
-        line = {"v": 1, "journal": self.bin.journal.id, "epoch": 1, "upto": 0, "also": [], "results": []} | fields
-        return self.bin.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, json.dumps(line).encode(), KEY), self.now)
-
-    def restart(self) -> None:
-        self.bin.close()
-        self.bin = SimulatedBin(IDENTITY, self.path, self.now, **self.options)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -86,10 +26,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path / "bin.journal")
     yield bench
     bench.bin.close()
-
-
-def sent_seqs(sent: list[tuple[str, dict[str, Any]]]) -> list[int]:
-    return [event["seq"] for kind, fields in sent if kind == "events" for event in fields["events"]]
 
 
 # Storing and sending
@@ -493,17 +429,74 @@ def test_an_event_never_settled_is_given_up_after_thirty_days_and_reported(bench
     assert status["faults"] == ["events_given_up"]
 
 
-def test_thirty_days_and_many_events_offline_are_drained_with_nothing_lost(bench: Bench) -> None:
+def test_the_thirty_days_count_from_the_first_send_and_not_from_a_later_one(bench: Bench) -> None:
+    bench.connect()
+    bench.drop()
     for _ in range(30):
-        bench.drop(100)
+        assert sent_seqs(bench.take()) == [1]
+        bench.bin.on_disconnected()
+        bench.wait(86_400)
+        bench.receive()  # the backend lives, and never settles this one
+        bench.restart()
+        bench.connect()
+    assert sent_seqs(bench.take()) == []
+    assert (bench.bin.unsettled_events, bench.bin.status.faults) == (0, {"events_given_up"})
+
+
+def test_events_offline_for_longer_than_thirty_days_are_not_given_up(bench: Bench) -> None:
+    bench.drop(2)
+    for _ in range(40):
+        bench.wait(86_400)
+        bench.take()
+    bench.connect()
+    bench.exchange()
+    assert list(bench.backend.committed["MRS-00042", bench.bin.journal.id]) == [1, 2]
+    assert bench.bin.tally.given_up_events == 0
+
+
+def test_the_fault_ends_when_what_was_given_up_is_forgotten(bench: Bench) -> None:
+    bench.connect()
+    bench.drop()
+    bench.take()
+    bench.wait(30 * 86_400)
+    bench.take()
+    assert bench.bin.status.faults == {"events_given_up"}
+    bench.wait(7 * 86_400 + 1)
+    bench.take()
+    assert (bench.bin.status.faults, bench.bin.journal.held_events) == (set(), 0)
+
+
+def test_a_new_epoch_does_not_end_in_giving_up_what_was_first_sent_long_ago(bench: Bench) -> None:
+    bench.connect()
+    bench.drop()
+    bench.take()
+    bench.wait(29 * 86_400)
+    bench.receive(upto=1)  # settled late
+    bench.wait(2 * 86_400)
+    bench.receive(epoch=2, upto=0)
+    bench.wait(3600)
+    bench.take()
+    assert bench.bin.unsettled_events == 1
+    assert bench.bin.tally.given_up_events == 0
+
+
+def test_thirty_days_and_100_000_events_offline_are_drained_with_nothing_lost(bench: Bench) -> None:
+    for _ in range(30):
+        bench.drop(3334)
         bench.wait(86_400)
         bench.take()
     bench.restart()
     bench.connect()
     bench.exchange()
     assert bench.bin.unsettled_events == 0
-    assert sorted(bench.backend.committed["MRS-00042", bench.bin.journal.id]) == list(range(1, 3001))
-    assert bench.backend.repeats == 0
+    committed = bench.backend.committed["MRS-00042", bench.bin.journal.id]
+    assert sorted(committed) == list(range(1, 100_021))
+    assert {event["at"][:10] for event in committed.values()} == {str((NOW + i * DAY).date()) for i in range(30)}
+    assert (bench.backend.repeats, bench.backend.conflicts) == (0, [])
+    assert bench.bin.status.faults == set()  # all is kept for seven days more, and there is still room
+    bench.drop()
+    bench.exchange()
+    assert len(committed) == 100_021
 
 
 # Full storage, hello, status, presence
@@ -512,12 +505,16 @@ def test_thirty_days_and_many_events_offline_are_drained_with_nothing_lost(bench
 def test_a_full_journal_refuses_the_deposit_and_reports_a_fault(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "bin.journal", capacity_events=3)
     bench.connect()
-    bench.drop(3)
-    bench.take()
+    bench.drop(2)
+    assert [fields["faults"] for kind, fields in bench.take() if kind == "status"] == [[]]
+    bench.drop()
+    assert [fields["faults"] for kind, fields in bench.take() if kind == "status"] == [["journal_full"]]
     with pytest.raises(JournalFullError):
         bench.drop()
-    [status] = [fields for kind, fields in bench.take() if kind == "status"]
-    assert status["faults"] == ["journal_full"]
+    assert (bench.bin.journal.next_seq, bench.bin.tally.refused_deposits) == (4, 1)
+    bench.restart()
+    bench.connect()
+    assert [fields["faults"] for kind, fields in bench.take() if kind == "status"] == [["journal_full"]]
     bench.receive(upto=3)
     bench.wait(6.9 * 86_400)
     with pytest.raises(JournalFullError):
@@ -526,6 +523,7 @@ def test_a_full_journal_refuses_the_deposit_and_reports_a_fault(tmp_path: Path) 
     bench.drop()
     assert bench.bin.journal.oldest_held == 4
     assert bench.bin.status.faults == set()
+    assert bench.bin.tally.refused_deposits == 1  # of the time since the restart
     bench.bin.close()
 
 
@@ -590,6 +588,21 @@ def test_the_newest_key_signs_and_both_keys_verify(tmp_path: Path) -> None:
     line = json.dumps({"v": 1, "journal": simulated.journal.id, "epoch": 1, "upto": 0}).encode()
     assert simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, KEY, 1), NOW)
     assert simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, other, 2), NOW)
+    topic = RECEIPT_TOPIC.replace("receipt", "config")
+    for number, key in ((1, KEY), (2, other)):
+        config = {"v": 1, "bin": "MRS-00042", "version": number, "tariffs": []}
+        simulated.on_message(topic, sign(topic, json.dumps(config).encode(), key, number), NOW)
+        assert simulated.display.version == number
+    assert not simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, b"t" * 32, 3), NOW)
+    simulated.close()
+
+
+def test_a_key_taken_away_in_a_rotation_no_longer_commands_the_bin(tmp_path: Path) -> None:
+    other = b"o" * 32
+    simulated = SimulatedBin(BinIdentity("mrs", "MRS-00042", {2: other}), tmp_path / "bin", NOW)
+    line = json.dumps({"v": 1, "journal": simulated.journal.id, "epoch": 1, "upto": 0}).encode()
+    assert not simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, KEY, 1), NOW)
+    assert simulated.on_receipt(RECEIPT_TOPIC, sign(RECEIPT_TOPIC, line, other, 2), NOW)
     simulated.close()
 
 
@@ -628,73 +641,3 @@ def test_an_envelope_says_how_good_the_clock_was_when_its_events_happened(tmp_pa
     }
     assert all(event["at"].startswith("2000-01-01") for e in envelopes if e["clock"] == "none" for event in e["events"])
     bench.bin.close()
-
-
-# Everything at once
-
-
-def live_through_a_bad_network(bench: Bench, seed: int) -> None:
-    """Loss, repeats, reordering, dropped connections and restarts for a while, then calm."""
-    rng = random.Random(seed)
-    wire: list[Message] = []
-    answers: list[tuple[str, bytes]] = []
-    for step in range(1500):
-        is_calm = step > 1000
-        bench.wait(rng.choice([0.1, 1, 3]))
-        if not is_calm and rng.random() < 0.4:
-            bench.drop(rng.randint(1, 5), badge=rng.choice([None, "04A2B9C1"]))
-        if not bench.bin.is_connected:
-            bench.connect()
-        elif not is_calm and rng.random() < 0.03:
-            bench.bin.on_disconnected()
-        elif not is_calm and rng.random() < 0.01:
-            bench.restart()
-        for message in bench.bin.due_messages(bench.now):
-            fate = 1.0 if is_calm else rng.random()
-            if fate < 0.1:
-                continue  # lost with its PUBACK
-            bench.bin.on_puback(message.n, reason_code=0x10 if fate < 0.15 else 0)
-            if fate >= 0.3:  # below: acknowledged by the broker, and lost by it
-                wire += [message] * (2 if fate < 0.4 else 1)
-        for message in some_of(wire, rng, is_calm=is_calm):
-            answer = bench.backend.answer(message.topic, message.payload, bench.now)
-            if answer is not None and (is_calm or rng.random() < 0.7):
-                answers.append(answer)
-        for topic, payload in some_of(answers, rng, is_calm=is_calm):
-            bench.bin.on_receipt(topic, payload, bench.now)
-
-
-def some_of(waiting: list[Any], rng: random.Random, *, is_calm: bool) -> list[Any]:
-    """Take some of what waits, in any order; in calm all of it, in order."""
-    if is_calm:
-        count = len(waiting)
-    else:
-        rng.shuffle(waiting)
-        count = rng.randint(0, len(waiting))
-    taken = waiting[:count]
-    del waiting[:count]
-    return taken
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_over_any_network_every_event_arrives_once_and_unchanged(bench: Bench, seed: int) -> None:
-    live_through_a_bad_network(bench, seed)
-    produced = bench.bin.journal.next_seq - 1
-    assert produced > 500
-    assert bench.bin.unsettled_events == 0
-    assert bench.backend.conflicts == []
-    assert sorted(bench.backend.committed["MRS-00042", bench.bin.journal.id]) == list(range(1, produced + 1))
-
-
-def test_a_bin_that_forgets_at_the_puback_loses_events_on_that_network(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The control: without the guard the test above must fail."""
-
-    def forget(simulated: SimulatedBin, n: int, *, reason_code: int) -> None:
-        simulated._outbox.give_up(simulated._conversation.pop_acknowledged(n))
-
-    monkeypatch.setattr(SimulatedBin, "on_puback", forget)
-    live_through_a_bad_network(bench, seed=0)
-    arrived = bench.backend.committed["MRS-00042", bench.bin.journal.id]
-    assert len(arrived) < bench.bin.journal.next_seq - 1

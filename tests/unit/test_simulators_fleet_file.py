@@ -46,6 +46,48 @@ def test_a_fleet_file_becomes_bins_with_keys(tmp_path: Path) -> None:
     assert (fleet.broker.port, fleet.badges) == (1883, ("04A2B9C1",))
 
 
+def test_several_keys_of_a_rotation_are_handed_over_beside_or_instead_of_one() -> None:
+    keys = {"1": "0a" * 32, "2": "0B" * 32}
+    beside = provisioned_bin(keys=keys)
+    instead = {name: value for name, value in beside.items() if name not in ("key_number", "key")}
+    newest_beside = provisioned_bin(keys={"2": "0b" * 32})
+    for entry in (beside, instead, newest_beside):
+        [handed_over] = read_fleet(content(bins=[entry])).bins
+        assert handed_over.identity.keys == {1: b"\x0a" * 32, 2: b"\x0b" * 32}
+
+
+@pytest.mark.parametrize("number", [1, 32_767])
+def test_key_numbers_go_from_1_to_32767(number: int) -> None:
+    [one] = read_fleet(content(bins=[provisioned_bin(key_number=number)])).bins
+    [another] = read_fleet(content(bins=[provisioned_bin(keys={str(number): "0a" * 32})])).bins
+    assert list(one.identity.keys) == [number]
+    assert list(another.identity.keys) == sorted({1, number})
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"key_number": 0}, "bins[0].key_number"),
+        ({"key_number": 32_768}, "bins[0].key_number"),
+        ({"keys": {"0": "0a" * 32}}, "bins[0].keys"),
+        ({"keys": {"32768": "0a" * 32}}, "bins[0].keys"),
+        ({"keys": {"02": "0a" * 32}}, "bins[0].keys"),
+        ({"keys": {"two": "0a" * 32}}, "bins[0].keys"),
+        ({"keys": {"2": "0a"}}, "bins[0].keys.2"),
+        ({"keys": {"1": "0b" * 32}}, "bins[0].keys.1"),
+        ({"keys": {}}, "bins[0].keys"),
+        ({"keys": ["0a" * 32]}, "bins[0].keys"),
+        ({"keys": {"2": "0b" * 32}, "key_number": None}, "bins[0].key_number"),
+        ({"key": None}, "bins[0].key"),
+    ],
+)
+def test_keys_that_cannot_be_used_are_named_by_their_place_and_not_shown(changes: dict[str, Any], fault: str) -> None:
+    faults = faults_of(content(bins=[provisioned_bin(**changes)]))
+    assert [text.split(":")[0] for text in faults] == [fault]
+    assert "0a0a" not in str(faults)
+    assert "0b0b" not in str(faults)
+
+
 def test_what_may_be_left_out_has_a_default() -> None:
     entry = {name: provisioned_bin()[name] for name in ("bin", "key_number", "key", "password")}
     [handed_over] = read_fleet(content(bins=[entry], badges=[])).bins

@@ -2,12 +2,13 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from simulators.journal import KEEP_SETTLED, Journal, JournalFullError
+from simulators.journal import KEEP_SETTLED, Journal, JournalFullError, StoredEvent
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -56,6 +57,30 @@ def test_numbers_are_not_reused_after_everything_was_forgotten(tmp_path: Path) -
     again = Journal(tmp_path / "bin")
     assert append(again) == [3]
     again.close()
+
+
+def test_a_file_of_the_version_before_keeps_its_events_and_learns_what_is_new(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "bin")) as old:
+        old.executescript("""
+            CREATE TABLE journal (
+                only INTEGER PRIMARY KEY CHECK (only = 1),
+                id TEXT NOT NULL, next_seq INTEGER NOT NULL, boot INTEGER NOT NULL, epoch INTEGER NOT NULL,
+                contents TEXT NOT NULL
+            );
+            CREATE TABLE events (
+                seq INTEGER PRIMARY KEY, clock TEXT NOT NULL, body BLOB NOT NULL,
+                first_sent_at REAL, settled_at REAL, is_given_up INTEGER NOT NULL DEFAULT 0
+            );
+            INSERT INTO journal VALUES (1, '9f0c', 3, 7, 2, '{}');
+            INSERT INTO events (seq, clock, body) VALUES (2, 'free', x'7b7d');
+        """)
+    for boot in (8, 9):
+        journal = Journal(tmp_path / "bin")
+        assert (journal.id, journal.next_seq, journal.epoch, journal.start_boot()) == ("9f0c", 3, 2, boot)
+        assert journal.list_events([2]) == [StoredEvent(2, "free", b"{}", None)]
+        assert journal.file.read("SELECT config, closed_until FROM journal") == [(None, None)]
+        assert journal.file.read("SELECT * FROM commands") == []
+        journal.close()
 
 
 def test_every_start_counts_one_boot(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ class ReferenceBackend:
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     repeats: int = 0
+    _upto: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    _above: dict[tuple[str, str], set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def answer(self, topic: str, payload: bytes, now: datetime = NOW) -> tuple[str, bytes] | None:
         """Take one message and return the receipt as (topic, payload), or None for status and presence."""
@@ -66,6 +68,8 @@ class ReferenceBackend:
             self.repeats += 1
             if stored[event["seq"]] != event:
                 self.conflicts.append(event)
+        elif event["seq"] > self._upto[bin_id, journal]:
+            self._above[bin_id, journal].add(event["seq"])
         stored[event["seq"]] = event
         points = event.get("items", 0) if "badge" in event else 0
         return {"seq": event["seq"], "state": "credited" if "badge" in event else "counted", "points": points}
@@ -74,7 +78,7 @@ class ReferenceBackend:
         self, topic: str, fields: dict[str, Any], results: list[dict[str, Any]], now: datetime
     ) -> tuple[str, bytes]:
         bin_id, journal = fields["bin"], fields["journal"]
-        upto, also = ranges_of(set(self.committed[bin_id, journal]))
+        upto, also = self._ranges(bin_id, journal)
         line = {
             "v": 1,
             "journal": journal,
@@ -87,19 +91,21 @@ class ReferenceBackend:
         }
         return topic, sign(topic, json.dumps(line).encode(), self.keys[bin_id])
 
-
-def ranges_of(seqs: set[int]) -> tuple[int, list[list[int]]]:
-    """Return ``upto`` and ``also`` of a set of numbers."""
-    upto = 0
-    also: list[list[int]] = []
-    for seq in sorted(seqs):
-        if seq == upto + 1 and not also:
-            upto = seq
-        elif also and seq == also[-1][1] + 1:
-            also[-1][1] = seq
-        else:
-            also.append([seq, seq])
-    return upto, also
+    def _ranges(self, bin_id: str, journal: str) -> tuple[int, list[list[int]]]:
+        """Return ``upto`` and ``also``; what ``upto`` has passed is not looked at again, for the sake of long runs."""
+        above = self._above[bin_id, journal]
+        upto = self._upto[bin_id, journal]
+        while upto + 1 in above:
+            upto += 1
+            above.remove(upto)
+        self._upto[bin_id, journal] = upto
+        also: list[list[int]] = []
+        for seq in sorted(above):
+            if also and seq == also[-1][1] + 1:
+                also[-1][1] = seq
+            else:
+                also.append([seq, seq])
+        return upto, also
 
 
 def envelope(*events: dict[str, Any], key: bytes = b"k" * 32) -> tuple[str, bytes]:

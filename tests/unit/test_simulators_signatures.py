@@ -37,13 +37,15 @@ def test_a_signed_message_gives_back_its_exact_first_line() -> None:
         LINE + b"\n2:" + DIGEST[:-1],
         LINE + b"\n2: " + DIGEST,
         LINE + b"\n3:" + DIGEST,
+        LINE + b"\n0:" + DIGEST,
+        LINE + b"\n100000:" + DIGEST,
         LINE + b"\n9:" + DIGEST,
         b'{"v":2}\n2:' + DIGEST,
     ],
 )
 def test_any_other_form_is_refused(message: bytes) -> None:
     with pytest.raises(SignatureError):
-        verify_message(TOPIC, message, {2: KEY, 3: b"o" * 32})
+        verify_message(TOPIC, message, {0: KEY, 2: KEY, 3: b"o" * 32, 100_000: KEY})
 
 
 def test_a_message_moved_to_another_topic_is_refused() -> None:
