@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ingest.answers import heed_answers
 from ingest.contract import Hello
 from ingest.decisions import conflict_of, decide_events, refused_messages
 from ingest.decoding import DecodedMessage
@@ -51,6 +52,7 @@ def commit_tenant(
     authority_id = tenant.rules.authority_id
     store_reports(connection, list_reports(tenant.messages), authority_id=authority_id)
     note_key_numbers(connection, newer_key_numbers(tenant.messages), authority_id=authority_id)
+    heed_answers(connection, tenant.messages, authority_id=authority_id, now=now)
     keys = dict.fromkeys(decoded.journal_key for decoded in tenant.messages if decoded.journal_key)
     journal_nos = open_journals(connection, list(keys), authority_id=authority_id, now=now)
     decisions = decide_events(
@@ -74,7 +76,7 @@ def commit_tenant(
     store_refused(connection, refused, authority_id=authority_id, keyring=keyring)
     store_rejected(connection, tenant.rejected, authority_id=authority_id, keyring=keyring)
 
-    settled = recorded.settled | settle_hellos(connection, tenant, journal_nos)
+    settled = recorded.settled | settle_hellos(connection, tenant, journal_nos, now=now)
     return Committed(
         list_answers(tenant.messages, decisions, journal_nos, settled),
         events=sum(decision.refused is None for decision in decisions),
@@ -93,7 +95,7 @@ def newer_key_numbers(messages: Iterable[DecodedMessage]) -> dict[str, int]:
 
 
 def settle_hellos(
-    connection: Connection, tenant: Tenant, journal_nos: dict[JournalKey, int]
+    connection: Connection, tenant: Tenant, journal_nos: dict[JournalKey, int], *, now: datetime.datetime
 ) -> dict[int, list[SeqRange]]:
     """Note what bins that said hello still hold; return what is settled of their journals."""
     held = {
@@ -105,8 +107,9 @@ def settle_hellos(
     }
     if not held:
         return {}
-    note_held(connection, held, authority_id=tenant.rules.authority_id)
-    return add_received(connection, {journal_no: [] for journal_no in held}, authority_id=tenant.rules.authority_id)
+    authority_id = tenant.rules.authority_id
+    note_held(connection, held, authority_id=authority_id, now=now)
+    return add_received(connection, {journal_no: [] for journal_no in held}, authority_id=authority_id, now=now)
 
 
 def store_rejected(

@@ -75,7 +75,7 @@ def record_events(
     settled_seqs: defaultdict[int, list[int]] = defaultdict(list)
     for journal_no, seq in (*firsts, *refused):
         settled_seqs[journal_no].append(seq)
-    settled = add_received(connection, settled_seqs, authority_id=rules.authority_id)
+    settled = add_received(connection, settled_seqs, authority_id=rules.authority_id, now=now)
     add_to_rollups(
         connection,
         sum_deposits((firsts[identity] for identity in new), credits, rules),

@@ -39,7 +39,9 @@ MOST_RANGES = 51
 
 SETTLED = Columns(journal_no="integer", ranges="int8multirange")
 ADD_RECEIVED = text(f"""
-    UPDATE bin_journals j SET received = j.received + r.ranges, lost = j.lost - r.ranges
+    UPDATE bin_journals j
+       SET received = j.received + r.ranges, lost = j.lost - r.ranges,
+           last_received_at = GREATEST(j.last_received_at, :now)
       FROM (SELECT * FROM {SETTLED.unnest("t")} ORDER BY journal_no) AS r
      WHERE j.authority_id = :authority_id AND j.journal_no = r.journal_no
     RETURNING j.journal_no,
@@ -55,6 +57,7 @@ HELD = Columns(journal_no="integer", next_seq="bigint", oldest_held="bigint")
 NOTE_HELD = text(f"""
     UPDATE bin_journals j
        SET next_seq = h.next_seq, oldest_held = h.oldest_held,
+           last_received_at = GREATEST(j.last_received_at, :now),
            lost = CASE WHEN h.oldest_held > 1
                         AND h.oldest_held <= coalesce(upper(j.received + j.lost), 1) + {MOST_LOST_AT_ONCE}
                        THEN j.lost + (int8multirange(int8range(1, h.oldest_held)) - j.received) ELSE j.lost END
@@ -99,7 +102,9 @@ def find_journals(connection: Connection, keys: Collection[JournalKey], *, autho
     return {(bin_id, journal): journal_no for bin_id, journal, journal_no in rows}
 
 
-def add_received(connection: Connection, seqs: dict[int, list[int]], *, authority_id: int) -> dict[int, list[SeqRange]]:
+def add_received(
+    connection: Connection, seqs: dict[int, list[int]], *, authority_id: int, now: datetime.datetime
+) -> dict[int, list[SeqRange]]:
     """Mark sequence numbers as settled, by journal; return the lowest settled ranges of these journals.
 
     A journal with an empty list is only read. Lost ranges count as settled, and are lost no longer when they come
@@ -111,13 +116,14 @@ def add_received(connection: Connection, seqs: dict[int, list[int]], *, authorit
         ADD_RECEIVED,
         {
             "authority_id": authority_id,
+            "now": now,
             **SETTLED.bind(journal_no=seqs, ranges=[as_multirange(numbers) for numbers in seqs.values()]),
         },
     ).all()
     return {journal_no: parse_ranges(settled) for journal_no, settled in rows}
 
 
-def note_held(connection: Connection, held: dict[int, Held], *, authority_id: int) -> None:
+def note_held(connection: Connection, held: dict[int, Held], *, authority_id: int, now: datetime.datetime) -> None:
     """Store what bins still hold, by journal; missing numbers below the oldest held are lost."""
     if not held:
         return
@@ -125,6 +131,7 @@ def note_held(connection: Connection, held: dict[int, Held], *, authority_id: in
         NOTE_HELD,
         {
             "authority_id": authority_id,
+            "now": now,
             **HELD.bind(
                 journal_no=held,
                 next_seq=[each.next_seq for each in held.values()],
