@@ -99,5 +99,5 @@ def list_alarms(
     connection: Connection, *, authority_id: int, bin_id: str | None = None, with_ended: bool = False
 ) -> list[Alarm]:
     """List alarms, newest first; those that ended only when asked for."""
-    rows = connection.execute(LIST, {"authority_id": authority_id, "bin_id": bin_id, "with_ended": with_ended})
+    rows = connection.execute(LIST, {"authority_id": authority_id, "bin_id": bin_id, "with_ended": with_ended}).all()
     return [Alarm(*row) for row in rows]

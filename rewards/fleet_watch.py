@@ -39,15 +39,14 @@ LOCK_LOOK = text("SELECT pg_try_advisory_xact_lock(7106003, :authority_id)")
 # which would leave a row an hour for each bin that is out of order.
 GAPPED = Columns(bin_id="text")
 LIST_UNASKABLE = text(f"""
-    SELECT c.bin_id FROM {GAPPED.unnest("t")}
-      JOIN bin_commands c ON c.authority_id = :authority_id AND c.bin_id = t.bin_id
-      LEFT JOIN bin_reports r ON r.authority_id = :authority_id AND r.bin_id = c.bin_id
-     WHERE c.kind = 'resend'
-     GROUP BY c.bin_id, r.last_heard_at
-    HAVING bool_or(c.outcome IS NULL) OR max(c.issued_at) > :asked_after
+    SELECT t.bin_id FROM {GAPPED.unnest("t")}
+     CROSS JOIN LATERAL (SELECT c.issued_at, c.outcome FROM bin_commands c
+                          WHERE c.authority_id = :authority_id AND c.bin_id = t.bin_id AND c.kind = 'resend'
+                          ORDER BY c.issued_at DESC LIMIT 1) AS l
+      LEFT JOIN bin_reports r ON r.authority_id = :authority_id AND r.bin_id = t.bin_id
+     WHERE l.outcome IS NULL OR l.issued_at > :asked_after
         OR GREATEST(r.last_heard_at, (SELECT max(j.last_received_at) FROM bin_journals j
-                                       WHERE j.authority_id = :authority_id AND j.bin_id = c.bin_id))
-           < max(c.issued_at)
+                                       WHERE j.authority_id = :authority_id AND j.bin_id = t.bin_id)) < l.issued_at
 """)
 
 
