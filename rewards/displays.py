@@ -69,6 +69,12 @@ NOTE_PUBLISHED = text(f"""
      WHERE b.authority_id = :authority_id AND b.bin_id = t.bin_id
 """)
 
+COUNT_TOLD = text("""
+    SELECT count(*) FILTER (WHERE configured_version >= :version AND configured_key_number = newest_key_number),
+           count(*)
+      FROM bins WHERE authority_id = :authority_id AND state <> 'revoked'
+""")
+
 SHOWN = Columns(bin_id="text", version="integer")
 NOTE_SHOWN = text(f"""
     UPDATE bins b SET configured_version = t.version
@@ -122,6 +128,12 @@ def take_due_displays(connection: Connection, *, version: int, authority_id: int
         columns = PUBLISHED.bind_rows(due)
         connection.execute(NOTE_PUBLISHED, {"authority_id": authority_id, "version": version, **columns})
     return due
+
+
+def count_told(connection: Connection, *, version: int, authority_id: int) -> tuple[int, int]:
+    """Count the bins that were given ``version`` or a newer one, and all that are at work."""
+    told, bins = connection.execute(COUNT_TOLD, {"version": version, "authority_id": authority_id}).one()
+    return told, bins
 
 
 def note_shown(connection: Connection, versions: Mapping[str, int], *, authority_id: int) -> None:

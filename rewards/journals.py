@@ -23,6 +23,11 @@ FIND_JOURNALS = text(f"""
         ON j.authority_id = :authority_id AND j.bin_id = t.bin_id AND j.journal = t.journal
 """)
 
+FIND_NEWEST = text("""
+    SELECT journal FROM bin_journals WHERE authority_id = :authority_id AND bin_id = :bin_id
+     ORDER BY journal_no DESC LIMIT 1
+""")
+
 # Numbers are given out one authority at a time, under its advisory lock: journals are rare.
 LOCK_NUMBERING = text("SELECT pg_advisory_xact_lock(7106002, :authority_id)")
 OPEN_JOURNALS = text(f"""
@@ -100,6 +105,12 @@ def find_journals(connection: Connection, keys: Collection[JournalKey], *, autho
         FIND_JOURNALS, {"authority_id": authority_id, **KEYS.bind(bin_id=bin_ids, journal=journals)}
     ).all()
     return {(bin_id, journal): journal_no for bin_id, journal, journal_no in rows}
+
+
+def find_newest_journal(connection: Connection, bin_id: str, *, authority_id: int) -> str | None:
+    """Find the journal a bin opened last; None while it has none."""
+    journal: str | None = connection.scalar(FIND_NEWEST, {"authority_id": authority_id, "bin_id": bin_id})
+    return journal
 
 
 def add_received(

@@ -55,9 +55,7 @@ def the_only(connection: Connection, town: Town) -> ListedCommand:
     return command
 
 
-def test_a_fresh_command_is_due_at_once_and_again_after_half_a_minute(
-    database: Database, town: Town, now: Now
-) -> None:
+def test_a_fresh_command_is_due_at_once_and_again_after_half_a_minute(database: Database, town: Town, now: Now) -> None:
     with database.engine("bontri_ingest").begin() as connection:
         command_id = give(connection, town, now)
         [due] = take(connection, town, now)
@@ -85,9 +83,7 @@ def test_a_bin_that_comes_back_is_told_again_at_once(database: Database, town: T
         assert [due.bin_id for due in take(connection, town, now + SECOND)] == [town.bin_ids[0]]
 
 
-def test_a_command_past_its_time_is_not_published_and_ends_as_expired(
-    database: Database, town: Town, now: Now
-) -> None:
+def test_a_command_past_its_time_is_not_published_and_ends_as_expired(database: Database, town: Town, now: Now) -> None:
     tenant = {"authority_id": town.authority_id}
     with database.engine("bontri_ingest").begin() as connection:
         give(connection, town, now)
@@ -128,9 +124,7 @@ def test_the_first_answer_of_its_bin_ends_a_command(database: Database, town: To
         assert (the_only(connection, town).outcome, the_only(connection, town).ended_at) == ("done", now + SECOND)
 
 
-def test_neither_another_bin_nor_another_authority_can_end_a_command(
-    database: Database, town: Town, now: Now
-) -> None:
+def test_neither_another_bin_nor_another_authority_can_end_a_command(database: Database, town: Town, now: Now) -> None:
     with database.engine("bontri_ingest").begin() as connection:
         command_id = give(connection, town, now)
         assert answer(connection, town, command_id, now, bin_no=1) == 0

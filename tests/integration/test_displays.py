@@ -78,9 +78,7 @@ def test_the_version_rises_with_a_tariff_a_text_and_a_tariff_that_comes_into_for
     assert version_of(database, town, now + 9 * DAY) == versions[-1]
 
 
-def test_each_bin_is_told_once_a_version_a_bounded_number_at_a_time(
-    database: Database, town: Town, now: Now
-) -> None:
+def test_each_bin_is_told_once_a_version_a_bounded_number_at_a_time(database: Database, town: Town, now: Now) -> None:
     assert take(database, town, now, most=1) == town.bin_ids[:1]
     assert take(database, town, now, most=1) == town.bin_ids[1:]
     assert take(database, town, now) == []
@@ -129,22 +127,24 @@ def test_a_text_without_words_is_taken_away(database: Database, town: Town, now:
 
 
 @pytest.mark.parametrize(
-    ("language", "name", "words"),
-    [("FR", "welcome", "x"), ("fr", "Wel come", "x"), ("fr", "welcome", "x" * 201), ("fr", "welcome", "a\nb")],
+    "wrong", [{"language": "FR"}, {"name": "Wel come"}, {"words": "x" * 201}, {"words": "a\nb"}, {"words": "\x7f"}]
 )
 def test_a_text_bins_cannot_be_given_is_refused_and_nothing_changes(
-    database: Database, town: Town, now: Now, language: str, name: str, words: str
+    database: Database, town: Town, now: Now, wrong: dict[str, str]
 ) -> None:
     before = version_of(database, town, now)
     with pytest.raises(DisplayTextError):
-        set_text(database, town, words, language=language, name=name)
+        set_text(database, town, **{"words": "x", **wrong})
     assert version_of(database, town, now) == before
 
 
 def test_texts_never_outgrow_what_a_packet_holds(database: Database, town: Town, now: Now) -> None:
-    with pytest.raises(DisplayTextError, match="together"):
+    def fill() -> None:
         for number in range(100):
             set_text(database, town, "é" * 200, name=f"text_{number}")
+
+    with pytest.raises(DisplayTextError, match="together"):
+        fill()
     with database.engine().connect() as connection:
         size = connection.scalar(text("SELECT octet_length(display_texts::text) FROM authorities"))
     assert MOST_TEXTS_BYTES - 600 < size <= MOST_TEXTS_BYTES

@@ -193,9 +193,7 @@ def test_messages_are_signed_with_the_newest_key_the_bin_has_used(scene: Scene, 
         assert scene.read(message, key_number=2)["bin"] == scene.bin_id
 
 
-def test_a_command_is_published_every_half_minute_and_at_a_hello_until_it_is_answered(
-    scene: Scene, now: Now
-) -> None:
+def test_a_command_is_published_every_half_minute_and_at_a_hello_until_it_is_answered(scene: Scene, now: Now) -> None:
     command_id = scene.issue(now)
     [first] = scene.tell(now, "command")
     assert scene.tell(now + 29 * SECOND, "command") == []

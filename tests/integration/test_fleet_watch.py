@@ -177,9 +177,7 @@ def test_a_long_gap_is_asked_for_a_part_at_a_time(scene: Scene, now: Now) -> Non
         ([(2, 2), (10, 19)], (2, 19)),
     ],
 )
-def test_what_is_asked_for_is_bounded_and_mostly_missing(
-    gaps: list[tuple[int, int]], asked: tuple[int, int]
-) -> None:
+def test_what_is_asked_for_is_bounded_and_mostly_missing(gaps: list[tuple[int, int]], asked: tuple[int, int]) -> None:
     assert choose_resent(gaps) == asked
 
 
