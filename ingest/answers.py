@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from ingest.contract import Hello, Status
 from ingest.decoding import DecodedMessage
-from rewards.commands import CommandAnswer, end_answered, make_due
-from rewards.displays import note_shown
+from rewards.commands import CommandAnswer, end_answered
+from rewards.due_commands import make_due
+from rewards.due_displays import note_shown
 
 
 def heed_answers(

@@ -13,8 +13,10 @@ from sqlalchemy import Engine
 
 from ingest.downlink_messages import write_command, write_config
 from ingest.messages import Outgoing
-from rewards.commands import end_expired, take_due_commands
-from rewards.displays import get_display, get_display_version, take_due_displays
+from rewards.commands import end_expired
+from rewards.displays import get_display, get_display_version
+from rewards.due_commands import take_due_commands
+from rewards.due_displays import take_due_displays
 from rewards.keyring import Keyring
 
 MOST_A_TURN = 300

@@ -17,8 +17,9 @@ from ingest.contract import (
 from ingest.messages import Outgoing
 from ingest.signatures import sign_message
 from ingest.topics import DownChannel, down_topic
-from rewards.commands import DueCommand
-from rewards.displays import Display, DueDisplay
+from rewards.displays import Display
+from rewards.due_commands import DueCommand
+from rewards.due_displays import DueDisplay
 from rewards.keyring import Keyring
 
 LARGEST_LINE_BYTES = LARGEST_PACKET_BYTES - 512

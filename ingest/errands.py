@@ -16,7 +16,7 @@ from ingest.worker import describe_fault, utc_now
 
 log = structlog.get_logger(__name__)
 
-LONGEST_BACK_OFF_S = 30.0
+LONGEST_BACK_OFF_S = 10.0
 STOPPED_WITHIN_S = 5.0
 
 

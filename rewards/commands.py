@@ -1,4 +1,4 @@
-"""Commands: orders to bins, published until the bin answers or their time is over. How they travel is not known here.
+"""Commands: orders to bins, from being given to their end. Which are due to be sent is in ``rewards/due_commands.py``.
 
 What a bin has executed only the bin knows: a repeat is answered by it, not executed again. Here a command ends once,
 by the first answer of its own bin.
@@ -6,7 +6,7 @@ by the first answer of its own bin.
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -19,7 +19,12 @@ from rewards.ids import new_id
 CommandKind = Literal["resend", "reboot", "emptying_mode"]
 Outcome = Literal["done", "refused", "expired"]
 
-REPEAT_AFTER = datetime.timedelta(seconds=30)
+ARGUMENTS: Mapping[CommandKind, Set[str]] = {
+    "resend": {"journal", "first", "last"},
+    "reboot": set(),
+    "emptying_mode": {"on", "minutes"},
+}
+
 ANSWER_PATIENCE = datetime.timedelta(minutes=2)
 """How long after its expiry an answer still counts: the bin may have executed it in the last second."""
 
@@ -32,18 +37,10 @@ class NewCommand:
     kind: CommandKind
     arguments: Mapping[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class DueCommand:
-    """An order to publish now, signed with ``key_number``."""
-
-    command_id: UUID
-    bin_id: str
-    key_number: int
-    kind: CommandKind
-    arguments: Mapping[str, Any]
-    issued_at: datetime.datetime
-    expires_at: datetime.datetime
+    def __post_init__(self) -> None:
+        # One that cannot be written would keep the others of its authority from being sent.
+        if self.arguments.keys() != ARGUMENTS[self.kind]:
+            raise ValueError(f"{self.kind} takes {sorted(ARGUMENTS[self.kind])}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +59,6 @@ ISSUE = text(f"""
       FROM {NEW.unnest("t")} JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = t.bin_id
      WHERE b.state <> 'revoked' ORDER BY t.command_id
     RETURNING command_id
-""")
-
-# Rows another worker has in hand are its own; not the key, so that new rows that refer to it need not wait.
-TAKE_DUE = text("""
-    SELECT c.command_id, c.bin_id, b.newest_key_number AS key_number, c.kind, c.arguments, c.issued_at, c.expires_at
-      FROM bin_commands c JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = c.bin_id
-     WHERE c.authority_id = :authority_id AND c.outcome IS NULL AND c.expires_at > :now
-       AND (c.sent_at IS NULL OR c.sent_at <= :sent_before) AND b.state <> 'revoked'
-     ORDER BY c.issued_at, c.command_id LIMIT :most
-       FOR NO KEY UPDATE OF c SKIP LOCKED
-""")
-
-IDS = Columns(command_id="uuid")
-NOTE_SENT = text(f"""
-    UPDATE bin_commands c SET sent_at = :now, times_sent = c.times_sent + 1
-      FROM (SELECT * FROM {IDS.unnest("u")} ORDER BY command_id) AS t
-     WHERE c.authority_id = :authority_id AND c.command_id = t.command_id
-""")
-
-BIN_IDS = Columns(bin_id="text")
-MAKE_DUE = text(f"""
-    UPDATE bin_commands c SET sent_at = NULL
-      FROM (SELECT o.command_id FROM {BIN_IDS.unnest("u")}
-              JOIN bin_commands o ON o.authority_id = :authority_id AND o.bin_id = u.bin_id AND o.outcome IS NULL
-             WHERE o.sent_at IS NOT NULL ORDER BY o.command_id FOR NO KEY UPDATE OF o) AS t
-     WHERE c.authority_id = :authority_id AND c.command_id = t.command_id AND c.outcome IS NULL
 """)
 
 ANSWERS = Columns(bin_id="text", command_id="uuid", outcome="text")
@@ -131,29 +102,6 @@ def issue_commands(
     )
     parameters = {"authority_id": authority_id, "now": now, "expires_at": now + valid, **columns}
     return list(connection.scalars(ISSUE, parameters))
-
-
-def take_due_commands(
-    connection: Connection, *, authority_id: int, now: datetime.datetime, most: int
-) -> list[DueCommand]:
-    """Take the commands to publish now, oldest first, and note them as sent; publish them after the commit.
-
-    Due is what was not sent yet, or last sent :data:`REPEAT_AFTER` ago. What another worker has in hand is left to it.
-    """
-    rows = connection.execute(
-        TAKE_DUE, {"authority_id": authority_id, "now": now, "sent_before": now - REPEAT_AFTER, "most": most}
-    )
-    due = [DueCommand(*row) for row in rows]
-    if due:
-        columns = IDS.bind(command_id=[command.command_id for command in due])
-        connection.execute(NOTE_SENT, {"authority_id": authority_id, "now": now, **columns})
-    return due
-
-
-def make_due(connection: Connection, bin_ids: Sequence[str], *, authority_id: int) -> None:
-    """Have the open commands of these bins published again at once: they have just come back."""
-    if bin_ids:
-        connection.execute(MAKE_DUE, {"authority_id": authority_id, **BIN_IDS.bind(bin_id=bin_ids)})
 
 
 def end_answered(

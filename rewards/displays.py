@@ -1,7 +1,7 @@
 """What bins show: tariffs with their points, limits, texts. One configuration for all bins of an authority.
 
 Its version never falls. It rises with every change, and when a tariff comes into force, since the limits shown are
-those of the tariff in force. How it travels is not known here.
+those of the tariff in force. Which bins are due to be told is in ``rewards/due_displays.py``.
 """
 
 import datetime
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from rewards.arrays import Columns
 from rewards.tariffs import Tariff, announce_display, find_tariff_in_force, list_tariffs
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -41,46 +40,12 @@ class Display:
     texts: Texts
 
 
-@dataclass(frozen=True, slots=True)
-class DueDisplay:
-    """A bin to be told, signed with ``key_number``."""
-
-    bin_id: str
-    key_number: int
-
-
 GET_VERSION = text("""
     SELECT a.config_version + (SELECT count(*) FROM tariffs t
                                 WHERE t.authority_id = :authority_id AND t.valid_from <= :now)
       FROM authorities a WHERE a.authority_id = :authority_id
 """)
 GET_TEXTS = text("SELECT display_texts FROM authorities WHERE authority_id = :authority_id")
-
-TAKE_DUE = text("""
-    SELECT b.bin_id, b.newest_key_number FROM bins b
-     WHERE b.authority_id = :authority_id AND b.state <> 'revoked'
-       AND (b.configured_version < :version OR b.configured_key_number <> b.newest_key_number)
-     ORDER BY b.bin_id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
-""")
-PUBLISHED = Columns(bin_id="text", key_number="integer")
-NOTE_PUBLISHED = text(f"""
-    UPDATE bins b SET configured_version = :version, configured_key_number = t.key_number
-      FROM (SELECT * FROM {PUBLISHED.unnest("u")} ORDER BY bin_id) AS t
-     WHERE b.authority_id = :authority_id AND b.bin_id = t.bin_id
-""")
-
-COUNT_TOLD = text("""
-    SELECT count(*) FILTER (WHERE configured_version >= :version AND configured_key_number = newest_key_number),
-           count(*)
-      FROM bins WHERE authority_id = :authority_id AND state <> 'revoked'
-""")
-
-SHOWN = Columns(bin_id="text", version="integer")
-NOTE_SHOWN = text(f"""
-    UPDATE bins b SET configured_version = t.version
-      FROM (SELECT * FROM {SHOWN.unnest("u")} ORDER BY bin_id) AS t
-     WHERE b.authority_id = :authority_id AND b.bin_id = t.bin_id AND b.configured_version > t.version
-""")
 
 SET_TEXT = text(f"""
     UPDATE authorities
@@ -115,32 +80,6 @@ def get_display(connection: Connection, *, authority_id: int, now: datetime.date
         in_force.week_cap_points if in_force else None,
         texts,
     )
-
-
-def take_due_displays(connection: Connection, *, version: int, authority_id: int, most: int) -> list[DueDisplay]:
-    """Take the bins, by id, that were not given ``version``, or not under their present key, and note them as given.
-
-    Publish after the commit. What another worker has in hand is left to it.
-    """
-    rows = connection.execute(TAKE_DUE, {"authority_id": authority_id, "version": version, "most": most})
-    due = [DueDisplay(*row) for row in rows]
-    if due:
-        columns = PUBLISHED.bind_rows(due)
-        connection.execute(NOTE_PUBLISHED, {"authority_id": authority_id, "version": version, **columns})
-    return due
-
-
-def count_told(connection: Connection, *, version: int, authority_id: int) -> tuple[int, int]:
-    """Count the bins that were given ``version`` or a newer one, and all that are at work."""
-    told, bins = connection.execute(COUNT_TOLD, {"version": version, "authority_id": authority_id}).one()
-    return told, bins
-
-
-def note_shown(connection: Connection, versions: Mapping[str, int], *, authority_id: int) -> None:
-    """Heed what bins say they show: those behind what they were given are given it again."""
-    if versions:
-        columns = SHOWN.bind(bin_id=versions, version=versions.values())
-        connection.execute(NOTE_SHOWN, {"authority_id": authority_id, **columns})
 
 
 def set_display_text(connection: Connection, *, authority_id: int, language: str, name: str, words: str) -> None:

@@ -27,7 +27,8 @@ def show_command(authority: str, is_json: bool) -> None:
     from bontri.commands.scope import engine_as, list_owners
     from bontri.settings import read_settings
     from ingest.worker import utc_now
-    from rewards.displays import count_told, get_display
+    from rewards.displays import get_display
+    from rewards.due_displays import count_told
 
     with engine_as("bontri_reader", read_settings()) as engine, engine.connect() as connection:
         [owner] = list_owners(connection, slug=authority)

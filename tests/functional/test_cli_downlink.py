@@ -12,7 +12,7 @@ from bontri.cli import cli
 from ingest.pipeline import Pipeline
 from ingest.worker import utc_now
 from rewards.bins import revoke_bin
-from rewards.commands import take_due_commands
+from rewards.due_commands import take_due_commands
 from rewards.fleet_watch import watch_fleet
 from rewards.keyring import Keyring
 from tests.conftest import Database

@@ -1,6 +1,7 @@
 """Commands: published while they are open and in time, ended once, by the bin they were given to."""
 
 import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,19 +10,15 @@ from sqlalchemy import Connection, text
 from rewards.bins import revoke_bin
 from rewards.commands import (
     ANSWER_PATIENCE,
-    REPEAT_AFTER,
-    TAKE_DUE,
     CommandAnswer,
-    DueCommand,
     ListedCommand,
     NewCommand,
     end_answered,
     end_expired,
     issue_command,
     list_commands,
-    make_due,
-    take_due_commands,
 )
+from rewards.due_commands import REPEAT_AFTER, TAKE_DUE, DueCommand, make_due, take_due_commands
 from rewards.keyring import Keyring
 from tests.conftest import Database
 from tests.factories import Town, build_town
@@ -178,3 +175,9 @@ def test_control_workers_that_do_not_note_what_they_send_send_it_twice(
     for _ in range(2):
         with engine.begin() as connection:
             assert len(connection.execute(TAKE_DUE, parameters).all()) == 1
+
+
+@pytest.mark.parametrize(("kind", "arguments"), [("resend", {"first": 1}), ("reboot", {"on": True})])
+def test_a_command_with_other_arguments_than_its_own_cannot_be_given(kind: Any, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=kind):
+        NewCommand("BIN-1", kind, arguments)

@@ -11,10 +11,9 @@ from rewards.displays import (
     DisplayTextError,
     get_display,
     get_display_version,
-    note_shown,
     set_display_text,
-    take_due_displays,
 )
+from rewards.due_displays import note_shown, take_due_displays
 from rewards.keyring import Keyring
 from rewards.tariffs import add_tariff
 from tests.conftest import Database

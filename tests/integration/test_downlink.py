@@ -2,8 +2,6 @@
 
 import datetime
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,30 +14,22 @@ from ingest.downlink_messages import write_command, write_config
 from ingest.messages import Message, Outgoing
 from ingest.pipeline import Pipeline
 from rewards.bins import revoke_bin
-from rewards.commands import CommandKind, DueCommand, NewCommand, issue_command, list_commands
-from rewards.displays import Display, DueDisplay, set_display_text
+from rewards.commands import CommandKind, NewCommand, issue_command, list_commands
+from rewards.displays import Display, set_display_text
+from rewards.due_commands import DueCommand
+from rewards.due_displays import DueDisplay
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.tariffs import Tariff, TariffLine
 from simulators.signatures import SignatureError, verify_message
 from tests.conftest import Database
 from tests.factories import Town, build_town
+from tests.post import Post
 from tests.speaker import JOURNAL, Speaker
 
 Now = datetime.datetime
 SECOND = datetime.timedelta(seconds=1)
 HOUR = datetime.timedelta(hours=1)
-
-
-@dataclass
-class Post:
-    """Keeps what is published, as long as it is connected."""
-
-    is_connected: bool = True
-    published: list[Outgoing] = field(default_factory=list)
-
-    def publish(self, messages: Sequence[Outgoing]) -> None:
-        self.published += messages
 
 
 class Scene:

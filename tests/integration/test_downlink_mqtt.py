@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from bontri.embedded.broker import Broker
 from ingest.errands import Errand, running_errands
 from ingest.fleet_errands import list_fleet_errands
-from ingest.messages import Message
+from ingest.messages import Message, Outgoing
 from ingest.mqtt import Broker as BrokerAddress
 from ingest.mqtt import MqttSource
 from ingest.worker import utc_now
@@ -79,6 +79,12 @@ class Listener:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def next_raw(self) -> MQTTMessage:
+        """Return the next command, whatever it is worth."""
+        while not (message := self.heard.get(timeout=PATIENCE_S)).topic.endswith("command"):
+            pass
+        return message
 
     def next(self, channel: str) -> tuple[dict[str, Any], MQTTMessage]:
         """Return the next message of a channel, its signature verified as a bin does."""
@@ -243,3 +249,28 @@ def test_one_authority_whose_errand_fails_does_not_hold_up_another(
         assert listener.next("command")[0]["id"] == str(command_id)
     failures = [(line["errand"], line["authority"]) for line in logs if line["event"] == "errand_failed"]
     assert failures[0] == ("downlink", "broken")
+
+
+def test_what_finds_no_connection_is_dropped_and_not_sent_when_it_is_out_of_date(broker: Broker, town: Town) -> None:
+    topic = f"bontri/v1/{town.slug}/{BIN_ID}/down/command"
+    source = MqttSource(
+        BrokerAddress.from_url(worker_url(broker)), client_id="late", topic_filter="bontri/v1/nowhere/+/up/#"
+    )
+    assert not source.is_connected
+    source.publish([Outgoing(topic, b"out of date", qos=1)])
+    with listening(broker, town) as listener, source:
+        assert source.wait_until_subscribed(timeout_s=PATIENCE_S)
+        assert source.is_connected
+        source.publish([Outgoing(topic, b"careful", qos=1), Outgoing(topic, b"careless")])
+        heard = [listener.next_raw() for _ in range(2)]
+    assert sorted((message.payload, message.qos) for message in heard) == [(b"careful", 1), (b"careless", 0)]
+
+
+def test_control_paho_alone_would_send_it_then(broker: Broker, town: Town) -> None:
+    topic = f"bontri/v1/{town.slug}/{BIN_ID}/down/command"
+    source = MqttSource(
+        BrokerAddress.from_url(worker_url(broker)), client_id="keeping", topic_filter="bontri/v1/nowhere/+/up/#"
+    )
+    source._client.publish(topic, b"out of date", qos=1)
+    with listening(broker, town) as listener, source:
+        assert listener.next_raw().payload == b"out of date"

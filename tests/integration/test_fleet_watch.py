@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from ingest.downlink import Downlink
+from ingest.fleet_errands import WATCH_EVERY_S
 from ingest.pipeline import Pipeline
 from rewards.alarms import Alarm, AlarmKind, end_alarms, list_alarms
 from rewards.bins import revoke_bin
@@ -25,6 +27,7 @@ from rewards.fleet_watch import (
 from rewards.keyring import Keyring
 from tests.conftest import Database
 from tests.factories import Town, build_town
+from tests.post import Post
 from tests.speaker import JOURNAL, Speaker, deposit
 
 Now = datetime.datetime
@@ -105,6 +108,22 @@ def test_a_gap_is_raised_after_half_a_minute_and_what_is_missing_is_asked_for(sc
     assert (resend.kind, resend.arguments) == ("resend", {"journal": JOURNAL, "first": 3, "last": 6})
     detail = {"journal": JOURNAL, "numbers": 3, "ranges": 2, "lowest": [[3, 4], [6, 6]], "since": now.isoformat()}
     assert scene.alarm("gap").detail == detail
+
+
+@pytest.mark.parametrize("phase_s", [0, 3, 9])
+def test_a_gap_is_noticed_and_asked_for_within_a_minute(scene: Scene, keyring: Keyring, now: Now, phase_s: int) -> None:
+    """At the worker's own pace: a look every 10 s, a turn of the downlink every second, whenever they began."""
+    post = Post()
+    downlink = Downlink(scene.engine, post, keyring)
+    scene.report(now, 1, 3)
+    for second in range(61):
+        at = now + second * SECOND
+        if (second + phase_s) % WATCH_EVERY_S == 0:
+            scene.look(at)
+        downlink.tell(slug=scene.town.slug, now=at, **scene.tenant)
+        if any(message.topic.endswith("command") for message in post.published):
+            break
+    assert 30 <= second <= 42
 
 
 def test_an_alarm_is_raised_once_and_kept_up_while_the_gap_lasts(scene: Scene, now: Now) -> None:
