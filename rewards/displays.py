@@ -78,7 +78,7 @@ def get_display(connection: Connection, *, authority_id: int, now: datetime.date
         shown,
         in_force.day_cap_points if in_force else None,
         in_force.week_cap_points if in_force else None,
-        texts,
+        {language: words for language, words in texts.items() if words},
     )
 
 

@@ -123,6 +123,9 @@ def test_a_text_without_words_is_taken_away(database: Database, town: Town, now:
     with database.engine("bontri_reader").connect() as connection:
         display = get_display(connection, authority_id=town.authority_id, now=now)
     assert display.texts == {"fr": {"thanks": "Merci !"}}
+    set_text(database, town, "", name="thanks")
+    with database.engine("bontri_reader").connect() as connection:
+        assert get_display(connection, authority_id=town.authority_id, now=now).texts == {}
 
 
 @pytest.mark.parametrize(

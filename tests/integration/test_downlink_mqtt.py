@@ -72,9 +72,12 @@ class Listener:
         )
         self._client.username_pw_set(bin_id, KEYRING.broker_password(username=bin_id))
         self._client.on_connect = lambda client, *_: client.subscribe(f"bontri/v1/{town.slug}/{bin_id}/down/#", qos=1)
+        subscribed = threading.Event()
+        self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.on_message = lambda _client, _data, message: self.heard.put(message)
         self._client.connect(broker.host, broker.port)
         self._client.loop_start()
+        assert subscribed.wait(PATIENCE_S)
 
     def close(self) -> None:
         self._client.disconnect()
