@@ -27,6 +27,9 @@ from rewards.journals import SeqRange
 
 GAP_PATIENCE = datetime.timedelta(seconds=30)
 RESEND_AGAIN_AFTER = datetime.timedelta(seconds=60)
+REFUSED_AGAIN_AFTER = datetime.timedelta(hours=1)
+"""A bin that does not hold what is missing says so; it may say so again when somebody has put its storage back."""
+
 RESEND_VALID = datetime.timedelta(hours=1)
 MOST_RESENT = 1000
 MOST_OPEN_RANGES = 1000
@@ -45,6 +48,7 @@ LIST_UNASKABLE = text(f"""
                           ORDER BY c.issued_at DESC LIMIT 1) AS l
       LEFT JOIN bin_reports r ON r.authority_id = :authority_id AND r.bin_id = t.bin_id
      WHERE l.outcome IS NULL OR l.issued_at > :asked_after
+        OR (l.outcome = 'refused' AND l.issued_at > :refused_after)
         OR GREATEST(r.last_heard_at, (SELECT max(j.last_received_at) FROM bin_journals j
                                        WHERE j.authority_id = :authority_id AND j.bin_id = t.bin_id)) < l.issued_at
 """)
@@ -145,6 +149,7 @@ def ask_again(connection: Connection, gaps: Sequence[Gaps], *, authority_id: int
             {
                 "authority_id": authority_id,
                 "asked_after": now - RESEND_AGAIN_AFTER,
+                "refused_after": now - REFUSED_AGAIN_AFTER,
                 **GAPPED.bind(bin_id=[gap.bin_id for gap in gaps]),
             },
         )

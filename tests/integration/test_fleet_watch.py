@@ -18,6 +18,7 @@ from rewards.fleet_watch import (
     LOCK_LOOK,
     MOST_OPEN_RANGES,
     MOST_RESENT,
+    REFUSED_AGAIN_AFTER,
     RESEND_AGAIN_AFTER,
     RESEND_VALID,
     Look,
@@ -85,9 +86,9 @@ class Scene:
         with self.engine.connect() as connection:
             return list_commands(connection, **self.tenant)[::-1]
 
-    def answer(self, now: Now) -> None:
+    def answer(self, now: Now, state: str = "done") -> None:
         """Let the bin answer, with a status, every resend that is open."""
-        results = [{"id": str(each.command_id), "state": "done"} for each in self.resends() if each.outcome is None]
+        results = [{"id": str(each.command_id), "state": state} for each in self.resends() if each.outcome is None]
         self.pipeline.process([self.speaker.say("status", now, commands=results)], now=now)
 
 
@@ -163,6 +164,15 @@ def test_while_a_gap_lasts_it_is_asked_for_again_every_minute(scene: Scene, now:
     assert scene.look(first + RESEND_AGAIN_AFTER - SECOND).resends == 0
     assert scene.look(first + RESEND_AGAIN_AFTER).resends == 1
     assert [each.outcome for each in scene.resends()] == ["done", None]
+
+
+def test_a_bin_that_refuses_is_asked_again_after_an_hour(scene: Scene, now: Now) -> None:
+    scene.report(now, 1, 3)
+    first = now + GAP_PATIENCE
+    scene.look(first)
+    scene.answer(first + SECOND, "refused")
+    assert scene.look(first + REFUSED_AGAIN_AFTER - SECOND).resends == 0
+    assert scene.look(first + REFUSED_AGAIN_AFTER).resends == 1
 
 
 def test_a_bin_that_is_not_heard_is_not_asked_for_ever(scene: Scene, now: Now) -> None:
