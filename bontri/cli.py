@@ -10,6 +10,9 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from bontri import __version__
+from bontri.commands.alarms import alarms
+from bontri.commands.commands import commands
+from bontri.commands.display import display
 from bontri.commands.docs import docs
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
@@ -198,6 +201,11 @@ def bench_ingest_command(is_json: bool, **options: Any) -> None:
         report = bench_ingest(BenchOptions(**options), tell=lambda words: click.echo(words, err=True))
     click.echo(json.dumps(report, indent=2) if is_json else as_text(report))
     sys.exit(0 if report["ok"] else EXIT_FAILED)
+
+
+cli.add_command(alarms)
+cli.add_command(commands)
+cli.add_command(display)
 
 
 def fail(words: str, code: int) -> NoReturn:

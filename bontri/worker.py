@@ -11,6 +11,8 @@ from sqlalchemy import text
 from bontri.readiness import notify_ready
 from bontri.settings import Settings
 from bontri.signals import stop_event
+from ingest.errands import running_errands
+from ingest.fleet_errands import list_fleet_errands
 from ingest.mqtt import Broker, MqttSource
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker
@@ -37,6 +39,7 @@ def run_worker(settings: Settings) -> None:
     """
     stop = stop_event()
     engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=settings.ingest_writers)
+    errands_engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=1)
     with engine.connect() as connection:
         connection.execute(text("SELECT 1 FROM authorities LIMIT 1"))
     source = MqttSource(
@@ -55,7 +58,10 @@ def run_worker(settings: Settings) -> None:
         gc.set_threshold(50_000, 20, 50)
         # A writer whose answer from PostgreSQL has come may wait this long for the interpreter, a dozen times a batch.
         sys.setswitchinterval(0.001)
-        worker.run()
+        errands = list_fleet_errands(errands_engine, source, settings.keyring(), stop=stop)
+        with running_errands(errands, stop=stop):
+            worker.run()
+    errands_engine.dispose()
     engine.dispose()
     log.info("worker_stopped", messages=worker.handled.messages, events=worker.handled.events)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ingest.answers import heed_answers
 from ingest.contract import Hello
 from ingest.decisions import Decision, conflict_of, decide_events, refused_messages
 from ingest.decoding import DecodedMessage
@@ -67,6 +68,7 @@ def commit_tenant(
     authority_id = tenant.rules.authority_id
     store_reports(connection, list_reports(tenant.messages), authority_id=authority_id)
     note_key_numbers(connection, newer_key_numbers(tenant.messages), authority_id=authority_id)
+    heed_answers(connection, tenant.messages, authority_id=authority_id, now=now)
     journal_nos = find_journal_nos(connection, tenant.messages, recollection, authority_id=authority_id, now=now)
     decisions = decide_events(
         tenant.messages, journal_nos, rules=tenant.rules, keyring=keyring, is_isolated=is_isolated
@@ -80,7 +82,7 @@ def commit_tenant(
     store_refused(connection, refused_messages(decisions), authority_id=authority_id, keyring=keyring)
     store_rejected(connection, tenant.rejected, authority_id=authority_id, keyring=keyring)
 
-    settling = Settling(held=held_by_journal(tenant.messages, journal_nos))
+    settling = Settling(heard_at_of(tenant, now=now), held=held_by_journal(tenant.messages, journal_nos))
     for decision in decisions:
         if decision.refused:
             settling.seqs[decision.journal_no].append(decision.seq)
@@ -115,6 +117,11 @@ def newer_key_numbers(messages: Iterable[DecodedMessage]) -> dict[str, int]:
         for decoded in messages
         if decoded.verified.key_number > decoded.verified.bin.newest_key_number
     }
+
+
+def heard_at_of(tenant: Tenant, *, now: datetime.datetime) -> datetime.datetime:
+    """Return when the newest of the messages was received; a replayed one is not heard again."""
+    return max((decoded.verified.message.received_at for decoded in tenant.messages), default=now)
 
 
 def held_by_journal(messages: Iterable[DecodedMessage], journal_nos: dict[JournalKey, int]) -> dict[int, Held]:

@@ -6,7 +6,7 @@ MQTT is one source; a test or another transport can stand in for it.
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ingest.contract import MOST_EVENTS
 
@@ -38,10 +38,12 @@ class Message:
 
 @dataclass(slots=True)
 class Outgoing:
-    """A signed message to publish towards a bin, at QoS 0."""
+    """A signed message to publish towards a bin. What is lost at QoS 0 is asked for again."""
 
     topic: str
     payload: bytes
+    qos: Literal[0, 1] = 0
+    is_retained: bool = False
 
 
 class MessageSource(Protocol):
@@ -51,7 +53,7 @@ class MessageSource(Protocol):
         """Return the messages at hand, bounded in events and bytes; empty when none came within ``wait_s``."""
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish receipts; losing one is harmless."""
+        """Publish towards bins; losing one is harmless, whatever its QoS."""
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Acknowledge in order. Messages of a connection that is gone are skipped: they will come again."""

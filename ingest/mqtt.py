@@ -128,6 +128,11 @@ class MqttSource:
         return self._answered.wait(timeout_s) and self._subscribed.is_set()
 
     @property
+    def is_connected(self) -> bool:
+        """Whether what is published now goes out; no proof of life (the network thread may have ended)."""
+        return self._client.is_connected()
+
+    @property
     def refusal(self) -> str | None:
         """Why the broker refused the last connection or subscription, if it did."""
         return self._refusal
@@ -163,7 +168,12 @@ class MqttSource:
             raise NetworkThreadEndedError
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish at QoS 0; a receipt that finds no connection is dropped, the bin asks again."""
+        """Publish; what finds no connection is dropped: the bin asks again, or it is published again."""
+        for careful in [message for message in messages if message.qos]:
+            # Not left to paho's queue, which would send what is out of date by the time the broker is back.
+            if self._client.is_connected():
+                self._client.publish(careful.topic, careful.payload, qos=careful.qos, retain=careful.is_retained)
+        messages = [message for message in messages if not message.qos]
         if isinstance(self._client, FastClient):
             self._client.publish_all((message.topic, message.payload) for message in messages)
             return

@@ -8,7 +8,8 @@ from ingest.contract import Hello, Presence, Status
 from ingest.decoding import DecodedMessage
 from rewards.bin_reports import BinReport
 
-ENVELOPE = {"v", "bin", "boot", "n", "sent_at", "clock"}
+NO_READINGS = {"v", "bin", "boot", "n", "sent_at", "clock", "ahead_ms", "commands"}
+"""The envelope of a status, and the answers in it (``ingest/answers.py``)."""
 
 
 def list_reports(messages: Iterable[DecodedMessage]) -> list[BinReport]:
@@ -21,7 +22,13 @@ def find_report(decoded: DecodedMessage) -> BinReport | None:
     content, received_at = decoded.content, decoded.verified.message.received_at
     match content:
         case Hello():
-            facts: dict[str, object] = {"firmware": content.firmware, "model": content.model}
+            facts: dict[str, object] = {
+                "firmware": content.firmware,
+                "model": content.model,
+                "materials": content.materials or None,
+                "capacity_l": content.capacity_l,
+                "config_version": content.config,
+            }
             return BinReport(decoded.bin_id, "hello", (content.boot, content.n), received_at, facts)
         case Status():
             return BinReport(decoded.bin_id, "status", (content.boot, content.n), received_at, readings(content))
@@ -33,6 +40,6 @@ def find_report(decoded: DecodedMessage) -> BinReport | None:
 
 
 def readings(status: Status) -> dict[str, object]:
-    """Return the readings a status carries, without its envelope."""
+    """Return the readings a status carries, and nothing else."""
     builtins = msgspec.to_builtins(status)
-    return {name: value for name, value in builtins.items() if name not in ENVELOPE and value is not None}
+    return {name: value for name, value in builtins.items() if name not in NO_READINGS and value is not None}

@@ -29,9 +29,20 @@ HEARD = text(f"""
     ON CONFLICT (authority_id, bin_id) DO UPDATE SET last_heard_at = GREATEST(r.last_heard_at, excluded.last_heard_at)
 """)
 
-HELLO_COLUMNS = Columns(bin_id="text", boot="bigint", n="bigint", firmware="text", model="text")
+HELLO_COLUMNS = Columns(
+    bin_id="text",
+    boot="bigint",
+    n="bigint",
+    firmware="text",
+    model="text",
+    materials="jsonb",
+    capacity_l="integer",
+    config_version="integer",
+)
 HELLO = text(f"""
-    UPDATE bin_reports r SET hello_boot = t.boot, hello_n = t.n, firmware = t.firmware, model = t.model
+    UPDATE bin_reports r
+       SET hello_boot = t.boot, hello_n = t.n, firmware = t.firmware, model = t.model, materials = t.materials,
+           capacity_l = t.capacity_l, config_version = t.config_version
       FROM (SELECT * FROM {HELLO_COLUMNS.unnest("u")} ORDER BY bin_id) AS t
      WHERE r.authority_id = :authority_id AND r.bin_id = t.bin_id
        AND (r.hello_boot IS NULL OR (r.hello_boot, r.hello_n) < (t.boot, t.n))
@@ -92,4 +103,7 @@ def columns_of(reports: Sequence[BinReport]) -> dict[str, list[Any]]:
         columns["received_at"] = [report.received_at for report in reports]
         columns["status"] = [json.dumps(report.facts) for report in reports]
         return columns
-    return columns | {name: [report.facts[name] for report in reports] for name in reports[0].facts}
+    columns |= {name: [report.facts[name] for report in reports] for name in reports[0].facts}
+    if "materials" in columns:
+        columns["materials"] = [each and json.dumps(each) for each in columns["materials"]]
+    return columns

@@ -67,8 +67,12 @@ class Compared:
 
 @dataclass(slots=True)
 class Settling:
-    """What is to be noted of journals, by number: settled numbers beside those of recorded events, and hellos."""
+    """What is to be noted of journals, by number: settled numbers beside those of recorded events, and hellos.
 
+    ``heard_at`` is when they spoke last.
+    """
+
+    heard_at: datetime.datetime
     seqs: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     held: dict[int, Held] = field(default_factory=dict)
 
@@ -137,7 +141,7 @@ def record_compared(
         settling.seqs[journal_no].append(seq)
     for journal_no in settling.held:
         settling.seqs[journal_no].extend(())
-    journals = plan_journals(settling, rules=rules, now=now)
+    journals = plan_journals(settling, rules=rules)
 
     def plan(granted: Sequence[int]) -> list[Write]:
         credited = plan_credits(claims, granted, authority_id=rules.authority_id, now=now)
@@ -154,12 +158,14 @@ def record_compared(
     return Recorded(compared, credits_of(claims, granted), settled)
 
 
-def plan_journals(settling: Settling, *, rules: AuthorityRules, now: datetime.datetime) -> list[Write]:
+def plan_journals(settling: Settling, *, rules: AuthorityRules) -> list[Write]:
     """Return the writes to journals, the last of which gives back what is settled."""
     if not settling.seqs:
         return []
-    held = [plan_held(settling.held, authority_id=rules.authority_id, now=now)] if settling.held else []
-    return [*held, plan_received(settling.seqs, authority_id=rules.authority_id, now=now)]
+    received = plan_received(settling.seqs, authority_id=rules.authority_id, heard_at=settling.heard_at)
+    if not settling.held:
+        return [received]
+    return [plan_held(settling.held, authority_id=rules.authority_id, heard_at=settling.heard_at), received]
 
 
 def credits_of(claims: Sequence[Claim], granted: Sequence[int]) -> dict[Identity, Outcome]:

@@ -26,6 +26,11 @@ FIND_JOURNALS = text(f"""
                          OFFSET 0) AS j
 """)
 
+FIND_NEWEST = text("""
+    SELECT journal FROM bin_journals WHERE authority_id = :authority_id AND bin_id = :bin_id
+     ORDER BY journal_no DESC LIMIT 1
+""")
+
 # Numbers are given out one authority at a time, under its advisory lock: journals are rare.
 LOCK_NUMBERING = text("SELECT pg_advisory_xact_lock(7106002, :authority_id)")
 OPEN_JOURNALS = text(f"""
@@ -46,7 +51,7 @@ NARROW_BYTES = 1000
 SETTLED = Columns(journal_no="integer", ranges="int8multirange")
 ADD_RECEIVED = text(f"""
     UPDATE bin_journals j
-       SET received = j.received + r.ranges, last_received_at = :now,
+       SET received = j.received + r.ranges, last_received_at = GREATEST(j.last_received_at, :heard_at),
            lost = CASE WHEN isempty(j.lost) THEN j.lost ELSE j.lost - r.ranges END
       FROM (SELECT * FROM {SETTLED.unnest("t")} ORDER BY journal_no) AS r
      WHERE j.authority_id = :authority_id AND j.journal_no = r.journal_no
@@ -64,7 +69,8 @@ that could not be taken back. A bin's storage holds a tenth of it."""
 HELD = Columns(journal_no="integer", next_seq="bigint", oldest_held="bigint")
 NOTE_HELD = text(f"""
     UPDATE bin_journals j
-       SET next_seq = h.next_seq, oldest_held = h.oldest_held, last_received_at = :now,
+       SET next_seq = h.next_seq, oldest_held = h.oldest_held,
+           last_received_at = GREATEST(j.last_received_at, :heard_at),
            lost = CASE WHEN h.oldest_held > 1
                         AND h.oldest_held <= coalesce(upper(j.received + j.lost), 1) + {MOST_LOST_AT_ONCE}
                        THEN j.lost + (int8multirange(int8range(1, h.oldest_held)) - j.received) ELSE j.lost END
@@ -112,14 +118,20 @@ def find_journals(connection: Connection, keys: Collection[JournalKey], *, autho
     return {(bin_id, journal): journal_no for bin_id, journal, journal_no in rows}
 
 
-def plan_received(seqs: dict[int, list[int]], *, authority_id: int, now: datetime.datetime) -> Write:
+def find_newest_journal(connection: Connection, bin_id: str, *, authority_id: int) -> str | None:
+    """Find the journal a bin opened last; None while it has none."""
+    journal: str | None = connection.scalar(FIND_NEWEST, {"authority_id": authority_id, "bin_id": bin_id})
+    return journal
+
+
+def plan_received(seqs: dict[int, list[int]], *, authority_id: int, heard_at: datetime.datetime) -> Write:
     """Return the write that marks sequence numbers as settled, by journal; one with an empty list is only read.
 
     It gives back what :func:`read_settled` reads. Lost ranges count as settled, and are lost no longer when they come
     after all.
     """
     columns = SETTLED.bind(journal_no=seqs, ranges=[as_multirange(numbers) for numbers in seqs.values()])
-    return Write(ADD_RECEIVED, {"authority_id": authority_id, "now": now, **columns}, rows=len(seqs))
+    return Write(ADD_RECEIVED, {"authority_id": authority_id, "heard_at": heard_at, **columns}, rows=len(seqs))
 
 
 def read_settled(rows: Iterable[Row]) -> dict[int, list[SeqRange]]:
@@ -127,14 +139,14 @@ def read_settled(rows: Iterable[Row]) -> dict[int, list[SeqRange]]:
     return {journal_no: parse_ranges(settled) for journal_no, settled in rows}
 
 
-def plan_held(held: dict[int, Held], *, authority_id: int, now: datetime.datetime) -> Write:
+def plan_held(held: dict[int, Held], *, authority_id: int, heard_at: datetime.datetime) -> Write:
     """Return the write that stores what bins still hold, by journal; missing numbers below the oldest held are lost."""
     columns = HELD.bind(
         journal_no=held,
         next_seq=[each.next_seq for each in held.values()],
         oldest_held=[each.oldest_held for each in held.values()],
     )
-    return Write(NOTE_HELD, {"authority_id": authority_id, "now": now, **columns}, rows=len(held))
+    return Write(NOTE_HELD, {"authority_id": authority_id, "heard_at": heard_at, **columns}, rows=len(held))
 
 
 def as_multirange(numbers: Sequence[int]) -> str:

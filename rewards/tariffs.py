@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from rewards.ids import Id, new_id
+from rewards.schema import Authority
 from rewards.schema import Tariff as TariffRow
 from rewards.schema import TariffLine as TariffLineRow
 
@@ -95,7 +96,10 @@ def add_tariff(
     day_cap_points: int | None = None,
     week_cap_points: int | None = None,
 ) -> UUID:
-    """Add a tariff in force from ``valid_from``; ``lines`` give (basis, points) by material. Return its id."""
+    """Add a tariff in force from ``valid_from``; ``lines`` give (basis, points) by material. Return its id.
+
+    Bins are told of it: it raises the version of what they show.
+    """
     tariff_id = new_id()
     connection.execute(
         insert(TariffRow).values(
@@ -121,4 +125,14 @@ def add_tariff(
             for material, (basis, points) in lines.items()
         ],
     )
+    announce_display(connection, authority_id=authority_id)
     return tariff_id
+
+
+def announce_display(connection: Connection, *, authority_id: int) -> None:
+    """Raise the version of what the authority's bins show, so that it is published to them again."""
+    connection.execute(
+        update(Authority)
+        .where(Authority.authority_id == authority_id)
+        .values(config_version=Authority.config_version + 1)
+    )

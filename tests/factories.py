@@ -152,7 +152,7 @@ def deposit(
     accepted = accept(reported, rules)
     assert isinstance(accepted, AcceptedEvent), accepted
     compared = compare_events(connection, [accepted], **tenant, now=now)
-    recorded = record_compared(connection, compared, Settling(), Recollection(), rules=rules, now=now)
+    recorded = record_compared(connection, compared, Settling(now), Recollection(), rules=rules, now=now)
     [outcome] = recorded.list_outcomes()
     assert outcome is not None
     return outcome

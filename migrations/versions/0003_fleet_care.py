@@ -85,6 +85,12 @@ def change_quarantine() -> None:
         postgresql_where=sa.text("replay_requested_at IS NOT NULL"),
     )
     op.alter_column("quarantined_events", "message_digest", nullable=True)
+    op.create_index(
+        "ix_quarantined_events_conflicts",
+        "quarantined_events",
+        ["authority_id", "received_at"],
+        postgresql_where=sa.text("code = 'event_conflict'"),
+    )
     op.create_table(
         "quarantine_overflows",
         sa.Column("authority_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -125,6 +131,7 @@ def create_bin_commands() -> None:
         sa.PrimaryKeyConstraint("authority_id", "command_id", name=op.f("pk_bin_commands")),
         info={"citus": "distributed"},
     )
+    op.create_index("ix_bin_commands_bin", "bin_commands", ["authority_id", "bin_id", "issued_at"])
     op.create_index(
         "ix_bin_commands_open",
         "bin_commands",
@@ -181,6 +188,7 @@ def downgrade() -> None:
     op.drop_table("bin_alarms")
     op.drop_table("bin_commands")
     op.drop_table("quarantine_overflows")
+    op.drop_index("ix_quarantined_events_conflicts", table_name="quarantined_events")
     op.drop_index("ix_quarantined_messages_requested", table_name="quarantined_messages")
     op.drop_index("ix_quarantined_messages_bin", table_name="quarantined_messages")
     # What only this version can say is removed with it.

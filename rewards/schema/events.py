@@ -137,7 +137,16 @@ class QuarantinedEvent(Base):
     """
 
     __tablename__ = "quarantined_events"
-    __table_args__ = (tenant_key("message_digest", to="quarantined_messages"), {"info": DISTRIBUTED})
+    __table_args__ = (
+        tenant_key("message_digest", to="quarantined_messages"),
+        Index(
+            "ix_quarantined_events_conflicts",
+            "authority_id",
+            "received_at",
+            postgresql_where=text("code = 'event_conflict'"),
+        ),
+        {"info": DISTRIBUTED},
+    )
     authority_id: Mapped[AuthorityId]
     journal_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

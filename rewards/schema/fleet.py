@@ -50,6 +50,7 @@ class BinCommand(Base):
         CheckConstraint("outcome IN ('done', 'refused', 'expired')", name="outcome_known"),
         CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_with_an_outcome"),
         CheckConstraint("expires_at > issued_at", name="expires_after_issued"),
+        Index("ix_bin_commands_bin", "authority_id", "bin_id", "issued_at"),
         Index("ix_bin_commands_open", "authority_id", "bin_id", postgresql_where=text("outcome IS NULL")),
         {"info": DISTRIBUTED},
     )

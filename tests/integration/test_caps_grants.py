@@ -228,7 +228,7 @@ def test_postgresql_keeps_settled_numbers_as_a_set_would(scene: Scene, batches: 
         settled: set[int] = set()
         for batch in batches:
             settled |= set(batch)
-            write = plan_received({journal_no: batch}, authority_id=AUTHORITY_ID, now=START)
+            write = plan_received({journal_no: batch}, authority_id=AUTHORITY_ID, heard_at=START)
             ranges = read_settled(*execute_pipelined(connection, [write]))[journal_no]
             assert {seq for low, high in ranges for seq in range(low, high + 1)} == settled
             # Neighbours are one range, as the receipt wants them.

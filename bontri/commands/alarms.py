@@ -1,0 +1,89 @@
+"""``bontri alarms``: what an operator should look at, and ending what has been looked at."""
+
+import json
+from typing import Any, cast, get_args
+
+import click
+
+
+@click.group()
+def alarms() -> None:
+    """See what bins need looking at, and end what has been looked at.
+
+    Works on the database of DATABASE_URL; without it on the demo's.
+    """
+
+
+@alarms.command("list")
+@click.option("--authority", metavar="SLUG", help="Only of this authority.")
+@click.option("--bin", "bin_id", metavar="BIN", help="Only of this bin.")
+@click.option("--all", "with_ended", is_flag=True, help="Those that ended too.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def list_command(authority: str | None, bin_id: str | None, with_ended: bool, is_json: bool) -> None:
+    """List the alarms that are up, newest first.
+
+    \b
+    Examples:
+      bontri alarms list
+      bontri alarms list --authority plaine-commune --all --json
+    """
+    from bontri.commands.scope import engine_as, list_owners
+    from bontri.settings import read_settings
+    from rewards.alarms import list_alarms
+
+    rows: list[dict[str, Any]] = []
+    with engine_as("bontri_reader", read_settings()) as engine:
+        with engine.connect() as connection:
+            owners = list_owners(connection, slug=authority, bin_id=bin_id)
+        for owner in owners:
+            with engine.connect() as connection:
+                found = list_alarms(connection, authority_id=owner.authority_id, bin_id=bin_id, with_ended=with_ended)
+            rows += [
+                {
+                    "authority": owner.slug,
+                    "bin": alarm.bin_id,
+                    "kind": alarm.kind,
+                    "raised_at": alarm.raised_at.isoformat(),
+                    "last_seen_at": alarm.last_seen_at.isoformat(),
+                    "ended_at": alarm.ended_at and alarm.ended_at.isoformat(),
+                    "times": alarm.times,
+                    "detail": dict(alarm.detail),
+                }
+                for alarm in found
+            ]
+    rows.sort(key=lambda row: row["raised_at"], reverse=True)
+    if is_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        detail = ", ".join(f"{name} {value}" for name, value in row["detail"].items())
+        ended = f", ended {row['ended_at']}" if row["ended_at"] else ""
+        click.echo(f"{row['raised_at']:.19}  {row['authority']}  {row['bin']}  {row['kind']}: {detail}{ended}")
+    if not rows:
+        click.echo("No alarm was ever raised." if with_ended else "No alarm is up.")
+
+
+@alarms.command("end")
+@click.argument("bin_id", metavar="BIN")
+@click.argument("kind")
+def end_command(bin_id: str, kind: str) -> None:
+    """End an alarm that has been looked at; it is raised again when there is more of its cause.
+
+    \b
+    Example:
+      bontri alarms end PLC-00042 clone
+    """
+    from bontri.commands.scope import engine_as, get_owner
+    from bontri.settings import read_settings
+    from ingest.worker import utc_now
+    from rewards.alarms import AlarmKind, end_alarms
+
+    if kind not in get_args(AlarmKind):
+        raise click.UsageError(f"{kind!r} is no kind of alarm: one of {', '.join(get_args(AlarmKind))}")
+    with engine_as("bontri_operator", read_settings()) as engine, engine.begin() as connection:
+        owner = get_owner(connection, bin_id)
+        alarm = (bin_id, cast(AlarmKind, kind))
+        ended = end_alarms(connection, [alarm], authority_id=owner.authority_id, now=utc_now())
+    if not ended:
+        raise click.ClickException(f"no alarm {kind} is up for {bin_id}: see bontri alarms list --bin {bin_id} --all")
+    click.echo(f"The alarm {kind} of {bin_id} has ended.")

@@ -1,0 +1,149 @@
+"""``bontri commands``: giving bins orders, and seeing what became of them."""
+
+import datetime
+import json
+import re
+from typing import Any
+
+import click
+
+UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LONGEST_VALID_S = 7 * 86_400
+LARGEST_SEQ = 2**63 - 2
+
+
+class Duration(click.ParamType[datetime.timedelta]):
+    """A time as ``90s``, ``30m``, ``2h`` or ``3d``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
+        """Read the number and its unit; at most a week."""
+        match = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
+        seconds = int(match[1]) * UNIT_S[match[2]] if match else 0
+        if not 0 < seconds <= LONGEST_VALID_S:
+            self.fail(f"{value!r} is no time up to a week: expected 90s, 30m, 2h or 3d", param, ctx)
+        return datetime.timedelta(seconds=seconds)
+
+
+@click.group()
+def commands() -> None:
+    """Give bins orders, and see what became of them.
+
+    Works on the database of DATABASE_URL; without it on the demo's. A running worker publishes the orders.
+    """
+
+
+@commands.command("send")
+@click.argument("bin_id", metavar="BIN")
+@click.argument("order", type=click.Choice(["resend", "reboot", "emptying-mode"]))
+@click.option("--first", type=click.IntRange(1, LARGEST_SEQ), help="resend: from this number.")
+@click.option("--last", type=click.IntRange(1, LARGEST_SEQ), help="resend: up to this number.")
+@click.option("--journal", metavar="HEX", help="resend: of this journal; default: the bin's newest.")
+@click.option("--on/--off", "is_on", default=None, help="emptying-mode: begin or end.")
+@click.option("--minutes", type=click.IntRange(1, 240), help="emptying-mode: ends by itself after so long; default 60.")
+@click.option(
+    "--expires-in", "valid", type=Duration(), default="1h", show_default=True, help="A bin heard later is not told."
+)
+def send_command(bin_id: str, order: str, valid: datetime.timedelta, **given: Any) -> None:
+    """Give a bin an order. It is published until the bin answers or the time is over; the bin executes it once.
+
+    \b
+    Examples:
+      bontri commands send PLC-00042 reboot
+      bontri commands send PLC-00042 resend --first 1040 --last 1062
+      bontri commands send PLC-00042 emptying-mode --on --minutes 30 --expires-in 10m
+    """
+    from bontri.commands.scope import engine_as, get_owner
+    from bontri.settings import read_settings
+    from ingest.worker import utc_now
+    from rewards.commands import NewCommand, issue_command
+    from rewards.journals import find_newest_journal
+
+    require_options_of(order, given)
+    with engine_as("bontri_operator", read_settings()) as engine, engine.begin() as connection:
+        owner = get_owner(connection, bin_id)
+        if order == "resend" and given["journal"] is None:
+            given["journal"] = find_newest_journal(connection, bin_id, authority_id=owner.authority_id)
+            if given["journal"] is None:
+                raise click.ClickException(f"{bin_id} has not spoken yet: there is nothing to send again")
+        command = {
+            "resend": lambda: NewCommand(
+                bin_id, "resend", {"journal": given["journal"], "first": given["first"], "last": given["last"]}
+            ),
+            "reboot": lambda: NewCommand(bin_id, "reboot", {}),
+            "emptying-mode": lambda: NewCommand(
+                bin_id, "emptying_mode", {"on": given["is_on"], "minutes": given["minutes"] or 60}
+            ),
+        }[order]()
+        command_id = issue_command(connection, command, authority_id=owner.authority_id, now=utc_now(), valid=valid)
+        if command_id is None:
+            raise click.ClickException(f"{bin_id} is revoked: it is told nothing any more")
+    click.echo(f"{command_id}  {order} for {bin_id}; see bontri commands list --bin {bin_id}")
+
+
+def require_options_of(order: str, given: dict[str, Any]) -> None:
+    """Raise UsageError unless the options are those of the order."""
+    wanted = {"resend": {"first", "last"}, "emptying-mode": {"is_on"}, "reboot": set[str]()}[order]
+    allowed = wanted | {"resend": {"journal"}, "emptying-mode": {"minutes"}}.get(order, set())
+    names = {"is_on": "on/--off"}
+    for name, value in given.items():
+        if value is None and name in wanted:
+            raise click.UsageError(f"{order} needs --{names.get(name, name)}")
+        if value is not None and name not in allowed:
+            raise click.UsageError(f"--{names.get(name, name)} does not belong to {order}")
+    if order == "resend" and given["first"] > given["last"]:
+        raise click.UsageError("--first is above --last")
+    if given["journal"] is not None and not re.fullmatch("[0-9a-f]{32}", given["journal"]):
+        raise click.UsageError("--journal is no journal: 32 hexadecimal digits, as bontri alarms list shows them")
+
+
+@commands.command("list")
+@click.option("--authority", metavar="SLUG", help="Only of this authority.")
+@click.option("--bin", "bin_id", metavar="BIN", help="Only of this bin.")
+@click.option("--most", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Of each authority.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def list_command(authority: str | None, bin_id: str | None, most: int, is_json: bool) -> None:
+    """List orders to bins and what became of them, newest first.
+
+    \b
+    Examples:
+      bontri commands list --bin PLC-00042
+      bontri commands list --json
+    """
+    from bontri.commands.scope import engine_as, list_owners
+    from bontri.settings import read_settings
+    from rewards.commands import list_commands
+
+    rows: list[dict[str, Any]] = []
+    with engine_as("bontri_reader", read_settings()) as engine:
+        with engine.connect() as connection:
+            owners = list_owners(connection, slug=authority, bin_id=bin_id)
+        for owner in owners:
+            with engine.connect() as connection:
+                found = list_commands(connection, authority_id=owner.authority_id, bin_id=bin_id, most=most)
+            rows += [
+                {
+                    "authority": owner.slug,
+                    "id": str(each.command_id),
+                    "bin": each.bin_id,
+                    "kind": each.kind,
+                    "arguments": dict(each.arguments),
+                    "issued_at": each.issued_at.isoformat(),
+                    "expires_at": each.expires_at.isoformat(),
+                    "times_sent": each.times_sent,
+                    "outcome": each.outcome,
+                    "ended_at": each.ended_at and each.ended_at.isoformat(),
+                }
+                for each in found
+            ]
+    rows.sort(key=lambda row: row["issued_at"], reverse=True)
+    if is_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        arguments = "".join(f" {name} {value}" for name, value in row["arguments"].items())
+        state = row["outcome"] or f"open, sent {row['times_sent']} times"
+        click.echo(f"{row['issued_at']:.19}  {row['id']}  {row['bin']}  {row['kind']}{arguments}: {state}")
+    if not rows:
+        click.echo("No order was given.")
