@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from ingest.contract import Hello
 from ingest.decisions import conflict_of, decide_events, refused_messages
 from ingest.decoding import DecodedMessage
+from ingest.messages import Message
 from ingest.receipts import Answer, list_answers
 from ingest.reports import list_reports
 from ingest.verification import Rejected
@@ -36,12 +37,13 @@ class Tenant:
 
 @dataclass(slots=True)
 class Committed:
-    """What the transaction holds once committed: an answer per journal, and counts."""
+    """What the transaction holds once committed: an answer per journal, counts, and the messages quarantined."""
 
     answers: list[Answer]
     events: int = 0
     repeats: int = 0
     quarantined: int = 0
+    refused: list[Message] = field(default_factory=list)
 
 
 def commit_tenant(
@@ -80,6 +82,8 @@ def commit_tenant(
         events=sum(decision.refused is None for decision in decisions),
         repeats=sum(decision.outcome is not None and decision.outcome.is_repeat for decision in decisions),
         quarantined=sum(len(message.events) for message in refused) + len(tenant.rejected),
+        refused=[decision.decoded.verified.message for decision in decisions if decision.refused]
+        + [each.message for each in tenant.rejected],
     )
 
 
@@ -123,6 +127,7 @@ def store_rejected(
                 each.bin_id,
                 each.code,
                 each.detail,
+                is_replay=each.message.replayed_at is not None,
             )
             for each in rejected
         ],

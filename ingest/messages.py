@@ -27,6 +27,7 @@ class Message:
     received_at: datetime.datetime
     handle: object = field(default=None, compare=False)
     part: range = ALL_EVENTS
+    replayed_at: datetime.datetime | None = None
 
     def halves(self) -> list["Message"]:
         """Return the message in two parts; none when it has but one event left."""

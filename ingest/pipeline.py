@@ -24,18 +24,23 @@ from rewards.quarantine import NO_AUTHORITY
 
 @dataclass(slots=True)
 class Processed:
-    """What a batch came to: receipts to publish after the commit, and counts for logs."""
+    """What a batch came to: receipts to publish after the commit, counts for logs, and what went to quarantine.
+
+    ``refused`` lists messages refused whole or in part, with the authority whose quarantine keeps them.
+    """
 
     receipts: list[Outgoing] = field(default_factory=list)
     events: int = 0
     repeats: int = 0
     quarantined: int = 0
+    refused: list[tuple[int, Message]] = field(default_factory=list)
 
-    def add(self, committed: Committed) -> None:
+    def add(self, committed: Committed, *, authority_id: int) -> None:
         """Count what one authority's transaction committed."""
         self.events += committed.events
         self.repeats += committed.repeats
         self.quarantined += committed.quarantined
+        self.refused += [(authority_id, message) for message in committed.refused]
 
 
 class Pipeline:
@@ -63,20 +68,29 @@ class Pipeline:
             with self._engine.begin() as connection:
                 store_rejected(connection, strangers, authority_id=NO_AUTHORITY, keyring=self._keyring)
             processed.quarantined += len(strangers)
+            processed.refused += [(NO_AUTHORITY, stranger.message) for stranger in strangers]
         for tenant in tenants:
             with self._engine.begin() as connection:
                 committed = commit_tenant(connection, tenant, keyring=self._keyring, now=now, is_isolated=is_isolated)
-            processed.add(committed)
+            processed.add(committed, authority_id=tenant.rules.authority_id)
             for answer in committed.answers:
                 processed.receipts += write_receipts(answer, rules=tenant.rules, keyring=self._keyring, now=now)
         return processed
 
     def set_aside(self, message: Message) -> Processed:
-        """Quarantine a message whole as ``internal``, unread; it settles nothing and can be replayed."""
-        rejected = Rejected(message, "internal", "the message could not be processed")
+        """Quarantine a message whole as ``internal``, unread; it settles nothing and can be replayed.
+
+        It is filed under the authority and the bin its topic names, if there is such an authority.
+        """
+        topic = find_topic(message)
+        self._directory.load([topic], monotonic_s=monotonic())
+        rules = self._directory.find_rules(topic) if topic else None
+        bin_id = topic.bin_id if topic and rules else None
+        authority_id = rules.authority_id if rules else NO_AUTHORITY
+        rejected = Rejected(message, "internal", "the message could not be processed", rules, bin_id)
         with self._engine.begin() as connection:
-            store_rejected(connection, [rejected], authority_id=NO_AUTHORITY, keyring=self._keyring)
-        return Processed(quarantined=1)
+            store_rejected(connection, [rejected], authority_id=authority_id, keyring=self._keyring)
+        return Processed(quarantined=1, refused=[(authority_id, message)])
 
     def _sort_out(
         self, messages: Iterable[Message], topics: Iterable[UpTopic | None]

@@ -20,7 +20,10 @@ RefusalCode = Literal["unknown_material", "clock_ahead", "no_placement", "no_tar
 
 @dataclass(slots=True)
 class ReportedEvent:
-    """An event as a bin reported it, verified and well formed. ``at`` and ``clock`` are the bin's."""
+    """An event as a bin reported it, verified and well formed. ``at`` and ``clock`` are the bin's.
+
+    ``replayed_at``: when it was taken out of quarantine to be decided about again; None the first time.
+    """
 
     bin: KnownBin
     journal_no: int
@@ -37,6 +40,7 @@ class ReportedEvent:
     clock: Literal["synced", "free", "none"]
     received_at: datetime.datetime
     content_digest: bytes
+    replayed_at: datetime.datetime | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +77,8 @@ def accept(reported: ReportedEvent, rules: AuthorityRules) -> AcceptedEvent | Ev
     """
     if reported.material not in rules.materials:
         return EventRefusal("unknown_material", f"material {reported.material!r} is not declared")
-    if reported.clock == "synced" and reported.at > reported.received_at + CLOCK_TOLERANCE:
+    # A replay is judged as the same bytes would be if the bin sent them now; they are still received when they were.
+    if reported.clock == "synced" and reported.at > (reported.replayed_at or reported.received_at) + CLOCK_TOLERANCE:
         return EventRefusal("clock_ahead", f"at is {reported.at - reported.received_at} ahead of reception")
     occurred_at, is_estimated = occurrence(reported)
     site_id = reported.bin.find_site(occurred_at)

@@ -1,0 +1,1 @@
+"""Groups of commands, one file each; ``bontri/cli.py`` registers them."""
