@@ -10,6 +10,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from bontri import __version__
+from bontri.commands.quarantine import quarantine
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
 
@@ -197,6 +198,9 @@ def bench_ingest_command(is_json: bool, **options: Any) -> None:
         report = bench_ingest(BenchOptions(**options), tell=lambda words: click.echo(words, err=True))
     click.echo(json.dumps(report, indent=2) if is_json else as_text(report))
     sys.exit(0 if report["ok"] else EXIT_FAILED)
+
+
+cli.add_command(quarantine)
 
 
 def fail(words: str, code: int) -> NoReturn:

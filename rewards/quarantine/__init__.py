@@ -1,6 +1,6 @@
 """Quarantine: what could not be accepted is stored, encrypted and counted, until it is replayed or pruned."""
 
-from rewards.quarantine.bounding import MOST_KEPT_PER_DAY
+from rewards.quarantine.bounding import MOST_KEPT_PER_DAY, count_overflows_by_code
 from rewards.quarantine.reading import (
     KeptEvent,
     KeptMessage,
@@ -45,6 +45,7 @@ __all__ = [
     "count_by_code",
     "count_messages",
     "count_outcomes",
+    "count_overflows_by_code",
     "count_requested",
     "decrypt_payload",
     "digest_message",

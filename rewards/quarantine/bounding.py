@@ -48,6 +48,13 @@ COUNT_OVERFLOWS = text(f"""
     ON CONFLICT (authority_id, bin_id, day, code) DO UPDATE SET times = o.times + excluded.times
 """)
 
+COUNT_BY_CODE = text("""
+    SELECT code, sum(times) AS times FROM quarantine_overflows
+     WHERE authority_id = :authority_id AND (CAST(:bin_id AS text) IS NULL OR bin_id = :bin_id)
+       AND (CAST(:since AS date) IS NULL OR day >= :since)
+     GROUP BY code ORDER BY code
+""")
+
 
 def keep_within_bound(
     connection: Connection, copies: Mapping[bytes, Sequence[RefusedMessage]], *, authority_id: int
@@ -115,3 +122,11 @@ def count_overflows(
     bin_ids, days, codes = zip(*overflows, strict=True)
     columns = OVERFLOWS.bind(bin_id=bin_ids, day=days, code=codes, times=overflows.values())
     connection.execute(COUNT_OVERFLOWS, {"authority_id": authority_id, **columns})
+
+
+def count_overflows_by_code(
+    connection: Connection, *, authority_id: int, bin_id: str | None = None, since: datetime.date | None = None
+) -> dict[str, int]:
+    """Count the messages of which no bytes were kept, by code; of one bin, and from one day of UTC on, when given."""
+    rows = connection.execute(COUNT_BY_CODE, {"authority_id": authority_id, "bin_id": bin_id, "since": since})
+    return {row.code: int(row.times) for row in rows}
