@@ -157,14 +157,14 @@ def replay_command(  # noqa: PLR0917 (click passes options by name)
         raise click.UsageError("Say what to replay: ids, or --code, --bin, --authority.")
     with stop_on_signals(), open_desk(read_settings()) as desk:
         now = utc_now()
-        if message_ids:
-            request = replaying.request_messages(desk, message_ids, authority=authority, now=now)
-        else:
-            request = replaying.request_selected(desk, Selection(bin_id, code), authority=authority, now=now)
         try:
+            if message_ids:
+                request = replaying.request_messages(desk, message_ids, authority=authority, now=now)
+            else:
+                request = replaying.request_selected(desk, Selection(bin_id, code), authority=authority, now=now)
             is_done = no_wait or replaying.wait_with_a_bar(desk, request, is_quiet=is_json)
         except Stopped:
-            click.echo("What was not replayed yet stays requested.", err=True)
+            click.echo("What was requested and not replayed yet stays requested.", err=True)
             raise
         outcomes = replaying.read_outcomes(desk, request)
         replaying.print_outcomes(outcomes, is_json=is_json)

@@ -111,7 +111,9 @@ def read_outcomes(desk: Desk, request: Request) -> Outcomes:
 
 
 def wait_with_a_bar(desk: Desk, request: Request, *, is_quiet: bool) -> bool:
-    """Wait for the workers behind a progress bar on standard error."""
+    """Wait for the workers behind a progress bar on standard error, if there is anything to wait for."""
+    if not request.count:
+        return True
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=is_quiet) as progress:
         task = progress.add_task("replayed", total=request.count)

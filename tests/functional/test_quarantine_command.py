@@ -2,6 +2,10 @@
 
 import datetime
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +22,7 @@ from ingest.messages import Message
 from rewards.keyring import Keyring
 from rewards.quarantine import KEPT_FOR
 from tests.conftest import Database
+from tests.ingest_scene import wait_until
 from tests.quarantine_scene import BADGE, Scene, build_scene
 from tests.speaker import deposit
 
@@ -242,6 +247,24 @@ def test_a_replay_without_a_worker_stays_requested_and_says_so(scene: Scene, mon
     assert {message["replay"] for message in run_json(scene, "list", "--code", "not_json")["messages"]} == {"requested"}
     with working(scene):
         assert run_json(scene, "replay", "--code", "not_json")["refused"] == {"not_json": 1}
+
+
+def test_an_interrupted_replay_says_that_its_requests_stand(scene: Scene) -> None:
+    refuse_all_kinds(scene)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bontri", "quarantine", "replay", "--code", "not_json"],
+        env={**os.environ, "DATABASE_URL": scene.database.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: [row for row in scene.rows() if row.replay_requested_at])
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "What was requested and not replayed yet stays requested." in told
+    assert "Traceback" not in told
+    assert [row for row in scene.rows() if row.replay_requested_at]
 
 
 def test_a_replay_need_not_be_waited_for(scene: Scene) -> None:
