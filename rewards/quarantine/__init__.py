@@ -4,7 +4,6 @@ from rewards.quarantine.bounding import MOST_KEPT_PER_DAY, count_overflows_by_co
 from rewards.quarantine.reading import (
     KeptEvent,
     KeptMessage,
-    Selection,
     UndecryptableError,
     count_by_code,
     count_messages,
@@ -27,6 +26,7 @@ from rewards.quarantine.replaying import (
     take_requested,
 )
 from rewards.quarantine.retention import KEPT_FOR, prune_messages, prune_overflows
+from rewards.quarantine.selecting import Selection
 from rewards.quarantine.storing import store_refused
 
 __all__ = [

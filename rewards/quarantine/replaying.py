@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from rewards.arrays import Columns
-from rewards.quarantine.reading import IS_SELECTED, REFUSED_EVENTS, Selection, bind
+from rewards.quarantine.selecting import IS_SELECTED, REFUSED_EVENTS, Selection, bind
 
 LEASE = datetime.timedelta(seconds=30)
 """For how long others leave alone what a worker has taken; to take it twice costs time and has no other effect."""
