@@ -19,7 +19,8 @@ class Message:
     """A message as received. ``handle`` is the source's own, to acknowledge it by.
 
     ``part`` says which of its events are meant, by their place in it: all, unless one of them cannot be recorded and
-    is being looked for.
+    is being looked for. ``replayed_at``: when it was taken out of quarantine to be tried again; None when its bin
+    sent it.
     """
 
     topic: str
