@@ -14,6 +14,7 @@ from bontri.commands.alarms import alarms
 from bontri.commands.commands import commands
 from bontri.commands.display import display
 from bontri.commands.docs import docs
+from bontri.commands.quarantine import quarantine
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
 
@@ -206,6 +207,7 @@ def bench_ingest_command(is_json: bool, **options: Any) -> None:
 cli.add_command(alarms)
 cli.add_command(commands)
 cli.add_command(display)
+cli.add_command(quarantine)
 
 
 def fail(words: str, code: int) -> NoReturn:

@@ -14,6 +14,7 @@ from ingest.answers import heed_answers
 from ingest.contract import Hello
 from ingest.decisions import Decision, conflict_of, decide_events, refused_messages
 from ingest.decoding import DecodedMessage
+from ingest.messages import Message
 from ingest.receipts import Answer, list_answers
 from ingest.reports import list_reports
 from ingest.verification import Rejected
@@ -44,7 +45,7 @@ class Committed:
     decisions: list[Decision]
     journal_nos: dict[JournalKey, int]
     recorded: Recorded
-    rejected: int
+    rejected: list[Rejected]
 
     def list_answers(self) -> list[Answer]:
         """List an answer per journal spoken about; gives every accepted event its outcome."""
@@ -53,6 +54,11 @@ class Committed:
             if decision.accepted:
                 decision.outcome = next(outcomes)
         return list_answers(self.messages, self.decisions, self.journal_nos, self.recorded.settled)
+
+    def list_refused(self) -> list[Message]:
+        """List the messages quarantined, whole or for an event of theirs."""
+        refused = [decision.decoded.verified.message for decision in self.decisions if decision.refused]
+        return refused + [each.message for each in self.rejected]
 
 
 def commit_tenant(
@@ -69,7 +75,8 @@ def commit_tenant(
     store_reports(connection, list_reports(tenant.messages), authority_id=authority_id)
     note_key_numbers(connection, newer_key_numbers(tenant.messages), authority_id=authority_id)
     heed_answers(connection, tenant.messages, authority_id=authority_id, now=now)
-    journal_nos = find_journal_nos(connection, tenant.messages, recollection, authority_id=authority_id, now=now)
+    heard_at = heard_at_of(tenant, now=now)
+    journal_nos = find_journal_nos(connection, tenant.messages, recollection, authority_id=authority_id, now=heard_at)
     decisions = decide_events(
         tenant.messages, journal_nos, rules=tenant.rules, keyring=keyring, is_isolated=is_isolated
     )
@@ -82,12 +89,12 @@ def commit_tenant(
     store_refused(connection, refused_messages(decisions), authority_id=authority_id, keyring=keyring)
     store_rejected(connection, tenant.rejected, authority_id=authority_id, keyring=keyring)
 
-    settling = Settling(heard_at_of(tenant, now=now), held=held_by_journal(tenant.messages, journal_nos))
+    settling = Settling(heard_at, held=held_by_journal(tenant.messages, journal_nos))
     for decision in decisions:
         if decision.refused:
             settling.seqs[decision.journal_no].append(decision.seq)
     recorded = record_compared(connection, compared, settling, recollection, rules=tenant.rules, now=now)
-    return Committed(tenant.messages, decisions, journal_nos, recorded, len(tenant.rejected))
+    return Committed(tenant.messages, decisions, journal_nos, recorded, tenant.rejected)
 
 
 def find_journal_nos(
@@ -149,6 +156,7 @@ def store_rejected(
                 each.bin_id,
                 each.code,
                 each.detail,
+                is_replay=each.message.replayed_at is not None,
             )
             for each in rejected
         ],

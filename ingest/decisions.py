@@ -87,6 +87,7 @@ def report_of(
         clock=envelope.clock,
         ahead_ms=envelope.ahead_ms,
         received_at=verified.message.received_at,
+        replayed_at=verified.message.replayed_at,
         content_digest=digest,
     )
 
@@ -113,6 +114,7 @@ def refused_messages(decisions: Iterable[Decision]) -> list[RefusedMessage]:
             None,
             f"{len(group)} events refused",
             tuple(decision.refused for decision in group if decision.refused),
+            is_replay=group[0].decoded.verified.message.replayed_at is not None,
         )
         for group in by_message.values()
     ]

@@ -19,7 +19,8 @@ class Message:
     """A message as received. ``handle`` is the source's own, to acknowledge it by.
 
     ``part`` says which of its events are meant, by their place in it: all, unless one of them cannot be recorded and
-    is being looked for.
+    is being looked for. ``replayed_at``: when it was taken out of quarantine to be tried again; None when its bin
+    sent it.
     """
 
     topic: str
@@ -27,6 +28,7 @@ class Message:
     received_at: datetime.datetime
     handle: object = field(default=None, compare=False)
     part: range = ALL_EVENTS
+    replayed_at: datetime.datetime | None = None
 
     def halves(self) -> list["Message"]:
         """Return the message in two parts; none when it has but one event left."""

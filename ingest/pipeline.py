@@ -27,20 +27,25 @@ from rewards.quarantine import NO_AUTHORITY
 
 @dataclass(slots=True)
 class Processed:
-    """What a batch came to: receipts to publish after the commit, and counts for logs."""
+    """What a batch came to: receipts to publish after the commit, counts for logs, and what went to quarantine.
+
+    ``refused`` lists messages refused whole or in part, with the authority whose quarantine keeps them.
+    """
 
     receipts: list[Outgoing] = field(default_factory=list)
     events: int = 0
     repeats: int = 0
     quarantined: int = 0
+    refused: list[tuple[int, Message]] = field(default_factory=list)
 
-    def count(self, committed: Committed) -> None:
+    def count(self, committed: Committed, *, authority_id: int) -> None:
         """Count what one authority's transaction committed; after its answers were listed."""
         for decision in committed.decisions:
             self.quarantined += decision.refused is not None
             self.repeats += decision.outcome is not None and decision.outcome.is_repeat
         self.events += sum(decision.refused is None for decision in committed.decisions)
-        self.quarantined += committed.rejected
+        self.quarantined += len(committed.rejected)
+        self.refused += [(authority_id, message) for message in committed.list_refused()]
 
 
 class Pipeline:
@@ -69,11 +74,12 @@ class Pipeline:
             with self._engine.begin() as connection:
                 store_rejected(connection, strangers, authority_id=NO_AUTHORITY, keyring=self._keyring)
             processed.quarantined += len(strangers)
+            processed.refused += [(NO_AUTHORITY, stranger.message) for stranger in strangers]
         for tenant in tenants:
             committed = self._commit(tenant, now=now, is_isolated=is_isolated)
             for answer in committed.list_answers():
                 processed.receipts += write_receipts(answer, rules=tenant.rules, keyring=self._keyring, now=now)
-            processed.count(committed)
+            processed.count(committed, authority_id=tenant.rules.authority_id)
         return processed
 
     def _commit(self, tenant: Tenant, *, now: datetime.datetime, is_isolated: bool) -> Committed:
@@ -96,11 +102,19 @@ class Pipeline:
         return committed
 
     def set_aside(self, message: Message) -> Processed:
-        """Quarantine a message whole as ``internal``, unread; it settles nothing and can be replayed."""
-        rejected = Rejected(message, "internal", "the message could not be processed")
+        """Quarantine a message whole as ``internal``, unread; it settles nothing and can be replayed.
+
+        It is filed under the authority and the bin its topic names, if there is such an authority.
+        """
+        topic = find_topic(message)
+        self._directory.load([topic], monotonic_s=monotonic())
+        rules = self._directory.find_rules(topic) if topic else None
+        bin_id = topic.bin_id if topic and rules else None
+        authority_id = rules.authority_id if rules else NO_AUTHORITY
+        rejected = Rejected(message, "internal", "the message could not be processed", rules, bin_id)
         with self._engine.begin() as connection:
-            store_rejected(connection, [rejected], authority_id=NO_AUTHORITY, keyring=self._keyring)
-        return Processed(quarantined=1)
+            store_rejected(connection, [rejected], authority_id=authority_id, keyring=self._keyring)
+        return Processed(quarantined=1, refused=[(authority_id, message)])
 
     def _sort_out(
         self, messages: Iterable[Message], topics: Iterable[UpTopic | None]

@@ -73,7 +73,8 @@ def list_answers(
     newest: dict[int, tuple[int, int]] = {}
     for decoded in messages:
         key, part = decoded.journal_key, decoded.journaled
-        if key is None or part is None:
+        # Half a message may hold none of its events, and then has nothing to answer.
+        if key is None or part is None or journal_nos[key] not in settled:
             continue
         journal_no = journal_nos[key]
         answer = answers.setdefault(

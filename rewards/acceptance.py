@@ -27,6 +27,7 @@ class ReportedEvent:
 
     ``ahead_ms`` is how far a free clock was ahead when it was last measured, None when it never was.
     ``content_digest`` is keyed and covers all known fields but ``confidence``.
+    ``replayed_at``: when it was taken out of quarantine to be decided about again; None the first time.
     """
 
     bin: KnownBin
@@ -44,6 +45,7 @@ class ReportedEvent:
     ahead_ms: int | None
     received_at: datetime.datetime
     content_digest: bytes
+    replayed_at: datetime.datetime | None = None
 
 
 @dataclass(slots=True)
@@ -86,7 +88,8 @@ def accept(reported: ReportedEvent, rules: AuthorityRules) -> AcceptedEvent | Ev
     """
     if reported.material not in rules.materials:
         return EventRefusal("unknown_material", f"material {reported.material!r} is not declared")
-    if reported.clock == "synced" and reported.at > reported.received_at + CLOCK_TOLERANCE:
+    # A replay is judged as the same bytes would be if the bin sent them now; they are still received when they were.
+    if reported.clock == "synced" and reported.at > (reported.replayed_at or reported.received_at) + CLOCK_TOLERANCE:
         return EventRefusal("clock_ahead", f"at is {reported.at - reported.received_at} ahead of reception")
     occurred_at, is_estimated = occurrence(reported)
     site_id = reported.bin.find_site(occurred_at)

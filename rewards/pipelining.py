@@ -18,7 +18,7 @@ Row = tuple[Any, ...]
 DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Write:
     """A statement with its parameters; ``rows`` is how many it must change, None when that cannot be known before."""
 

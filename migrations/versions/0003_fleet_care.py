@@ -22,7 +22,8 @@ GRANTS: dict[str, dict[str, str]] = {
         "UPDATE": "bin_alarms, quarantine_overflows",
         "UPDATE (sent_at, times_sent, outcome, ended_at)": "bin_commands",
         "UPDATE (configured_version, configured_key_number)": "bins",
-        "UPDATE (replay_requested_at, replayed_at)": "quarantined_messages",
+        "UPDATE (code, detail, replay_requested_at, replay_taken_at, replayed_at)": "quarantined_messages",
+        "UPDATE (code, detail, message_digest)": "quarantined_events",
     },
     "bontri_reader": {"SELECT": "bin_commands, bin_alarms, quarantine_overflows"},
     "bontri_operator": {
@@ -75,8 +76,8 @@ def upgrade() -> None:
 
 
 def change_quarantine() -> None:
-    op.add_column("quarantined_messages", sa.Column("replay_requested_at", TIMESTAMP, nullable=True))
-    op.add_column("quarantined_messages", sa.Column("replayed_at", TIMESTAMP, nullable=True))
+    for name in ("replay_requested_at", "replay_taken_at", "replayed_at"):
+        op.add_column("quarantined_messages", sa.Column(name, TIMESTAMP, nullable=True))
     op.create_index("ix_quarantined_messages_bin", "quarantined_messages", ["authority_id", "bin_id", "received_at"])
     op.create_index(
         "ix_quarantined_messages_requested",
@@ -90,6 +91,12 @@ def change_quarantine() -> None:
         "quarantined_events",
         ["authority_id", "received_at"],
         postgresql_where=sa.text("code = 'event_conflict'"),
+    )
+    op.create_index(
+        "ix_quarantined_events_message",
+        "quarantined_events",
+        ["authority_id", "message_digest"],
+        postgresql_where=sa.text("message_digest IS NOT NULL"),
     )
     op.create_table(
         "quarantine_overflows",
@@ -189,6 +196,7 @@ def downgrade() -> None:
     op.drop_table("bin_commands")
     op.drop_table("quarantine_overflows")
     op.drop_index("ix_quarantined_events_conflicts", table_name="quarantined_events")
+    op.drop_index("ix_quarantined_events_message", table_name="quarantined_events")
     op.drop_index("ix_quarantined_messages_requested", table_name="quarantined_messages")
     op.drop_index("ix_quarantined_messages_bin", table_name="quarantined_messages")
     # What only this version can say is removed with it.
@@ -196,8 +204,8 @@ def downgrade() -> None:
     op.execute("DELETE FROM events WHERE type = 'test'")
     op.execute("UPDATE bins SET state = 'revoked' WHERE state = 'test'")
     op.alter_column("quarantined_events", "message_digest", nullable=False)
-    op.drop_column("quarantined_messages", "replayed_at")
-    op.drop_column("quarantined_messages", "replay_requested_at")
+    for column in ("replayed_at", "replay_taken_at", "replay_requested_at"):
+        op.drop_column("quarantined_messages", column)
     op.drop_constraint("ck_events_deposits_have_items", "events")
     op.create_check_constraint("deposits_have_items", "events", "(type = 'deposit') = (items IS NOT NULL)")
     op.drop_constraint("ck_events_type_known", "events")

@@ -86,7 +86,9 @@ class QuarantinedMessage(Base):
     """A message that could not be accepted, or that carried such an event: exact bytes, encrypted, counted.
 
     ``authority_id`` 0 holds what names no authority of ours. ``code`` is None when only single events of the
-    message were refused (they are in ``quarantined_events``). Removed after 35 days.
+    message were refused (they are in ``quarantined_events``). Removed 35 days after it was last received.
+    ``replay_requested_at``: an operator wants it processed again; ``replay_taken_at``: a worker is at it;
+    ``replayed_at``: a replay recorded all of it.
     """
 
     __tablename__ = "quarantined_messages"
@@ -112,6 +114,7 @@ class QuarantinedMessage(Base):
     last_received_at: Mapped[Instant]
     times: Mapped[int] = mapped_column(server_default=text("1"))
     replay_requested_at: Mapped[datetime.datetime | None]
+    replay_taken_at: Mapped[datetime.datetime | None]
     replayed_at: Mapped[datetime.datetime | None]
 
 
@@ -144,6 +147,12 @@ class QuarantinedEvent(Base):
             "authority_id",
             "received_at",
             postgresql_where=text("code = 'event_conflict'"),
+        ),
+        Index(
+            "ix_quarantined_events_message",
+            "authority_id",
+            "message_digest",
+            postgresql_where=text("message_digest IS NOT NULL"),
         ),
         {"info": DISTRIBUTED},
     )

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.arrays import Columns
+from rewards.quarantine import digest_message
 from rewards.verify import verify
 from tests.conftest import Database
 from tests.factories import build_citizen, build_town
@@ -141,7 +142,7 @@ def test_a_signed_message_with_any_values_is_committed_or_refused(
 @settings(max_examples=80, deadline=None)
 def test_anything_a_stranger_sends_is_refused_and_kept(scene: Scene, payload: bytes, topic: str) -> None:
     assert_harmless(scene, Message(topic, payload, NOW))
-    digest = KEYRING.content_digest(b"%b\n%b" % (topic.encode(errors="replace"), payload))
+    digest = digest_message(KEYRING, topic=topic, payload=payload)
     with scene.database.engine().connect() as connection:
         kept = connection.scalar(
             text("SELECT payload_encrypted FROM quarantined_messages WHERE message_digest = :digest"),

@@ -1,0 +1,1 @@
+"""``bontri quarantine``: what operators do with messages that could not be accepted."""
