@@ -5,6 +5,7 @@ recorded together, and what was refused is quarantined in the same transaction, 
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -41,7 +42,7 @@ class Committed:
     answers: list[Answer]
     events: int = 0
     repeats: int = 0
-    quarantined: int = 0
+    quarantined_by_code: Counter[str] = field(default_factory=Counter)
 
 
 def commit_tenant(
@@ -79,8 +80,15 @@ def commit_tenant(
         list_answers(tenant.messages, decisions, journal_nos, settled),
         events=sum(decision.refused is None for decision in decisions),
         repeats=sum(decision.outcome is not None and decision.outcome.is_repeat for decision in decisions),
-        quarantined=sum(len(message.events) for message in refused) + len(tenant.rejected),
+        quarantined_by_code=count_codes(refused, tenant.rejected),
     )
+
+
+def count_codes(refused: Iterable[RefusedMessage], rejected: Iterable[Rejected]) -> Counter[str]:
+    """Count events refused on their own and messages refused whole by their code."""
+    codes = Counter(event.code for message in refused for event in message.events)
+    codes.update(each.code for each in rejected)
+    return codes
 
 
 def newer_key_numbers(messages: Iterable[DecodedMessage]) -> dict[str, int]:

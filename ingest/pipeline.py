@@ -5,11 +5,12 @@ retries and acknowledgements (``ingest/worker.py``).
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ingest.commit import Committed, Tenant, commit_tenant, store_rejected
 from ingest.decoding import decode
@@ -29,13 +30,23 @@ class Processed:
     receipts: list[Outgoing] = field(default_factory=list)
     events: int = 0
     repeats: int = 0
-    quarantined: int = 0
+    quarantined_by_code: Counter[str] = field(default_factory=Counter)
 
-    def add(self, committed: Committed) -> None:
-        """Count what one authority's transaction committed."""
-        self.events += committed.events
-        self.repeats += committed.repeats
-        self.quarantined += committed.quarantined
+    @property
+    def quarantined(self) -> int:
+        """Messages refused whole and events refused on their own."""
+        return self.quarantined_by_code.total()
+
+    @property
+    def conflicts(self) -> int:
+        """Events whose number is taken by another content."""
+        return self.quarantined_by_code["event_conflict"]
+
+    def add(self, done: "Committed | Processed") -> None:
+        """Count what one authority's transaction committed, or another part of the batch came to."""
+        self.events += done.events
+        self.repeats += done.repeats
+        self.quarantined_by_code += done.quarantined_by_code
 
 
 class Pipeline:
@@ -62,7 +73,7 @@ class Pipeline:
         if strangers:
             with self._engine.begin() as connection:
                 store_rejected(connection, strangers, authority_id=NO_AUTHORITY, keyring=self._keyring)
-            processed.quarantined += len(strangers)
+            processed.quarantined_by_code.update(each.code for each in strangers)
         for tenant in tenants:
             with self._engine.begin() as connection:
                 committed = commit_tenant(connection, tenant, keyring=self._keyring, now=now, is_isolated=is_isolated)
@@ -76,7 +87,13 @@ class Pipeline:
         rejected = Rejected(message, "internal", "the message could not be processed")
         with self._engine.begin() as connection:
             store_rejected(connection, [rejected], authority_id=NO_AUTHORITY, keyring=self._keyring)
-        return Processed(quarantined=1)
+        return Processed(quarantined_by_code=Counter({rejected.code: 1}))
+
+    def ping(self) -> Processed:
+        """Ask the database for an answer; raises as ``process`` when there is none."""
+        with self._engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        return Processed()
 
     def _sort_out(
         self, messages: Iterable[Message], topics: Iterable[UpTopic | None]
