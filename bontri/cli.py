@@ -78,7 +78,7 @@ def ingest(workers: int | None, report_to: Path | None) -> None:
 
     settings = read_settings("DATABASE_URL", "MQTT_URL", *SECRETS)
     settings = replace(settings, ingest_workers=1 if report_to else workers or settings.ingest_workers)
-    configure_logs(settings)
+    configure_logs(settings, worker=settings.mqtt_client_id)
     if settings.ingest_workers > 1:
         run_worker_group(settings)
     else:
