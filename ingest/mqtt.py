@@ -158,7 +158,7 @@ class MqttSource:
         A connection closed with messages still unread takes acknowledgements under way with it. The answer to an
         UNSUBSCRIBE comes after everything sent before.
         """
-        if self._observer.vitals.subscribed_s is None or not self.is_network_thread_alive():
+        if not self._client.is_connected() or not self.is_network_thread_alive():
             return
         self._client.unsubscribe(self._heartbeats.topic)
         if not self._unsubscribed.wait(LEAVE_WITHIN_S):
