@@ -21,6 +21,7 @@ from bontri.worker_watch import Patience, WorkerWatch
 from ingest.mqtt import Broker, MqttSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline
+from ingest.sessions import end_former_sessions
 from ingest.worker import Worker
 from rewards.database import open_engine
 
@@ -47,8 +48,9 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
     """
     stop, observer = stop_event(), Observer()
     engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=settings.ingest_writers)
+    broker = Broker.from_url(settings.mqtt_url or "")
     source = MqttSource(
-        Broker.from_url(settings.mqtt_url or ""),
+        broker,
         client_id=settings.mqtt_client_id,
         topic_filter=settings.mqtt_topic_filter,
         parser=settings.mqtt_parser,
@@ -61,9 +63,11 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1 FROM authorities LIMIT 1"))
         observer.vitals.database_answered_s = observer.vitals.clock()
+        if report_to is None and settings.mqtt_topic_filter.startswith("$share/"):
+            end_former_sessions(broker, client_id=settings.mqtt_client_id, count=1)
         stack.enter_context(source)
-        stack.enter_context(watch)
         wait_for_subscription(source, stop)
+        stack.enter_context(watch)
         notify_ready()
         log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
         worker = Worker(

@@ -28,6 +28,8 @@ from bontri.readiness import find_watchdog_interval_s, notify_alive, notify_read
 from bontri.settings import Settings, SettingsError
 from bontri.signals import stop_event
 from bontri.worker_reports import MetricsSum, ReportReceiver, WorkerReport
+from ingest.mqtt import Broker
+from ingest.sessions import end_former_sessions, member_ids
 from ingest.vitals import SILENT_AFTER_S
 from ingest.worker import utc_now
 
@@ -242,7 +244,8 @@ def run_worker_group(settings: Settings) -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bontri-ingest-"))
         receiver = ReportReceiver(Path(folder) / "reports")
         stack.callback(receiver.close)
-        members = [Member(f"{settings.mqtt_client_id}-{number}") for number in range(1, count + 1)]
+        end_former_sessions(Broker.from_url(settings.mqtt_url or ""), client_id=settings.mqtt_client_id, count=count)
+        members = [Member(client_id) for client_id in member_ids(settings.mqtt_client_id, count)]
         now = utc_now().isoformat(timespec="seconds")
         group = WorkerGroup(settings, receiver, members, since=dict.fromkeys([each.client_id for each in members], now))
         stack.enter_context(monitoring_listener(group, host=settings.ingest_http_host, port=settings.ingest_http_port))

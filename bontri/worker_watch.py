@@ -71,6 +71,7 @@ class WorkerWatch:
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def __enter__(self) -> "WorkerWatch":
+        self.look()
         self._thread.start()
         return self
 
