@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bontri.embedded.broker import Broker
 from bontri.embedded.listeners import choose_free_port
@@ -47,6 +48,7 @@ from tests.ingest_scene import (
 from tests.speaker import Speaker, deposit
 
 MESSAGES = 24
+LOAD = 3500
 GROUP = ("-m", "bontri", "ingest", "--workers", "2")
 
 
@@ -160,6 +162,30 @@ def test_two_workers_share_the_work_and_one_port_tells_the_sum(
         assert events.count("worker_stopped_by_parent") == 2
         assert {entry["exit_code"] for entry in logged(parent) if entry["event"] == "worker_stopped_by_parent"} == {0}
     assert scalar(database, "SELECT count(*) FROM events") == 80
+
+
+def test_a_worker_stopped_in_mid_load_leaves_nothing_to_be_handled_twice(
+    broker: Broker, database: Database, town: Town, publisher: Publisher, port: int
+) -> None:
+    with processes(database, broker, port, command=("-m", "bontri", "ingest")) as workers:
+        first = workers.start()
+        with database.engine().begin() as connection:
+            # All of them wait before the first is committed.
+            connection.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
+            publisher.publish(*deposits(town, 1, LOAD))
+        wait_until(lambda: scalar(database, "SELECT count(*) FROM events") > 0)
+        first.process.terminate()
+        assert first.process.wait(20) == 0
+        before = scalar(database, "SELECT count(*) FROM events")
+        assert before < LOAD
+        told = sum(len(receipt["results"]) for receipt in publisher.receipts_of(town.bin_ids[0]))
+        assert told == before
+        second = workers.start()
+        wait_until(lambda: scalar(database, "SELECT count(*) FROM events") == LOAD)
+        wait_until(lambda: metric(port, "bontri_ingest_events_total") == LOAD - before)
+        assert metric(port, "bontri_ingest_repeats_total") == 0
+        second.process.terminate()
+        assert second.process.wait(20) == 0
 
 
 def test_workers_die_with_a_parent_that_was_killed(broker: Broker, database: Database, port: int) -> None:
