@@ -235,6 +235,7 @@ def main() -> None:
     from bontri.monitoring import MonitoringError
     from bontri.worker import BrokerUnreachableError
     from bontri.worker_group import WorkerGroupError
+    from ingest.mqtt import NetworkThreadEndedError
     from simulators.fleet_file import FleetFileError
 
     try:
@@ -247,6 +248,8 @@ def main() -> None:
         fail(str(error), EXIT_FAILED)
     except BrokerUnreachableError as error:
         fail(f"the broker of MQTT_URL cannot be used: {error}", EXIT_FAILED)
+    except NetworkThreadEndedError:
+        fail("the thread that speaks to the broker ended by a fault of its own: start the worker again", EXIT_FAILED)
     except DBAPIError as error:
         fail(f"the database of DATABASE_URL cannot be used: {str(error.orig).strip().splitlines()[0]}", EXIT_FAILED)
     except (Stopped, KeyboardInterrupt):

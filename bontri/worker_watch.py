@@ -11,9 +11,9 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
+from prometheus_client.registry import Collector
 
 from bontri.monitoring import Health
 from bontri.readiness import find_watchdog_interval_s, notify_alive
@@ -97,7 +97,7 @@ class WorkerWatch:
             },
         )
 
-    def metrics(self) -> Any:
+    def metrics(self) -> Collector:
         """Return the registry of the worker's metrics."""
         return self._observer.metrics.registry
 
