@@ -21,6 +21,8 @@ import bontri.embedded.mosquitto
 import rewards.database
 from bontri.database_probe import DatabaseProbe
 from bontri.embedded.broker import Broker
+from bontri.embedded.postgres import running_postgres
+from bontri.embedded.process_tree import list_descendants
 from bontri.monitoring import MonitoringError, monitoring_listener
 from bontri.worker_watch import Patience, WorkerWatch
 from ingest.messages import Message
@@ -29,7 +31,7 @@ from ingest.mqtt import MqttSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker
-from rewards.database import open_engine
+from rewards.database import migrate, open_engine
 from tests.conftest import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.ingest_scene import (
@@ -38,6 +40,7 @@ from tests.ingest_scene import (
     Publisher,
     connected_publisher,
     mosquitto,
+    open_folder,
     proxy_before,
     wait_until,
     worker_url,
@@ -254,6 +257,38 @@ def test_a_database_that_is_away_makes_a_worker_alive_and_not_ready(broker: Brok
         finally:
             open_database(database)
         wait_until(lambda: watched.state == "working")
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_database_server_that_has_frozen_is_away_and_control_stuck_if_nobody_asks_it(
+    broker: Broker, asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections stay open, nothing is answered, and no limit of the server's own is kept: its clock stands still."""
+    monkeypatch.setattr("bontri.database_probe.ANSWER_WITHIN_S", 0.5)
+    with open_folder() as folder, running_postgres(folder, settings={"fsync": "off"}) as server:
+        server.create_database("bontri")
+        database = Database(server.url("bontri"), {})
+        with database.engine().connect() as connection:
+            migrate(connection)
+        database.engine().dispose()
+        asks_database = None if asks else lambda: True
+        url = worker_url(broker)
+        with watched_worker(database, url, broker.worker_filter, asks_database=asks_database) as watched:
+            wait_until(lambda: watched.beats() >= 1)
+            frozen = [server.pid, *list_descendants(server.pid)]
+            for pid in frozen:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                if asks:
+                    wait_until(lambda: watched.state == "database_away")
+                    assert not watched.ended.wait(SILENT_S + STUCK_S * 2)
+                    assert watched.ask("/healthz")[0] == 200
+                else:
+                    assert watched.ended.wait(PATIENCE_S)
+            finally:
+                for pid in frozen:
+                    os.kill(pid, signal.SIGCONT)
+            wait_until(lambda: watched.state == "working")
 
 
 def test_a_lock_held_for_longer_than_may_be_waited_for_is_trouble_of_the_database(
