@@ -112,6 +112,8 @@ class Vitals:
         return self.subscribed_s is not None and self.is_older(self.network_turned_s, silent_after_s)
 
     def _is_queue_left_lying(self, silent_after_s: float) -> bool:
-        is_handling = self.handled_s is not None and not self.is_older(self.handled_s, silent_after_s)
+        """A batch that is halved again and again takes long: the answers it gets meanwhile are signs of life too."""
+        signs_s = [seen_s for seen_s in (self.handled_s, self.database_answered_s) if seen_s is not None]
+        is_going_on = bool(signs_s) and not self.is_older(max(signs_s), silent_after_s)
         is_waiting = self.is_older(self.heartbeat_arrived_s, silent_after_s)
-        return is_waiting and not is_handling and not self._without_database
+        return is_waiting and not is_going_on and not self._without_database

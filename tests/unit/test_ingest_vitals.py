@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from bontri.settings import TABLE
 from ingest.heartbeat import LOST_BEFORE_GIVING_UP, HeartbeatLine
 from ingest.messages import Heartbeat
 from ingest.observer import Observer
@@ -102,6 +103,20 @@ def test_a_long_queue_is_not_stuck_while_batches_get_through(life: Life) -> None
         life.vitals.handled()
         life.vitals.writer_rested()
         assert life.state() == "working"
+
+
+def test_a_batch_halved_again_and_again_is_never_stuck_for_as_long_as_one_statement_may_take(life: Life) -> None:
+    """Or the worker would end itself, and meet the same message again for ever, before it was set aside."""
+    leave_heartbeat_lying(life)
+    longest_spell_s = spell_s = 0
+    for second in range(600):
+        if second % 60 == 0:
+            life.vitals.database_answered()  # the statement was cancelled at its limit, and the next half begins
+        life.pass_time(1)
+        spell_s = spell_s + 1 if life.state() in DEAD_STATES else 0
+        longest_spell_s = max(longest_spell_s, spell_s)
+    default_s = float(next(setting.default for setting in TABLE if setting.variable == "BONTRI_INGEST_STUCK_AFTER"))
+    assert 0 < longest_spell_s < default_s
 
 
 def test_a_writer_that_waits_for_the_database_is_alive_and_not_ready_however_long(life: Life) -> None:
