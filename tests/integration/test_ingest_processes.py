@@ -237,6 +237,19 @@ def test_a_process_that_says_nothing_any_more_is_killed(tmp_path: Path) -> None:
     receiver.close()
 
 
+def test_a_worker_that_does_not_heed_the_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bontri.worker_group.STOP_WITHIN_S", 0.5)
+    receiver = ReportReceiver(tmp_path / "reports")
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(100)"
+    settings: Any = None
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        WorkerGroup(settings, receiver, [Member("deaf", process)])._stop_all()
+        assert process.poll() == -signal.SIGKILL
+    receiver.close()
+
+
 def test_a_stuck_worker_ends_with_1_and_says_where_it_hangs(broker: Broker, database: Database, port: int) -> None:
     with open_folder() as folder:
         hang = folder / "hang"
