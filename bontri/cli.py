@@ -3,6 +3,7 @@
 import json
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,13 +60,34 @@ def demo(bins: int, rate: float, for_s: float | None, seed: int, is_json: bool) 
 
 
 @cli.command()
-def ingest() -> None:
-    """Run a worker: take messages from MQTT_URL and commit them to DATABASE_URL."""
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Worker processes on one shared subscription; default: BONTRI_INGEST_WORKERS, 1.",
+)
+@click.option("--report-to", type=click.Path(path_type=Path), hidden=True, help="Socket of the group's parent.")
+def ingest(workers: int | None, report_to: Path | None) -> None:
+    """Take messages from MQTT_URL and commit them to DATABASE_URL, until SIGTERM or Ctrl-C.
+
+    With more than one worker a parent process starts the others, and starts again whichever ends. Exits with 1 when
+    database or broker cannot be used at the start, and when it is stuck; then start it again.
+
+    \b
+    Examples:
+      bontri ingest
+      bontri ingest --workers 4
+      BONTRI_INGEST_HTTP_PORT=9464 bontri ingest     # /metrics, /healthz, /readyz on loopback
+    """
     from bontri.worker import run_worker
+    from bontri.worker_group import run_worker_group
 
     settings = read_settings("DATABASE_URL", "MQTT_URL", *SECRETS)
-    configure_logs(settings)
-    run_worker(settings)
+    settings = replace(settings, ingest_workers=1 if report_to else workers or settings.ingest_workers)
+    configure_logs(settings, worker=settings.mqtt_client_id)
+    if settings.ingest_workers > 1:
+        run_worker_group(settings)
+    else:
+        run_worker(settings, report_to=report_to)
 
 
 @cli.command()
@@ -221,7 +243,10 @@ def main() -> None:
     from bontri.demo.folder import DemoFolderError
     from bontri.embedded.errors import EmbeddedServiceError
     from bontri.embedded.processes import Stopped
+    from bontri.monitoring import MonitoringError
     from bontri.worker import BrokerUnreachableError
+    from bontri.worker_group import WorkerGroupError
+    from ingest.mqtt import NetworkThreadEndedError
     from simulators.fleet_file import FleetFileError
 
     try:
@@ -230,10 +255,12 @@ def main() -> None:
         fail("settings:\n" + "\n".join(f"  {fault}" for fault in error.faults), EXIT_USAGE)
     except FleetFileError as error:
         fail(str(error), EXIT_USAGE)
-    except (EmbeddedServiceError, DemoFolderError) as error:
+    except (EmbeddedServiceError, DemoFolderError, MonitoringError, WorkerGroupError) as error:
         fail(str(error), EXIT_FAILED)
     except BrokerUnreachableError as error:
         fail(f"the broker of MQTT_URL cannot be used: {error}", EXIT_FAILED)
+    except NetworkThreadEndedError:
+        fail("the thread that speaks to the broker ended by a fault of its own: start the worker again", EXIT_FAILED)
     except DBAPIError as error:
         fail(f"the database of DATABASE_URL cannot be used: {str(error.orig).strip().splitlines()[0]}", EXIT_FAILED)
     except (Stopped, KeyboardInterrupt):

@@ -8,8 +8,15 @@ import structlog
 from bontri.settings import Settings
 
 
-def configure_logs(settings: Settings) -> None:
-    """Write log events to standard error: text on a terminal, else a JSON object a line."""
+def configure_logs(settings: Settings, *, worker: str | None = None) -> None:
+    """Write log events to standard error: text on a terminal, else a JSON object a line.
+
+    ``worker`` is put on every line: several processes may write to one stream.
+    """
+
+    def name_worker(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return event if worker is None else {"worker": worker, **event}
+
     is_text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
     if is_text:
@@ -20,6 +27,7 @@ def configure_logs(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            name_worker,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if is_text else [structlog.processors.format_exc_info]),

@@ -70,6 +70,13 @@ def worker_count(value: str) -> int:
     return int(value)
 
 
+def duration_s(value: str) -> float:
+    """Read a number of seconds."""
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]+)?", value) or float(value) <= 0:
+        raise ValueError("expected seconds, more than 0 and less than 100000")
+    return float(value)
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """Return a reader that accepts ``choices``."""
 
@@ -106,6 +113,12 @@ TABLE = (
     Setting("BONTRI_MQTT_TOPIC_FILTER", str, SHARED_FILTER, "what the worker subscribes to"),
     Setting("BONTRI_MQTT_PARSER", one_of("fast", "stock"), "fast", "who reads PUBLISH packets: Bontri, or stock paho"),
     Setting("BONTRI_INGEST_WRITERS", worker_count, "2", "threads of a worker that commit, each with a connection"),
+    Setting(
+        "BONTRI_INGEST_WORKERS", worker_count, "1", "worker processes of bontri ingest, on one shared subscription"
+    ),
+    Setting("BONTRI_INGEST_STUCK_AFTER", duration_s, "60", "seconds a worker may be stuck before it ends itself"),
+    Setting("BONTRI_INGEST_HTTP_HOST", str, "127.0.0.1", "address of the worker's metrics and health"),
+    Setting("BONTRI_INGEST_HTTP_PORT", port, None, "port of the worker's metrics and health; off when unset"),
     Setting("BONTRI_API_HOST", str, "127.0.0.1", "address the API listens on; loopback unless told"),
     Setting("BONTRI_API_PORT", port, "8000", "port the API listens on"),
     Setting("BONTRI_API_WORKERS", worker_count, "2", "processes of the API"),
@@ -132,6 +145,10 @@ class Settings:
     mqtt_topic_filter: str
     mqtt_parser: Parser
     ingest_writers: int
+    ingest_workers: int
+    ingest_stuck_after: float
+    ingest_http_host: str
+    ingest_http_port: int | None
     api_host: str
     api_port: int
     api_workers: int

@@ -5,6 +5,7 @@ recorded together, and what was refused is quarantined in the same transaction, 
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -59,6 +60,12 @@ class Committed:
         """List the messages quarantined, whole or for an event of theirs."""
         refused = [decision.decoded.verified.message for decision in self.decisions if decision.refused]
         return refused + [each.message for each in self.rejected]
+
+    def count_codes(self) -> Counter[str]:
+        """Count events refused on their own and messages refused whole by their code."""
+        codes = Counter(decision.refused.code for decision in self.decisions if decision.refused)
+        codes.update(each.code for each in self.rejected)
+        return codes
 
 
 def commit_tenant(

@@ -48,6 +48,17 @@ class Outgoing:
     is_retained: bool = False
 
 
+@dataclass(slots=True)
+class Heartbeat:
+    """Marks, as the ``handle`` of a message, one a worker sent to itself; it comes as a batch of its own.
+
+    ``is_from_broker``: it went through the broker; else it was put straight into the queue.
+    """
+
+    sent_s: float
+    is_from_broker: bool
+
+
 class MessageSource(Protocol):
     """Where the worker takes messages from, and how it answers."""
 

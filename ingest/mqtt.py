@@ -10,7 +10,7 @@ can delete another message of a new session).
 import datetime
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -18,14 +18,16 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.fast_paho import FastClient, Published, is_usable
-from ingest.messages import Message, Outgoing
+from ingest.heartbeat import HeartbeatLine
+from ingest.messages import Heartbeat, Message, Outgoing
+from ingest.observer import Observer
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,7 @@ SESSION_EXPIRY_S = 14 * 86_400
 MOST_MESSAGES = 1000
 MOST_BATCH_EVENTS = 1000
 MOST_BATCH_BYTES = 2 * 1024 * 1024
+LEAVE_WITHIN_S = 2.0
 GATHER_S = 0.02
 """A batch is committed when it is full or after this long: small when quiet, large under load."""
 
@@ -84,11 +87,32 @@ class NetworkThreadEndedError(Exception):
     """paho's network thread has ended by an error of its own, while the client still calls itself connected."""
 
 
+class TurningClient(Client):
+    """A client that tells whenever its network thread has gone round once, at least every second while connected."""
+
+    on_turn: Callable[[], None]
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """Do what paho does once a round."""
+        self.on_turn()
+        return super().loop_misc()
+
+
+class TurningFastClient(TurningClient, FastClient):
+    """The same, with our own reading of PUBLISH packets."""
+
+
 class MqttSource:
     """Takes messages from a broker under a fixed client id; a context manager that connects and disconnects."""
 
     def __init__(
-        self, broker: Broker, *, client_id: str, topic_filter: str = SHARED_FILTER, parser: Parser = "fast"
+        self,
+        broker: Broker,
+        *,
+        client_id: str,
+        topic_filter: str = SHARED_FILTER,
+        parser: Parser = "fast",
+        observer: Observer | None = None,
     ) -> None:
         self._broker = broker
         self._topic_filter = topic_filter
@@ -97,6 +121,10 @@ class MqttSource:
         self._generation = 0
         self._subscribed = threading.Event()
         self._answered = threading.Event()
+        self._unsubscribed = threading.Event()
+        self._observer = observer or Observer()
+        self._observer.metrics.watch_queue(self._queue.__len__)
+        self._heartbeats = HeartbeatLine(client_id)
         self._refusal: str | None = None
         self._is_started = False
         self._thread_name = f"paho-mqtt-client-{client_id}"
@@ -120,8 +148,21 @@ class MqttSource:
 
     def __exit__(self, *_: object) -> None:
         """Disconnect and keep the session: what was not acknowledged comes again at the next start."""
+        self._let_all_leave()
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _let_all_leave(self) -> None:
+        """Return when the broker has handled all we sent, or after ``LEAVE_WITHIN_S``.
+
+        A connection closed with messages still unread takes acknowledgements under way with it. The answer to an
+        UNSUBSCRIBE comes after everything sent before.
+        """
+        if not self._client.is_connected() or not self.is_network_thread_alive():
+            return
+        self._client.unsubscribe(self._heartbeats.topic)
+        if not self._unsubscribed.wait(LEAVE_WITHIN_S):
+            log.warning("last_acknowledgements_unconfirmed", waited_s=LEAVE_WITHIN_S)
 
     def wait_until_subscribed(self, *, timeout_s: float) -> bool:
         """Wait for the broker to grant the subscription; False when it has not within ``timeout_s``, or refuses."""
@@ -140,6 +181,8 @@ class MqttSource:
     def next_batch(self, *, wait_s: float) -> list[Message]:
         """Return messages within the bounds above, gathered for ``GATHER_S``; [] after ``wait_s``.
 
+        A heartbeat comes alone, in its place between the others.
+
         Raises:
             NetworkThreadEndedError: nothing will ever come any more.
         """
@@ -152,6 +195,9 @@ class MqttSource:
             batch: list[Message] = []
             batch_bytes = batch_events = 0
             for message in islice(self._queue, MOST_MESSAGES):
+                if message.topic is self._heartbeats.topic:
+                    batch = batch or [message]
+                    break
                 batch_bytes += len(message.payload)
                 batch_events += message.payload.count(b'"seq"')
                 if batch and (batch_bytes > MOST_BATCH_BYTES or batch_events > MOST_BATCH_EVENTS):
@@ -163,9 +209,46 @@ class MqttSource:
 
     def _assert_network_thread_lives(self) -> None:
         """Raise when paho's thread has ended, which ``is_connected()`` does not tell: the worker must be restarted."""
-        alive = {thread.name for thread in threading.enumerate() if thread.is_alive()}
-        if self._is_started and self._thread_name not in alive:
+        if not self.is_network_thread_alive():
             raise NetworkThreadEndedError
+
+    def is_network_thread_alive(self) -> bool:
+        """Tell whether paho's thread runs; true before the start as well."""
+        alive = {thread.name for thread in threading.enumerate() if thread.is_alive()}
+        return not self._is_started or self._thread_name in alive
+
+    def is_heartbeat_refused(self) -> bool:
+        """Tell whether the broker lets no heartbeat pass; then they go straight into the queue."""
+        return self._heartbeats.is_refused
+
+    def send_heartbeat(self) -> None:
+        """Send a heartbeat to ourselves, unless one is waiting for a writer.
+
+        While the broker is away, does not give the last one back, or lets none pass, one is put straight into the
+        queue: it proves at least the writers and the database.
+        """
+        vitals = self._observer.vitals
+        if vitals.heartbeat_arrived_s is not None:
+            return
+        if vitals.heartbeat_sent_s is not None and self._heartbeats.note_lost():
+            self._give_up_heartbeats("none has come back")
+        if vitals.subscribed_s is None or vitals.heartbeat_sent_s is not None or self._heartbeats.is_refused:
+            self._take_heartbeat(Heartbeat(vitals.clock(), is_from_broker=False))
+        if vitals.subscribed_s is not None and not self._heartbeats.is_refused:
+            self._observer.heartbeat_sent()
+            self._client.publish(self._heartbeats.topic, self._heartbeats.write(now_s=vitals.clock()), qos=0)
+
+    def _give_up_heartbeats(self, reason: str) -> None:
+        self._observer.vitals.heartbeat_sent_s = None
+        log.warning("heartbeat_refused", reason=reason, topic=self._heartbeats.topic)
+
+    def _take_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Put a heartbeat into the queue, behind what came before it."""
+        message = Message(self._heartbeats.topic, b"", datetime.datetime.now(datetime.UTC), heartbeat)
+        with self._arrived:
+            self._queue.append(message)
+            self._observer.heartbeat_arrived(heartbeat)
+            self._arrived.notify()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish; what finds no connection is dropped: the bin asks again, or it is published again."""
@@ -197,11 +280,12 @@ class MqttSource:
         is_fast = parser == "fast" and is_usable()
         if parser == "fast" and not is_fast:
             log.warning("fast_parser_unusable", reason="another version of paho-mqtt; stock paho is used, more slowly")
-        client = (FastClient if is_fast else Client)(
+        client = (TurningFastClient if is_fast else TurningClient)(
             CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
         )
         if isinstance(client, FastClient):
             client.on_published = self._on_published
+        client.on_turn = self._observer.vitals.network_turned
         if self._broker.username:
             client.username_pw_set(self._broker.username, self._broker.password)
         if self._broker.is_tls:
@@ -210,6 +294,7 @@ class MqttSource:
         client.reconnect_delay_set(min_delay=1, max_delay=8)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = lambda *_: self._unsubscribed.set()
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         return client
@@ -226,28 +311,41 @@ class MqttSource:
         self._generation += 1
         log.info("broker_connected", generation=self._generation, session_present=flags.session_present)
         self._forget_waiting(is_coming_again=flags.session_present)
-        client.subscribe(self._topic_filter, options=SubscribeOptions(qos=1))
+        self._observer.connected(is_first=self._generation == 1)
+        filters = [(self._topic_filter, SubscribeOptions(qos=1))]
+        if not self._heartbeats.is_refused:
+            filters.append((self._heartbeats.topic, SubscribeOptions(qos=0)))
+        client.subscribe(filters)
 
     def _forget_waiting(self, *, is_coming_again: bool) -> None:
         """Drop what earlier connections left in the queue: it comes again, or would grow it at every connection."""
         with self._arrived:
             if is_coming_again or len(self._queue) >= RECEIVE_MAXIMUM:
                 self._queue.clear()
+                self._observer.vitals.heartbeat_arrived_s = None
 
     def _on_subscribe(
         self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
+        if any(reason.is_failure for reason in reasons[1:]) and self._heartbeats.note_refused():
+            self._give_up_heartbeats(str(reasons[1]))
+        if reasons[0].is_failure:
             self._refusal = f"the broker refused the subscription: {reasons[0]}"
             log.error("broker_refused_subscription", reason=str(reasons[0]), topic_filter=self._topic_filter)
         else:
             self._subscribed.set()
+            self._observer.vitals.subscribed()
         self._answered.set()
 
     def _on_disconnect(
         self, client: Client, userdata: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         self._generation += 1
+        vitals = self._observer.vitals
+        # Some brokers disconnect whoever publishes what they forbid.
+        if vitals.heartbeat_sent_s is not None and self._heartbeats.note_lost():
+            self._give_up_heartbeats("the connection ended at each")
+        vitals.disconnected()
         log.info("broker_disconnected", reason=str(reason))
 
     def _on_published(self, published: list[Published]) -> None:
@@ -270,6 +368,10 @@ class MqttSource:
             topic = received.topic
         except UnicodeDecodeError:
             topic = "�"
+        if topic == self._heartbeats.topic:
+            if heartbeat := self._heartbeats.read(bytes(received.payload)):
+                self._take_heartbeat(heartbeat)
+            return
         handle = Delivery(received.mid, self._generation) if received.qos else None
         message = Message(topic, bytes(received.payload), datetime.datetime.now(datetime.UTC), handle)
         with self._arrived:

@@ -5,11 +5,12 @@ retries and acknowledgements (``ingest/worker.py``).
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ingest.commit import Committed, Tenant, commit_tenant, store_rejected
 from ingest.decoding import decode
@@ -35,17 +36,34 @@ class Processed:
     receipts: list[Outgoing] = field(default_factory=list)
     events: int = 0
     repeats: int = 0
-    quarantined: int = 0
+    quarantined_by_code: Counter[str] = field(default_factory=Counter)
     refused: list[tuple[int, Message]] = field(default_factory=list)
+
+    @property
+    def quarantined(self) -> int:
+        """Messages refused whole and events refused on their own."""
+        return self.quarantined_by_code.total()
+
+    @property
+    def conflicts(self) -> int:
+        """Events whose number is taken by another content."""
+        return self.quarantined_by_code["event_conflict"]
 
     def count(self, committed: Committed, *, authority_id: int) -> None:
         """Count what one authority's transaction committed; after its answers were listed."""
         for decision in committed.decisions:
-            self.quarantined += decision.refused is not None
+            self.events += decision.refused is None
             self.repeats += decision.outcome is not None and decision.outcome.is_repeat
-        self.events += sum(decision.refused is None for decision in committed.decisions)
-        self.quarantined += len(committed.rejected)
+        self.quarantined_by_code += committed.count_codes()
         self.refused += [(authority_id, message) for message in committed.list_refused()]
+
+    def add(self, part: "Processed") -> None:
+        """Add what another part of the batch came to."""
+        self.receipts += part.receipts
+        self.events += part.events
+        self.repeats += part.repeats
+        self.quarantined_by_code += part.quarantined_by_code
+        self.refused += part.refused
 
 
 class Pipeline:
@@ -73,7 +91,7 @@ class Pipeline:
         if strangers:
             with self._engine.begin() as connection:
                 store_rejected(connection, strangers, authority_id=NO_AUTHORITY, keyring=self._keyring)
-            processed.quarantined += len(strangers)
+            processed.quarantined_by_code.update(each.code for each in strangers)
             processed.refused += [(NO_AUTHORITY, stranger.message) for stranger in strangers]
         for tenant in tenants:
             committed = self._commit(tenant, now=now, is_isolated=is_isolated)
@@ -114,7 +132,13 @@ class Pipeline:
         rejected = Rejected(message, "internal", "the message could not be processed", rules, bin_id)
         with self._engine.begin() as connection:
             store_rejected(connection, [rejected], authority_id=authority_id, keyring=self._keyring)
-        return Processed(quarantined=1, refused=[(authority_id, message)])
+        return Processed(quarantined_by_code=Counter({rejected.code: 1}), refused=[(authority_id, message)])
+
+    def ping(self) -> Processed:
+        """Ask the database for an answer; raises as ``process`` when there is none."""
+        with self._engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        return Processed()
 
     def _sort_out(
         self, messages: Iterable[Message], topics: Iterable[UpTopic | None]

@@ -10,14 +10,16 @@ import itertools
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from ingest.messages import Message, MessageSource
+from ingest.messages import Heartbeat, Message, MessageSource
+from ingest.observer import Observer
 from ingest.pipeline import Pipeline, Processed
 
 log = structlog.get_logger(__name__)
@@ -42,8 +44,18 @@ class Handled:
     batches: int = 0
     events: int = 0
     repeats: int = 0
-    quarantined: int = 0
     receipts: int = 0
+    quarantined_by_code: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def quarantined(self) -> int:
+        """Messages refused whole and events refused on their own."""
+        return self.quarantined_by_code.total()
+
+    @property
+    def conflicts(self) -> int:
+        """Events whose number is taken by another content."""
+        return self.quarantined_by_code["event_conflict"]
 
 
 def utc_now() -> datetime.datetime:
@@ -62,12 +74,14 @@ class Worker:
         stop: threading.Event,
         writers: int = 1,
         clock: Callable[[], datetime.datetime] = utc_now,
+        observer: Observer | None = None,
     ) -> None:
         self._source = source
         self._pipeline = pipeline
         self._stop = stop
         self._writers = writers
         self._clock = clock
+        self._observer = observer or Observer()
         self._taking = threading.Lock()
         self._taken = itertools.count()
         self._ending = threading.Lock()
@@ -92,10 +106,12 @@ class Worker:
         """Take batches, one writer at a time, and handle them beside the others."""
         while not self._stop.is_set():
             with self._taking:
+                self._observer.vitals.writer_moved()
                 batch = self._source.next_batch(wait_s=IDLE_WAIT_S)
                 number = next(self._taken) if batch else None
             if number is not None:
                 self.handle(batch, number)
+            self._observer.vitals.writer_rested()
 
     def handle(self, batch: Sequence[Message], number: int) -> None:
         """Commit a batch, then publish its receipts, then acknowledge it; nothing of this when stopped before.
@@ -117,6 +133,8 @@ class Worker:
 
     def _commit(self, batch: Sequence[Message]) -> Processed | None:
         """Process until committed; None when stopped while the database was away."""
+        if isinstance(batch[0].handle, Heartbeat):
+            return self._persist(self._pipeline.ping)
         try:
             return self._persist(lambda: self._pipeline.process(batch, now=self._clock()))
         except Exception as error:  # noqa: BLE001 (a top: one message must not stop the stream)
@@ -132,11 +150,16 @@ class Worker:
         back_off_s = FIRST_BACK_OFF_S
         while True:
             try:
-                return work()
+                processed = work()
             except DBAPIError as error:
                 if is_poison(error):
+                    self._observer.vitals.database_answered()
                     raise
+                self._observer.database_failed()
                 log.warning("database_unavailable", retry_in_s=back_off_s, **describe_fault(error))
+            else:
+                self._observer.vitals.database_answered()
+                return processed
             if self._stop.wait(back_off_s):
                 return None
             back_off_s = min(back_off_s * 2, LONGEST_BACK_OFF_S)
@@ -148,10 +171,7 @@ class Worker:
             processed = self._commit(part)
             if processed is None:
                 return None
-            whole.receipts += processed.receipts
-            whole.events += processed.events
-            whole.repeats += processed.repeats
-            whole.quarantined += processed.quarantined
+            whole.add(processed)
         return whole
 
     def _set_aside(self, message: Message, fault: Exception) -> Processed | None:
@@ -168,17 +188,23 @@ class Worker:
         return self._persist(lambda: self._pipeline.set_aside(message))
 
     def _count(self, batch: Sequence[Message], processed: Processed, *, ms: float) -> None:
+        if isinstance(heartbeat := batch[0].handle, Heartbeat):
+            self._observer.heartbeat_handled(heartbeat)
+            return
+        lag_s = (self._clock() - batch[0].received_at).total_seconds()
+        self._observer.batch_handled(processed, messages=len(batch), seconds=ms / 1000, lag_seconds=lag_s)
         self.handled.messages += len(batch)
         self.handled.batches += 1
         self.handled.events += processed.events
         self.handled.repeats += processed.repeats
-        self.handled.quarantined += processed.quarantined
+        self.handled.quarantined_by_code += processed.quarantined_by_code
         self.handled.receipts += len(processed.receipts)
         log.debug(
             "batch_committed",
             messages=len(batch),
             events=processed.events,
             repeats=processed.repeats,
+            conflicts=processed.conflicts,
             quarantined=processed.quarantined,
             ms=round(ms, 1),
         )

@@ -16,6 +16,15 @@ DatabaseRole = Literal["bontri_ingest", "bontri_api", "bontri_reader", "bontri_o
 # A process that is frozen in mid-transaction must not hold the rows of a citizen, and with them every batch, for long.
 TIME_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"
 
+# The host of a database can vanish without a word: noticed after 25 s of silence, or 20 s after something was sent.
+KEEPALIVES = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
 PLANNER_SETTINGS: dict[str, str] = {
     # The default plan scanned all lots twice per batch (25 of 42 ms): batches look rows up by key, always. Looked
     # up one by one, rows are also locked in the order of the statement, which a hash join over a bitmap scan is not.
@@ -38,7 +47,7 @@ def open_engine(url: str, *, role: DatabaseRole, pool_size: int = 2) -> Engine:
         max_overflow=0,
         # Texts of exceptions end in logs; parameters may hold digests of badges and codes.
         hide_parameters=True,
-        connect_args={"options": options, "connect_timeout": 10, "application_name": f"bontri/{role}"},
+        connect_args={"options": options, "connect_timeout": 10, "application_name": f"bontri/{role}", **KEEPALIVES},
     )
 
 

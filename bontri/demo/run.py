@@ -96,7 +96,8 @@ def conclude(console: DemoConsole, summary: dict[str, Any]) -> None:
     """Tell how it went: what is in the books, and whether they balance."""
     committed = summary["committed"]
     console.line(
-        f"{committed['deposits']:,} deposits and {committed['points']:,} points committed, "
+        f"{committed['deposits']:,} deposits and {committed['points']:,} points committed "
+        f"by {summary['workers']} worker{'s' * (summary['workers'] > 1)}, "
         f"{committed['vouchers_redeemed']} vouchers redeemed, "
         f"{committed['quarantined_messages']} messages quarantined."
     )
@@ -114,7 +115,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
     figures = f"{url}/api/v1/authority/figures/deposits?from={today}&to={today}"
     for line in (
         "",
-        f"  {services.database}; {services.broker}",
+        f"  {services.database}; {services.broker}; {services.workers} worker{'s' * (services.workers > 1)}",
         f"  API            {url}/api/docs",
         f"  citizen        {visitor.email} (authority {SLUG}); codes arrive in {folder.mail}",
         f"  till           {till.name}: {till.api_key}",
@@ -205,6 +206,7 @@ def summarise(
         "seed": options.seed,
         "database": services.database,
         "broker": services.broker,
+        "workers": services.workers,
         "story": story.facts,
         "bins": counts.as_dict() if counts else None,
         "committed": {

@@ -29,6 +29,7 @@ from rewards.keyring import Keyring
 
 DATABASE = "bontri"
 READY_WITHIN_S = 30.0
+DEMO_WORKERS = 2
 
 OVERRIDDEN = {*SECRETS, "DATABASE_URL", "MQTT_URL", "BONTRI_MAIL_URL"}
 """Settings that the demo's worker and API get from the demo, whatever its own environment says."""
@@ -55,6 +56,7 @@ class Services:
     broker: str
     api_url: str
     worker: Child
+    workers: int
     api: Child
 
 
@@ -85,18 +87,22 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
             "BONTRI_API_WORKERS": "1",
             "BONTRI_LOG_FORMAT": "json",
         }
+        # On a plain filter each of several would be handed every message.
+        workers = max(DEMO_WORKERS, settings.ingest_workers) if topic_filter.startswith("$share/") else 1
         stack.enter_context(folder.announced(database_url))
         for private in (folder.mail, folder.bins):
             private.mkdir(mode=0o700, exist_ok=True)
         ready = ReadySocket(folder.path / "ingest.ready")
         stack.callback(ready.close)
-        worker = start_bontri(stack, "ingest", {**environment, **ready.environment}, folder.path)
+        worker = start_bontri(
+            stack, "ingest", {**environment, **ready.environment}, folder.path, "--workers", str(workers)
+        )
         api = start_bontri(stack, "api", environment, folder.path)
         api_url = f"http://{LOOPBACK}:{environment['BONTRI_API_PORT']}"
         wait_until_serving(api, api_url)
         if not ready.wait(timeout_s=READY_WITHIN_S, is_running=lambda: worker.is_running):
             raise EmbeddedServiceError(f"the worker is not ready (log {worker.log_path}): {worker.read_last_lines()}")
-        yield Services(town, database_url, mqtt_url, database, broker, api_url, worker, api)
+        yield Services(town, database_url, mqtt_url, database, broker, api_url, worker, workers, api)
 
 
 def find_keyring(settings: Settings, folder: DemoFolder) -> Keyring:
@@ -142,15 +148,18 @@ def open_broker(stack: ExitStack, settings: Settings, data_dir: Path, town: Town
     return url, broker.worker_filter, f"{broker.kind}, private, port {broker.port}"
 
 
-def start_bontri(stack: ExitStack, command: str, environment: Mapping[str, str], data_dir: Path) -> Child:
+def start_bontri(
+    stack: ExitStack, command: str, environment: Mapping[str, str], data_dir: Path, *options: str
+) -> Child:
     """Start ``bontri command`` as a process that ends with us, however we end; its log is in the data folder."""
     child = start_child(
-        [sys.executable, "-m", "bontri", command],
+        [sys.executable, "-m", "bontri", command, *options],
         name=f"bontri {command}",
         log_path=data_dir / f"{command}.log",
         environment=environment,
     )
-    stack.callback(child.stop)
+    # Longer than a group of workers gives its own.
+    stack.callback(child.stop, patience_s=20.0)
     return child
 
 

@@ -15,6 +15,7 @@ from bontri.embedded.folders import give_folder, write_private_file
 from bontri.embedded.listeners import LOOPBACK
 from bontri.embedded.processes import CLEAN_ENVIRONMENT
 from bontri.embedded.unprivileged import UnprivilegedUser
+from ingest.heartbeat import PREFIX as HEARTBEAT_PREFIX
 
 # Debian keeps daemons out of an ordinary user's PATH.
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
@@ -64,7 +65,7 @@ pattern read bontri/v1/+/%u/down/#
 
 _TOPICS_OF_ROLE = {
     "bin": (),
-    "worker": ("read bontri/v1/+/+/up/#", "write bontri/v1/+/+/down/#"),
+    "worker": ("read bontri/v1/+/+/up/#", "write bontri/v1/+/+/down/#", f"readwrite {HEARTBEAT_PREFIX}/+"),
     "fleet": ("write bontri/v1/+/+/up/#", "read bontri/v1/+/+/down/#"),
     "health": (f"readwrite {HEALTH_TOPIC}",),
 }

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 BONTRI = [sys.executable, "-m", "bontri"]
+WITHOUT_MOSQUITTO = [sys.executable, "-m", "tests.demo_on_iotcore"]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,11 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
     return {**inherited, "BONTRI_DATA_DIR": str(data_dir), **settings}
 
 
-def bontri(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def bontri(
+    data_dir: Path, *arguments: str, command: Sequence[str] = BONTRI, **settings: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*BONTRI, *arguments],
+        [*command, *arguments],
         env=environment(data_dir, **settings),
         capture_output=True,
         text=True,
@@ -108,6 +111,25 @@ def test_every_simulated_deposit_is_committed_once(summary: dict[str, Any]) -> N
     assert bins["produced_deposits"] > 50
     assert committed["deposits"] == bins["produced_deposits"] + 1  # and the story's own
     assert committed["points"] == bins["points"] + summary["story"]["receipt_points"]
+
+
+def test_workers_share_the_work_where_the_broker_can_share_it(summary: dict[str, Any]) -> None:
+    assert summary["workers"] == (2 if summary["broker"].startswith("mosquitto") else 1)
+
+
+def test_the_demo_needs_no_mosquitto_and_then_runs_one_worker() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="bontri-demo-"))
+    folder.chmod(0o755)
+    try:
+        done = bontri(folder, "demo", "--for", "4", "--bins", "5", "--json", command=WITHOUT_MOSQUITTO)
+        assert done.returncode == 0, done.stdout + done.stderr
+        summary = json.loads(done.stdout)
+        assert summary["broker"].startswith("iotcore")
+        assert summary["workers"] == 1
+        assert summary["committed"]["deposits"] == summary["bins"]["produced_deposits"] + 1
+        assert processes_of(folder) == []
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_the_demo_leaves_nothing_running(summary: dict[str, Any], data_dir: Path) -> None:

@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -78,7 +79,7 @@ class FakePipeline:
         if self.aside_faults:
             raise self.aside_faults.pop(0)
         self.diary.append(f"set aside {message.topic}")
-        return Processed(quarantined=1)
+        return Processed(quarantined_by_code=Counter({"internal": 1}))
 
 
 @pytest.fixture(autouse=True)
