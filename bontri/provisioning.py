@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from bontri.embedded.accounts import BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from ingest.mqtt import Broker
 from rewards.keyring import Keyring
 

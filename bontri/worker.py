@@ -42,13 +42,13 @@ def run_worker(settings: Settings) -> None:
     source = MqttSource(
         Broker.from_url(settings.mqtt_url or ""),
         client_id=settings.mqtt_client_id,
-        topic_filter=settings.mqtt_topic_filter,
+        topic_filter=settings.worker_filter(settings.keyring()),
         parser=settings.mqtt_parser,
     )
     with source:
         wait_for_subscription(source, stop)
         notify_ready()
-        log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
+        log.info("worker_ready", client_id=settings.mqtt_client_id)
         worker = Worker(source, Pipeline(engine, settings.keyring()), stop=stop, writers=settings.ingest_writers)
         # Batches make and drop many small objects; looking through all that lives, every 700 of them, took a tenth.
         gc.freeze()

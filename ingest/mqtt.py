@@ -29,7 +29,6 @@ from ingest.messages import Message, Outgoing
 
 log = structlog.get_logger(__name__)
 
-SHARED_FILTER = "$share/ingest/bontri/v1/+/+/up/#"
 PLAIN_FILTER = "bontri/v1/+/+/up/#"
 """For a broker whose shared subscriptions cannot be trusted; then one worker only."""
 
@@ -48,6 +47,12 @@ MOST_BATCH_EVENTS = 1000
 MOST_BATCH_BYTES = 2 * 1024 * 1024
 GATHER_S = 0.02
 """A batch is committed when it is full or after this long: small when quiet, large under load."""
+
+
+
+def shared_filter(group: str) -> str:
+    """Return the filter of workers that share the messages as members of ``group``."""
+    return f"$share/{group}/{PLAIN_FILTER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class MqttSource:
     """Takes messages from a broker under a fixed client id; a context manager that connects and disconnects."""
 
     def __init__(
-        self, broker: Broker, *, client_id: str, topic_filter: str = SHARED_FILTER, parser: Parser = "fast"
+        self, broker: Broker, *, client_id: str, topic_filter: str, parser: Parser = "fast"
     ) -> None:
         self._broker = broker
         self._topic_filter = topic_filter
@@ -229,7 +234,7 @@ class MqttSource:
     ) -> None:
         if any(reason.is_failure for reason in reasons):
             self._refusal = f"the broker refused the subscription: {reasons[0]}"
-            log.error("broker_refused_subscription", reason=str(reasons[0]), topic_filter=self._topic_filter)
+            log.error("broker_refused_subscription", reason=str(reasons[0]))
         else:
             self._subscribed.set()
         self._answered.set()

@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from bontri.embedded import mosquitto
-from bontri.embedded.accounts import BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.errors import (
     DataFolderBusyError,
