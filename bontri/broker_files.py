@@ -33,7 +33,9 @@ def write_broker_files(folder: Path, accounts: Sequence[BrokerAccount], *, group
     own_passwords, own_acl = _read_own(folder / "passwords.own"), _read_own(folder / "acl.own")
     own_usernames = {line.partition(":")[0] for line in own_passwords.splitlines() if ":" in line}
     if doubles := sorted(own_usernames & {account.username for account in accounts}):
-        raise BrokerFilesError(f"{folder / 'passwords.own'} has the account {doubles[0]}, which is ours: remove it there")
+        raise BrokerFilesError(
+            f"{folder / 'passwords.own'} has the account {doubles[0]}, which is ours: remove it there"
+        )
     require_distinct_usernames(accounts)
     gid = _gid_of(group) if group else None
     # The ACL first: an account without rights is harmless, rights without an account are none.
@@ -66,7 +68,9 @@ def reload_mosquitto(pid_file: Path) -> int:
     try:
         os.kill(pid, signal.SIGHUP)
     except PermissionError:
-        raise BrokerFilesError(f"Mosquitto (process {pid}) is another user's: run this as root or as its user") from None
+        raise BrokerFilesError(
+            f"Mosquitto (process {pid}) is another user's: run this as root or as its user"
+        ) from None
     except ProcessLookupError:
         raise BrokerFilesError(f"Mosquitto (process {pid}) has just ended: start it") from None
     return pid

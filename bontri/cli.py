@@ -10,6 +10,9 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from bontri import __version__
+from bontri.commands.bins import bins
+from bontri.commands.broker import broker
+from bontri.commands.restore_epoch import restore_epoch
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
 
@@ -199,6 +202,11 @@ def bench_ingest_command(is_json: bool, **options: Any) -> None:
     sys.exit(0 if report["ok"] else EXIT_FAILED)
 
 
+cli.add_command(bins)
+cli.add_command(broker)
+cli.add_command(restore_epoch)
+
+
 def fail(words: str, code: int) -> NoReturn:
     """Print one sentence and exit."""
     click.echo(f"bontri: {words}", err=True)
@@ -207,19 +215,25 @@ def fail(words: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Run the command; known failures are told in a sentence, without a traceback."""
+    from bontri.broker_files import BrokerFilesError
     from bontri.demo.folder import DemoFolderError
     from bontri.embedded.errors import EmbeddedServiceError
     from bontri.embedded.processes import Stopped
+    from bontri.fleet_csv import FleetCsvError
+    from bontri.hand_over import HandOverError
     from bontri.worker import BrokerUnreachableError
+    from rewards.errors import OperatorRefusedError
     from simulators.fleet_file import FleetFileError
 
     try:
         cli()
     except SettingsError as error:
         fail("settings:\n" + "\n".join(f"  {fault}" for fault in error.faults), EXIT_USAGE)
-    except FleetFileError as error:
+    except (FleetFileError, FleetCsvError) as error:
         fail(str(error), EXIT_USAGE)
-    except (EmbeddedServiceError, DemoFolderError) as error:
+    except OperatorRefusedError as error:
+        fail(f"{error} ({error.code})", EXIT_FAILED)
+    except (EmbeddedServiceError, DemoFolderError, BrokerFilesError, HandOverError) as error:
         fail(str(error), EXIT_FAILED)
     except BrokerUnreachableError as error:
         fail(f"the broker of MQTT_URL cannot be used: {error}", EXIT_FAILED)

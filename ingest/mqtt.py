@@ -49,7 +49,6 @@ GATHER_S = 0.02
 """A batch is committed when it is full or after this long: small when quiet, large under load."""
 
 
-
 def shared_filter(group: str) -> str:
     """Return the filter of workers that share the messages as members of ``group``."""
     return f"$share/{group}/{PLAIN_FILTER}"
@@ -92,9 +91,7 @@ class NetworkThreadEndedError(Exception):
 class MqttSource:
     """Takes messages from a broker under a fixed client id; a context manager that connects and disconnects."""
 
-    def __init__(
-        self, broker: Broker, *, client_id: str, topic_filter: str, parser: Parser = "fast"
-    ) -> None:
+    def __init__(self, broker: Broker, *, client_id: str, topic_filter: str, parser: Parser = "fast") -> None:
         self._broker = broker
         self._topic_filter = topic_filter
         self._queue: deque[Message] = deque()

@@ -90,4 +90,4 @@ def find_sites(connection: Connection, references: Collection[str], *, authority
             Site.authority_id == authority_id, Site.reference.in_(set(references))
         )
     )
-    return {reference: site_id for reference, site_id in rows}
+    return {row.reference: row.site_id for row in rows}

@@ -85,7 +85,7 @@ class DemoFolder:
     def find_running_broker(self) -> str | None:
         """Find the broker of a running demo, as the worker's address."""
         found = self._read("running.json")
-        return str(found["mqtt_url"]) if found else None
+        return str(found["mqtt_url"]) if found and "mqtt_url" in found else None
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name

@@ -50,6 +50,7 @@ log_type warning
 log_type notice
 """
 
+
 def find_mosquitto() -> Path:
     """Return the installed Mosquitto.
 

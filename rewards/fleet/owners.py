@@ -66,7 +66,7 @@ def get_owner(connection: Connection, bin_id: str) -> Owner:
 def find_owners(connection: Connection, bin_ids: Collection[str]) -> dict[str, int]:
     """Find the authorities that have the ids in use; free ids are absent."""
     rows = connection.execute(FIND_OWNERS, WANTED.bind(bin_id=bin_ids))
-    return {bin_id: authority_id for bin_id, authority_id in rows}
+    return {row.bin_id: row.authority_id for row in rows}
 
 
 def lock_bin(connection: Connection, bin_id: str, *, authority_id: int) -> BinState:

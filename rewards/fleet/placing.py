@@ -51,9 +51,7 @@ def move_bin(connection: Connection, bin_id: str, *, to: str, at: datetime.datet
         raise BinAlreadyThereError(bin_id, to)
     connection.execute(END_PLACEMENT, {**bin_named, "at": at})
     try:
-        connection.execute(
-            BEGIN_PLACEMENT, {**bin_named, "placement_id": new_id(), "site_id": site_id, "at": at}
-        )
+        connection.execute(BEGIN_PLACEMENT, {**bin_named, "placement_id": new_id(), "site_id": site_id, "at": at})
     except IntegrityError as error:
         if violates(error, "ex_placements_one_at_a_time"):
             raise PlacementOverlapsError(bin_id, at) from None
