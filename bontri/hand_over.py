@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
@@ -34,18 +34,21 @@ def provisioning_change(engine: Engine, path: Path | None) -> Iterator[Change]:
     Raises:
         HandOverError: the file is there already, or cannot be written; or the connection broke at the very commit.
     """
-    descriptor = None if path is None else _create(path)
     with engine.connect() as connection:
+        file = None if path is None else _create(path)
         try:
             transaction = connection.begin()
             change = Change(connection)
             yield change
-            if path is not None and descriptor is not None:
-                _write(descriptor, path, change.content)
+            if file is not None and path is not None:
+                _write(file, path.parent, change.content)
         except BaseException:
             if path is not None:
                 path.unlink(missing_ok=True)
             raise
+        finally:
+            if file is not None:
+                file.close()
         try:
             transaction.commit()
         except OperationalError:
@@ -55,26 +58,27 @@ def provisioning_change(engine: Engine, path: Path | None) -> Iterator[Change]:
             ) from None
 
 
-def _create(path: Path) -> int:
+def _create(path: Path) -> TextIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8")
     except FileExistsError:
         raise HandOverError(f"{path} is there already and may hold the only copy of keys: name another file") from None
     except OSError as error:
         raise HandOverError(f"{path} cannot be written ({error.strerror})") from None
 
 
-def _write(descriptor: int, path: Path, content: dict[str, Any]) -> None:
+def _write(file: TextIO, folder: Path, content: dict[str, Any]) -> None:
+    """Write the content so that it survives a power cut: the file, and its name in the folder."""
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        json.dump(content, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            os.fsync(descriptor)
         finally:
-            os.close(folder)
+            os.close(descriptor)
     except OSError as error:
-        raise HandOverError(f"{path} cannot be written ({error.strerror})") from None
+        raise HandOverError(f"the file of keys cannot be written ({error.strerror}): nothing was changed") from None
