@@ -64,20 +64,27 @@ NEW = Columns(
     placed_at="timestamptz",
 )
 # In the order of the ids, so that two imports of the same bins wait for each other instead of dying of it.
-ADD_BINS = tuple(
-    text(f"{insertion} FROM (SELECT * FROM {NEW.unnest('u')} ORDER BY bin_id) AS t")
-    for insertion in (
-        "INSERT INTO bin_directory (authority_id, bin_id) SELECT :authority_id, t.bin_id",
-        "INSERT INTO accounts (authority_id, account_id, kind, created_at)"
-        " SELECT :authority_id, t.account_id, 'issuing', :now",
-        "INSERT INTO bins (authority_id, bin_id, state, issuing_account_id, capacity_l, created_at)"
-        " SELECT :authority_id, t.bin_id, t.state, t.account_id, t.capacity_l, :now",
-        "INSERT INTO bin_keys (authority_id, bin_id, key_number, state, created_at)"
-        " SELECT :authority_id, t.bin_id, 1, 'valid', :now",
-        "INSERT INTO placements (authority_id, placement_id, bin_id, site_id, placed_at)"
-        " SELECT :authority_id, t.placement_id, t.bin_id, t.site_id, t.placed_at",
-    )
+IN_ORDER = f"{NEW.unnest('t')} ORDER BY t.bin_id"
+ADD_BINS = (
+    text(f"INSERT INTO bin_directory (authority_id, bin_id) SELECT :authority_id, t.bin_id FROM {IN_ORDER}"),
+    text(f"""
+        INSERT INTO accounts (authority_id, account_id, kind, created_at)
+        SELECT :authority_id, t.account_id, 'issuing', :now FROM {IN_ORDER}
+    """),
+    text(f"""
+        INSERT INTO bins (authority_id, bin_id, state, issuing_account_id, capacity_l, created_at)
+        SELECT :authority_id, t.bin_id, t.state, t.account_id, t.capacity_l, :now FROM {IN_ORDER}
+    """),
+    text(f"""
+        INSERT INTO bin_keys (authority_id, bin_id, key_number, state, created_at)
+        SELECT :authority_id, t.bin_id, 1, 'valid', :now FROM {IN_ORDER}
+    """),
+    text(f"""
+        INSERT INTO placements (authority_id, placement_id, bin_id, site_id, placed_at)
+        SELECT :authority_id, t.placement_id, t.bin_id, t.site_id, t.placed_at FROM {IN_ORDER}
+    """),
 )
+"""The directory first, which alone knows the ids of all authorities."""
 
 
 def add_bins(connection: Connection, bins: Iterable[NewBin], *, authority_id: int, now: datetime.datetime) -> None:

@@ -7,16 +7,17 @@ from sqlalchemy import Connection, text
 
 from rewards.fleet.refusals import BinMissingError
 
-OF_BIN = "WHERE authority_id = :authority_id AND bin_id = :bin_id"
-JOURNALS_OF_BIN = f"journal_no IN (SELECT journal_no FROM bin_journals {OF_BIN})"
+JOURNALS_OF_BIN = (
+    "journal_no IN (SELECT journal_no FROM bin_journals WHERE authority_id = :authority_id AND bin_id = :bin_id)"
+)
 
-BIN = text(f"""
+BIN = text("""
     SELECT bin_id AS bin, state, capacity_l, newest_key_number AS used_key_number, configured_version, created_at
-      FROM bins {OF_BIN}
+      FROM bins WHERE authority_id = :authority_id AND bin_id = :bin_id
 """)
-REPORT = text(f"""
+REPORT = text("""
     SELECT last_heard_at, is_online, firmware, model, materials, capacity_l, config_version, status_at, status
-      FROM bin_reports {OF_BIN}
+      FROM bin_reports WHERE authority_id = :authority_id AND bin_id = :bin_id
 """)
 EVENTS = text(f"""
     SELECT count(*) FILTER (WHERE type <> 'test') AS live, count(*) FILTER (WHERE type = 'test') AS test,
@@ -31,7 +32,10 @@ LISTS: Mapping[str, Any] = {
           JOIN communes c ON c.authority_id = s.authority_id AND c.insee_code = s.insee_code
          WHERE p.authority_id = :authority_id AND p.bin_id = :bin_id ORDER BY p.placed_at
     """),
-    "keys": text(f"SELECT key_number, state, created_at FROM bin_keys {OF_BIN} ORDER BY key_number"),
+    "keys": text("""
+        SELECT key_number, state, created_at FROM bin_keys
+         WHERE authority_id = :authority_id AND bin_id = :bin_id ORDER BY key_number
+    """),
     "journals": text("""
         SELECT j.journal, j.created_at, j.last_received_at, j.next_seq, j.oldest_held,
                coalesce(upper(j.received + j.lost) - 1, 0) AS highest_settled,
@@ -43,23 +47,27 @@ LISTS: Mapping[str, Any] = {
                (SELECT count(*) FROM unnest(j.received + j.lost)) AS ranges
           FROM bin_journals j WHERE j.authority_id = :authority_id AND j.bin_id = :bin_id ORDER BY j.journal_no
     """),
-    "open_commands": text(f"""
+    "open_commands": text("""
         SELECT command_id, kind, arguments, issued_at, expires_at, sent_at, times_sent
-          FROM bin_commands {OF_BIN} AND outcome IS NULL ORDER BY issued_at
+          FROM bin_commands
+         WHERE authority_id = :authority_id AND bin_id = :bin_id AND outcome IS NULL ORDER BY issued_at
     """),
-    "open_alarms": text(f"""
-        SELECT kind, detail, raised_at, last_seen_at, times FROM bin_alarms {OF_BIN} AND ended_at IS NULL ORDER BY kind
+    "open_alarms": text("""
+        SELECT kind, detail, raised_at, last_seen_at, times FROM bin_alarms
+         WHERE authority_id = :authority_id AND bin_id = :bin_id AND ended_at IS NULL ORDER BY kind
     """),
-    "quarantined_messages": text(f"""
+    "quarantined_messages": text("""
         SELECT code, count(*) AS messages, sum(times)::bigint AS times, max(last_received_at) AS last_received_at
-          FROM quarantined_messages {OF_BIN} AND code IS NOT NULL GROUP BY code ORDER BY code
+          FROM quarantined_messages
+         WHERE authority_id = :authority_id AND bin_id = :bin_id AND code IS NOT NULL GROUP BY code ORDER BY code
     """),
     "quarantined_events": text(f"""
         SELECT code, count(*) AS events, max(received_at) AS last_received_at
           FROM quarantined_events WHERE authority_id = :authority_id AND {JOURNALS_OF_BIN} GROUP BY code ORDER BY code
     """),
-    "quarantine_overflows": text(f"""
-        SELECT day, code, times FROM quarantine_overflows {OF_BIN} ORDER BY day, code
+    "quarantine_overflows": text("""
+        SELECT day, code, times FROM quarantine_overflows
+         WHERE authority_id = :authority_id AND bin_id = :bin_id ORDER BY day, code
     """),
 }
 
