@@ -57,6 +57,13 @@ def states(database: Database) -> dict[int, str]:
         return {row.authority_id: row.state for row in connection.execute(query, {"bin_id": BIN_ID})}
 
 
+def versions(database: Database) -> dict[int, int]:
+    """Return the version of each authority's fleet, by which workers notice a change."""
+    with database.engine().connect() as connection:
+        rows = connection.execute(text("SELECT authority_id, fleet_version FROM authorities"))
+        return {row.authority_id: row.fleet_version for row in rows}
+
+
 def owner_of(database: Database) -> int:
     query = text("SELECT authority_id FROM bin_directory WHERE bin_id = :bin_id")
     with database.engine().connect() as connection:
@@ -73,7 +80,9 @@ def assert_refused(database: Database, refusal: type[Exception], *arguments: str
 
 def test_a_drained_bin_is_taken_over_with_new_keys(database: Database, speaker: Speaker, tmp_path: Path) -> None:
     drain(database, speaker)
+    before = versions(database)
     succeed(database, *MOVE, "--hand-over", tmp_path / "keys.json")
+    assert all(versions(database)[authority_id] > before[authority_id] for authority_id in (7, 8))
     content = json.loads((tmp_path / "keys.json").read_text())
     assert content["authority"] == NEW
     [handed] = content["bins"]

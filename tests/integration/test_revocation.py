@@ -36,7 +36,7 @@ from tests.ingest_scene import (
 from tests.operator_commands import succeed
 from tests.speaker import Speaker, deposit, read
 
-BIN_ID = "REV-00001"
+BIN_ID, NEIGHBOUR = "REV-00001", "REV-00002"
 PROMISED_S = 2.0
 NOT_AUTHORIZED = 0x87
 QUEUED = 50
@@ -44,7 +44,7 @@ QUEUED = 50
 
 @pytest.fixture
 def broker() -> Iterator[Broker]:
-    with mosquitto([BIN_ID]) as broker:
+    with mosquitto([BIN_ID, NEIGHBOUR]) as broker:
         keep_other_accounts(broker)
         yield broker
 
@@ -73,7 +73,8 @@ def speaker(database: Database) -> Speaker:
     with database.engine().begin() as connection:
         town = build_town(connection, KEYRING)
         site_id = connection.scalar(text("SELECT site_id FROM sites LIMIT 1"))
-        add_bins(connection, [NewBin(BIN_ID, site_id, START)], authority_id=town.authority_id, now=START)
+        bins = [NewBin(bin_id, site_id, START) for bin_id in (BIN_ID, NEIGHBOUR)]
+        add_bins(connection, bins, authority_id=town.authority_id, now=START)
     return Speaker(KEYRING, town.slug, BIN_ID)
 
 
@@ -158,6 +159,7 @@ def test_a_revoked_bin_is_heard_no_more_within_two_seconds(  # noqa: PLR0917 (fi
 ) -> None:
     with (
         worker_thread(database, worker_url(broker), topic_filter=broker.worker_filter),
+        bin_session(broker, NEIGHBOUR) as neighbour,
         bin_session(broker, BIN_ID) as session,
         talking(speaker, publisher, session) as talk,
         noting_commits() as commits,
@@ -176,6 +178,9 @@ def test_a_revoked_bin_is_heard_no_more_within_two_seconds(  # noqa: PLR0917 (fi
         cut_s = time.monotonic()
         wait_until_quiet(database, "revoked_bin")
         took_s = talk.last_accepted_s - commits[0]
+        # Reading the files again cuts nobody else off.
+        assert neighbour.publish(f"bontri/v1/{speaker.authority}/{NEIGHBOUR}/up/status", b"x") == 0
+        assert not neighbour.is_cut
     with capsys.disabled():
         print(  # noqa: T201 (the figures promised)
             f"\nrevoked bin: last event accepted {took_s:.2f} s after the commit began, session cut after"
