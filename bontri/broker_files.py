@@ -4,12 +4,14 @@ A file is replaced at once or not at all, and keeps the owner, group and mode it
 our accounts stands in ``passwords.own`` and ``acl.own`` in the same folder and is appended as it is.
 """
 
+import fcntl
 import grp
 import os
 import signal
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bontri.broker_accounts import BrokerAccount, require_distinct_usernames
@@ -22,6 +24,26 @@ PROGRAM = "mosquitto"
 
 class BrokerFilesError(Exception):
     """Mosquitto's files could not be written, or it could not be told; the text says what to do."""
+
+
+@contextmanager
+def held_folder(folder: Path) -> Iterator[None]:
+    """Wait for other commands that write there, and have them wait, for the time of the block.
+
+    List the accounts inside: what one command has listed must not be written over what a later one has written.
+
+    Raises:
+        BrokerFilesError: there is no such folder.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise BrokerFilesError(f"{folder} cannot be used ({error.strerror})") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_broker_files(folder: Path, accounts: Sequence[BrokerAccount], *, group: str | None = None) -> None:

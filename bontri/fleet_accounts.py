@@ -1,9 +1,11 @@
 """Who has an account at the operator's broker: the workers, and every bin that is not revoked."""
 
+from pathlib import Path
+
 from sqlalchemy import Engine, text
 
 from bontri.broker_accounts import BrokerAccount
-from bontri.broker_files import BrokerFilesError, reload_mosquitto, write_broker_files
+from bontri.broker_files import BrokerFilesError, held_folder, reload_mosquitto, write_broker_files
 from bontri.provisioning import list_broker_accounts
 from bontri.settings import Settings
 from ingest.mqtt import Broker
@@ -28,6 +30,20 @@ def list_fleet_accounts(engine: Engine, settings: Settings, keyring: Keyring) ->
     return [worker, *bins]
 
 
+def write_fleet_accounts(
+    engine: Engine, settings: Settings, keyring: Keyring, folder: Path, *, group: str | None = None
+) -> int:
+    """Write Mosquitto's files for the fleet as it is now, and return how many accounts there are.
+
+    Raises:
+        BrokerFilesError: they cannot be written.
+    """
+    with held_folder(folder):
+        accounts = list_fleet_accounts(engine, settings, keyring)
+        write_broker_files(folder, accounts, group=group)
+    return len(accounts)
+
+
 def refresh_broker(engine: Engine, settings: Settings, keyring: Keyring) -> str:
     """Write the files and have Mosquitto read them, as far as the settings name them; return what was done, in words.
 
@@ -39,9 +55,8 @@ def refresh_broker(engine: Engine, settings: Settings, keyring: Keyring) -> str:
     if settings.mosquitto_folder is None:
         return "The broker's accounts are as they were: bontri broker write makes them anew."
     try:
-        accounts = list_fleet_accounts(engine, settings, keyring)
-        write_broker_files(settings.mosquitto_folder, accounts)
-        words = f"{len(accounts):,} accounts are in {settings.mosquitto_folder}"
+        count = write_fleet_accounts(engine, settings, keyring, settings.mosquitto_folder)
+        words = f"{count:,} accounts are in {settings.mosquitto_folder}"
         if settings.mosquitto_pid_file is None:
             return f"{words}; let Mosquitto read them (SIGHUP)."
         pid = reload_mosquitto(settings.mosquitto_pid_file)

@@ -3,77 +3,37 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy import Engine
 
-from bontri.embedded.processes import stop_on_signals
-from bontri.fleet_accounts import refresh_broker
+from bontri.commands.desk import SPREADS, Show, operator_desk
 from bontri.fleet_csv import InstantFaultyError, parse_instant
-from bontri.fleet_import import BinToAdd, HandOver, add_bin, content_of, import_fleet, zone_of
+from bontri.fleet_import import BinToAdd, add_bin, import_fleet, zone_of
 from bontri.hand_over import provisioning_change
-from bontri.operating import broker_in_use, keyring_in_use, operator_engine
 from bontri.provisioning import HandedBin, fleet_file
-from bontri.settings import Settings, read_settings
 from ingest.worker import utc_now
-from rewards.bins import NewBin
 from rewards.fleet.keys import revoke_key
 from rewards.fleet.keys import rotate_key as rotate_key_of
-from rewards.fleet.owners import get_authority, get_owner
+from rewards.fleet.owners import get_owner
 from rewards.fleet.placing import move_bin
-from rewards.fleet.refusals import BinAlreadyThereError, SiteMissingError
 from rewards.fleet.states import change_state, revoke_for_good
-from rewards.fleet.takeovers import assert_drained, find_former_owner, let_go, take_over
-from rewards.keyring import Keyring
-from rewards.territory import find_sites
-
-SPREADS = "Workers know it within a second."
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What a command works with."""
-
-    settings: Settings
-    engine: Engine
-    keyring: Keyring | None
-
-    def hand_over(self, path: Path | None, broker: str | None) -> HandOver:
-        """Return where keys go; asks for whatever settings that needs."""
-        keyring = self.keyring or keyring_in_use(self.settings)
-        return HandOver(path, broker_in_use(self.settings, broker), keyring)
-
-    def refresh_broker(self) -> None:
-        """Bring the broker's accounts up to date, after the commit, and say so on standard error."""
-        keyring = self.keyring or keyring_in_use(self.settings)
-        click.echo(refresh_broker(self.engine, self.settings, keyring), err=True)
-
-
-@contextmanager
-def operator_desk(*, changes_accounts: bool) -> Iterator[Desk]:
-    """Open the database; what is needed after the commit is asked for before it."""
-    settings = read_settings()
-    keyring = keyring_in_use(settings) if changes_accounts and settings.mosquitto_folder else None
-    with stop_on_signals(), operator_engine(settings) as engine:
-        yield Desk(settings, engine, keyring)
 
 
 def add_single(
-    bin_id: str, *, slug: str, site: str, hand_over: Path | None, broker: str | None, **more: Any
-) -> dict[str, Any]:
-    """Provision one bin and return what is handed over."""
+    bin_id: str, *, slug: str, site: str, hand_over: Path | None, broker: str | None, show: Show, **more: Any
+) -> None:
+    """Provision one bin and show what is handed over, whatever becomes of the broker's accounts afterwards."""
     with operator_desk(changes_accounts=True) as desk:
         new = BinToAdd(bin_id, site, more["capacity_l"], more["placed_at"], more["is_test"])
         with bad_instant_is_usage():
             content = add_bin(desk.engine, new, slug=slug, hand_over=desk.hand_over(hand_over, broker), now=utc_now())
         click.echo(f"{bin_id} is provisioned with key 1. {SPREADS}", err=True)
+        show(content)
         desk.refresh_broker()
-    return content
 
 
 def add_from_file(file: Path, *, slug: str, hand_over: Path, broker: str | None) -> None:
@@ -146,39 +106,6 @@ def move_within_authority(bin_id: str, *, site: str, at: str | None) -> str:
             since = parse_instant(at, zone_of(connection, owner)) if at else utc_now()
         move_bin(connection, bin_id, to=site, at=since, authority_id=owner.authority_id)
     return f"{bin_id} stands at {site} since {since.isoformat(timespec='seconds')}. {SPREADS}"
-
-
-def move_between_authorities(
-    bin_id: str, *, slug: str, site: str, hand_over: Path | None, broker: str | None
-) -> dict[str, Any] | None:
-    """Pass a drained bin on to another authority; return what is handed over, None when only an end was missing."""
-    with operator_desk(changes_accounts=True) as desk:
-        content = take_bin_over(desk, bin_id, slug=slug, site=site, given=desk.hand_over(hand_over, broker))
-        desk.refresh_broker()
-    return content
-
-
-def take_bin_over(desk: Desk, bin_id: str, *, slug: str, site: str, given: HandOver) -> dict[str, Any] | None:
-    """Run the three transactions of a take-over, or the last of them when it was broken off before."""
-    now, content = utc_now(), None
-    with desk.engine.connect() as connection:
-        to, former = get_authority(connection, slug), get_owner(connection, bin_id)
-        unfinished = find_former_owner(connection, bin_id, owner=to) if to == former else None
-    if unfinished is None:
-        with desk.engine.begin() as connection:
-            if to == former:
-                raise BinAlreadyThereError(bin_id, slug)
-            assert_drained(connection, bin_id, authority_id=former.authority_id)
-        with provisioning_change(desk.engine, given.path) as change:
-            sites = find_sites(change.connection, [site], authority_id=to.authority_id)
-            if site not in sites:
-                raise SiteMissingError(site)
-            take_over(change.connection, NewBin(bin_id, sites[site], now), to=to, former=former, now=now)
-            change.content = content = content_of([(bin_id, None)], slug=slug, hand_over=given)
-    with desk.engine.begin() as connection:
-        let_go(connection, bin_id, former=unfinished or former, now=now)
-    click.echo(f"{bin_id} is with {slug} now, at {site}, and revoked where it was. {SPREADS}", err=True)
-    return content
 
 
 @contextmanager

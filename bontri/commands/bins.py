@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,8 @@ def add(
         return
     if not new["site"]:
         raise click.UsageError("--site REF is missing")
-    content = add_single(str(bin_id), slug=authority, hand_over=hand_over, broker=broker, **new)
-    show_once(content, hand_over)
+    show = partial(show_once, hand_over=hand_over)
+    add_single(str(bin_id), slug=authority, hand_over=hand_over, broker=broker, show=show, **new)
 
 
 @bins.command("list")
@@ -166,16 +167,16 @@ def move(  # noqa: PLR0917 (click passes options by name)
       bontri bins move VAL-00001 --to STATION --at 2026-11-21T09:00+01:00
       bontri bins move VAL-00001 --to HARBOUR --authority mont --hand-over val-00001.json
     """
-    from bontri.commands.bin_changes import move_between_authorities, move_within_authority
+    from bontri.commands.bin_changes import move_within_authority
+    from bontri.commands.bin_takeovers import move_between_authorities
 
     if authority is None:
         click.echo(move_within_authority(bin_id, site=site, at=at))
         return
     if at is not None:
         raise click.UsageError("--at does not go with --authority: the bin is taken over now")
-    content = move_between_authorities(bin_id, slug=authority, site=site, hand_over=hand_over, broker=broker)
-    if content is not None:
-        show_once(content, hand_over)
+    show = partial(show_once, hand_over=hand_over)
+    move_between_authorities(bin_id, slug=authority, site=site, hand_over=hand_over, broker=broker, show=show)
 
 
 @bins.command("test")

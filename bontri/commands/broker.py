@@ -32,17 +32,15 @@ def write(folder: Path, group: str | None) -> None:
       bontri broker write --folder /etc/mosquitto/bontri --group mosquitto
       bontri broker reload --pid-file /run/mosquitto/mosquitto.pid
     """
-    from bontri.broker_files import write_broker_files
-    from bontri.fleet_accounts import list_fleet_accounts
+    from bontri.fleet_accounts import write_fleet_accounts
     from bontri.operating import keyring_in_use, operator_engine
     from bontri.settings import read_settings
 
     settings = read_settings()
     keyring = keyring_in_use(settings)
     with operator_engine(settings) as engine:
-        accounts = list_fleet_accounts(engine, settings, keyring)
-    write_broker_files(folder, accounts, group=group)
-    click.echo(f"{len(accounts):,} accounts are in {folder}; have Mosquitto read them with bontri broker reload.")
+        count = write_fleet_accounts(engine, settings, keyring, folder, group=group)
+    click.echo(f"{count:,} accounts are in {folder}; have Mosquitto read them with bontri broker reload.")
 
 
 @broker.command("reload")

@@ -5,18 +5,24 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 import bontri.broker_files
+import bontri.fleet_accounts
 from bontri.broker_accounts import BrokerAccount
 from bontri.broker_files import BrokerFilesError, reload_mosquitto, write_broker_files
 from bontri.embedded.broker import Broker
-from rewards.bins import NewBin, add_bins
+from bontri.settings import read_settings
+from rewards.bins import NewBin, add_bins, revoke_bin
 from tests.bin_session import open_session
 from tests.conftest import Database
 from tests.factories import START, Town, build_town
@@ -215,6 +221,55 @@ def test_what_the_broker_was_not_told_is_said(database: Database, town: Town, tm
     assert state == "revoked"
     result = succeed(database, "bins", "revoke", town.bin_ids[1])
     assert "bontri broker write makes them anew" in result.stderr
+
+
+def test_keys_are_shown_even_when_the_broker_could_not_be_told(database: Database, town: Town, tmp_path: Path) -> None:
+    settings = {"BONTRI_MOSQUITTO_FOLDER": str(tmp_path / "missing")}
+    result = run(database, "bins", "add", "NEW-00001", "--authority", town.slug, "--site", "A", **settings)
+    assert isinstance(result.exception, BrokerFilesError)
+    assert KEYRING.bin_key(authority=town.slug, bin_id="NEW-00001", key_number=1).hex() in result.stdout
+
+
+def revoke_while_another_command_writes(
+    database: Database, town: Town, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """One command has listed the accounts and is slow to write them; meanwhile a bin is revoked."""
+    engine, settings = database.engine("bontri_operator"), read_settings()
+    has_listed, may_write, is_slow = threading.Event(), threading.Event(), threading.Lock()
+
+    def write(*arguments: Any, **more: Any) -> None:
+        if is_slow.acquire(blocking=False):
+            has_listed.set()
+            may_write.wait(10)
+        write_broker_files(*arguments, **more)
+
+    monkeypatch.setattr(bontri.fleet_accounts, "write_broker_files", write)
+    command = partial(bontri.fleet_accounts.write_fleet_accounts, engine, settings, KEYRING, folder)
+    slow, quick = threading.Thread(target=command), threading.Thread(target=command)
+    slow.start()
+    assert has_listed.wait(10)
+    with engine.begin() as connection:
+        assert revoke_bin(connection, town.bin_ids[0], authority_id=town.authority_id)
+    quick.start()
+    quick.join(0.5)
+    may_write.set()
+    for thread in (slow, quick):
+        thread.join(15)
+        assert not thread.is_alive()
+    return usernames(folder)
+
+
+def test_of_two_commands_at_once_the_later_list_stays(
+    database: Database, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert town.bin_ids[0] not in revoke_while_another_command_writes(database, town, tmp_path, monkeypatch)
+
+
+def test_control_without_the_lock_a_revoked_bin_gets_its_account_back(
+    database: Database, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bontri.fleet_accounts, "held_folder", lambda _: nullcontext())
+    assert town.bin_ids[0] in revoke_while_another_command_writes(database, town, tmp_path, monkeypatch)
 
 
 def test_secrets_needed_after_the_commit_are_asked_for_before_it(

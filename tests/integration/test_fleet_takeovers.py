@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-import bontri.commands.bin_changes
+import bontri.commands.bin_takeovers
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.fleet import refusals
@@ -137,7 +137,7 @@ def test_control_without_the_check_events_of_the_bin_are_left_behind(
     database: Database, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process(database, speaker.events(AT, deposit(1, AT), deposit(3, AT)), hello(speaker, next_seq=4))
-    monkeypatch.setattr(bontri.commands.bin_changes, "assert_drained", lambda *_, **__: None)
+    monkeypatch.setattr(bontri.commands.bin_takeovers, "assert_drained", lambda *_, **__: None)
     succeed(database, *MOVE)
     assert process(database, speaker.events(AT, deposit(2, AT))).quarantined == 1
 
@@ -182,7 +182,7 @@ def test_a_take_over_broken_off_is_finished_by_the_same_command(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(bontri.commands.bin_changes, "let_go", break_off)
+        patched.setattr(bontri.commands.bin_takeovers, "let_go", break_off)
         assert run(database, *MOVE, "--hand-over", tmp_path / "keys.json").exit_code != 0
     # In both, each with keys of its own; the new ones are in the file.
     assert (owner_of(database), states(database)) == (8, {7: "live", 8: "live"})
