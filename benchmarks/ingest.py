@@ -24,7 +24,7 @@ from benchmarks.publishing import connect, open_session, publish
 from benchmarks.reference import Reference
 from benchmarks.report import Measured, machine
 from benchmarks.town import BenchMessage, BenchTown
-from bontri.embedded.accounts import BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.postgres import PostgresServer, running_postgres
 from bontri.embedded.processes import Child, start_child

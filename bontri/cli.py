@@ -12,10 +12,13 @@ from sqlalchemy.exc import DBAPIError
 
 from bontri import __version__
 from bontri.commands.alarms import alarms
+from bontri.commands.bins import bins
+from bontri.commands.broker import broker
 from bontri.commands.commands import commands
 from bontri.commands.display import display
 from bontri.commands.docs import docs
 from bontri.commands.quarantine import quarantine
+from bontri.commands.restore_epoch import restore_epoch
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
 
@@ -230,6 +233,9 @@ cli.add_command(alarms)
 cli.add_command(commands)
 cli.add_command(display)
 cli.add_command(quarantine)
+cli.add_command(bins)
+cli.add_command(broker)
+cli.add_command(restore_epoch)
 
 
 def fail(words: str, code: int) -> NoReturn:
@@ -240,22 +246,35 @@ def fail(words: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Run the command; known failures are told in a sentence, without a traceback."""
+    from bontri.broker_files import BrokerFilesError
     from bontri.demo.folder import DemoFolderError
     from bontri.embedded.errors import EmbeddedServiceError
     from bontri.embedded.processes import Stopped
+    from bontri.fleet_csv import FleetCsvError
+    from bontri.hand_over import HandOverError
     from bontri.monitoring import MonitoringError
     from bontri.worker import BrokerUnreachableError
     from bontri.worker_group import WorkerGroupError
     from ingest.mqtt import NetworkThreadEndedError
+    from rewards.errors import OperatorRefusedError
     from simulators.fleet_file import FleetFileError
 
     try:
         cli()
     except SettingsError as error:
         fail("settings:\n" + "\n".join(f"  {fault}" for fault in error.faults), EXIT_USAGE)
-    except FleetFileError as error:
+    except (FleetFileError, FleetCsvError) as error:
         fail(str(error), EXIT_USAGE)
-    except (EmbeddedServiceError, DemoFolderError, MonitoringError, WorkerGroupError) as error:
+    except OperatorRefusedError as error:
+        fail(f"{error} ({error.code})", EXIT_FAILED)
+    except (
+        EmbeddedServiceError,
+        DemoFolderError,
+        MonitoringError,
+        WorkerGroupError,
+        BrokerFilesError,
+        HandOverError,
+    ) as error:
         fail(str(error), EXIT_FAILED)
     except BrokerUnreachableError as error:
         fail(f"the broker of MQTT_URL cannot be used: {error}", EXIT_FAILED)

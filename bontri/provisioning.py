@@ -1,15 +1,27 @@
 """What is handed over once, when bins are provisioned: their keys and passwords, for firmware and broker."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from bontri.embedded.accounts import BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from ingest.mqtt import Broker
 from rewards.keyring import Keyring
 
 WORKER_USERNAME = "bontri-ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedBin:
+    """What differs from bin to bin in what is handed over: the key number, and the capacity where it is known."""
+
+    key_number: int = 1
+    capacity_l: int | None = None
+
+
+DEFAULT = HandedBin(capacity_l=3000)
 
 
 def list_broker_accounts(bin_ids: Iterable[str], *, keyring: Keyring) -> list[BrokerAccount]:
@@ -31,23 +43,38 @@ def list_bin_ids(connection: Connection, *, authority_id: int) -> list[str]:
 
 
 def fleet_file(
-    bin_ids: Sequence[str], *, authority: str, mqtt_url: str, keyring: Keyring, badges: Sequence[str]
+    bin_ids: Sequence[str],
+    *,
+    authority: str,
+    mqtt_url: str,
+    keyring: Keyring,
+    badges: Sequence[str] = (),
+    handed: Mapping[str, HandedBin] | None = None,
 ) -> dict[str, Any]:
-    """Return the file simulated bins are built from: everything secret a real bin would get at its provisioning."""
+    """Return what bins are built from: everything secret a bin gets at its provisioning, and nowhere else.
+
+    ``handed`` tells of bins that are not of the usual kind; the others have key 1 and 3,000 litres.
+    """
+    handed = handed or {}
     broker = Broker.from_url(mqtt_url)
     return {
         "authority": authority,
         "broker": {"host": broker.host, "port": broker.port, "tls": broker.is_tls},
         "badges": list(badges),
         "bins": [
-            {
-                "bin": bin_id,
-                "key_number": 1,
-                "key": keyring.bin_key(authority=authority, bin_id=bin_id, key_number=1).hex(),
-                "password": keyring.broker_password(username=bin_id),
-                "materials": ["glass"],
-                "capacity_l": 3000,
-            }
-            for bin_id in bin_ids
+            bin_entry(bin_id, handed.get(bin_id, DEFAULT), authority=authority, keyring=keyring) for bin_id in bin_ids
         ],
     }
+
+
+def bin_entry(bin_id: str, handed: HandedBin, *, authority: str, keyring: Keyring) -> dict[str, Any]:
+    """Return one bin's part of the file."""
+    number = handed.key_number
+    entry = {
+        "bin": bin_id,
+        "key_number": number,
+        "key": keyring.bin_key(authority=authority, bin_id=bin_id, key_number=number).hex(),
+        "password": keyring.broker_password(username=bin_id),
+        "materials": ["glass"],
+    }
+    return entry if handed.capacity_l is None else entry | {"capacity_l": handed.capacity_l}

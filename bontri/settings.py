@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bontri.embedded.folders import default_data_dir
-from ingest.mqtt import SHARED_FILTER, Broker, Parser
+from ingest.mqtt import Broker, Parser, shared_filter
 from rewards.keyring import Keyring
 
 SECRET_BYTES = 32
@@ -110,8 +110,10 @@ TABLE = (
     Setting("BONTRI_BADGE_PEPPER", secret, None, "keys the digests badges are stored as"),
     Setting("BONTRI_STORAGE_KEY", secret, None, "encrypts addresses and quarantine, keys digests of codes and tokens"),
     Setting("BONTRI_MQTT_CLIENT_ID", str, "bontri-ingest-1", "fixed id of this worker's session at the broker"),
-    Setting("BONTRI_MQTT_TOPIC_FILTER", str, SHARED_FILTER, "what the worker subscribes to"),
+    Setting("BONTRI_MQTT_TOPIC_FILTER", str, None, "what workers subscribe to; unset: shared, under a derived name"),
     Setting("BONTRI_MQTT_PARSER", one_of("fast", "stock"), "fast", "who reads PUBLISH packets: Bontri, or stock paho"),
+    Setting("BONTRI_MOSQUITTO_FOLDER", Path, None, "where bins commands write Mosquitto's passwords and acl, when set"),
+    Setting("BONTRI_MOSQUITTO_PID_FILE", Path, None, "names the Mosquitto that bins commands have read them, when set"),
     Setting("BONTRI_INGEST_WRITERS", worker_count, "2", "threads of a worker that commit, each with a connection"),
     Setting(
         "BONTRI_INGEST_WORKERS", worker_count, "1", "worker processes of bontri ingest, on one shared subscription"
@@ -142,8 +144,10 @@ class Settings:
     badge_pepper: bytes | None = field(repr=False)
     storage_key: bytes | None = field(repr=False)
     mqtt_client_id: str
-    mqtt_topic_filter: str
+    mqtt_topic_filter: str | None = field(repr=False)
     mqtt_parser: Parser
+    mosquitto_folder: Path | None
+    mosquitto_pid_file: Path | None
     ingest_writers: int
     ingest_workers: int
     ingest_stuck_after: float
@@ -163,6 +167,10 @@ class Settings:
         if self.master_key is None or self.badge_pepper is None or self.storage_key is None:
             raise SettingsError([f"{name} is not set" for name in SECRETS])
         return Keyring(self.master_key, self.badge_pepper, self.storage_key)
+
+    def worker_filter(self, keyring: Keyring) -> str:
+        """Return what workers subscribe to: the filter given, else a shared one whose group nobody can guess."""
+        return self.mqtt_topic_filter or shared_filter(keyring.share_group())
 
 
 def read_settings(*required: str) -> Settings:

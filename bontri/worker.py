@@ -54,10 +54,11 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
     engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=settings.ingest_writers)
     errands_engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=1)
     broker = Broker.from_url(settings.mqtt_url or "")
+    topic_filter = settings.worker_filter(settings.keyring())
     source = MqttSource(
         broker,
         client_id=settings.mqtt_client_id,
-        topic_filter=settings.mqtt_topic_filter,
+        topic_filter=topic_filter,
         parser=settings.mqtt_parser,
         observer=observer,
     )
@@ -69,13 +70,13 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1 FROM authorities LIMIT 1"))
         observer.vitals.database_answered_s = observer.vitals.clock()
-        if report_to is None and settings.mqtt_topic_filter.startswith("$share/"):
+        if report_to is None and topic_filter.startswith("$share/"):
             end_former_sessions(broker, client_id=settings.mqtt_client_id, count=1)
         stack.enter_context(source)
         wait_for_subscription(source, stop)
         stack.enter_context(watch)
         notify_ready()
-        log.info("worker_ready", client_id=settings.mqtt_client_id, topic_filter=settings.mqtt_topic_filter)
+        log.info("worker_ready", client_id=settings.mqtt_client_id)
         worker = Worker(
             source,
             Pipeline(engine, settings.keyring()),

@@ -232,11 +232,12 @@ def run_worker_group(settings: Settings) -> None:
         MonitoringError: the listener for monitoring cannot be opened.
     """
     count = settings.ingest_workers
-    if not settings.mqtt_topic_filter.startswith("$share/"):
+    topic_filter = settings.worker_filter(settings.keyring())
+    if not topic_filter.startswith("$share/"):
         raise SettingsError(
             [
                 f"BONTRI_INGEST_WORKERS: {count} workers need a shared subscription, or each gets every message; "
-                f"BONTRI_MQTT_TOPIC_FILTER is {settings.mqtt_topic_filter}: begin it with $share/…/, or run 1 worker"
+                f"BONTRI_MQTT_TOPIC_FILTER is {topic_filter}: begin it with $share/…/, or run 1 worker"
             ]
         )
     stop = stop_event()

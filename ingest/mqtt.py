@@ -31,7 +31,6 @@ from ingest.observer import Observer
 
 log = structlog.get_logger(__name__)
 
-SHARED_FILTER = "$share/ingest/bontri/v1/+/+/up/#"
 PLAIN_FILTER = "bontri/v1/+/+/up/#"
 """For a broker whose shared subscriptions cannot be trusted; then one worker only."""
 
@@ -51,6 +50,11 @@ MOST_BATCH_BYTES = 2 * 1024 * 1024
 LEAVE_WITHIN_S = 2.0
 GATHER_S = 0.02
 """A batch is committed when it is full or after this long: small when quiet, large under load."""
+
+
+def shared_filter(group: str) -> str:
+    """Return the filter of workers that share the messages as members of ``group``."""
+    return f"$share/{group}/{PLAIN_FILTER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class MqttSource:
         broker: Broker,
         *,
         client_id: str,
-        topic_filter: str = SHARED_FILTER,
+        topic_filter: str,
         parser: Parser = "fast",
         observer: Observer | None = None,
     ) -> None:
@@ -331,7 +335,7 @@ class MqttSource:
             self._give_up_heartbeats(str(reasons[1]))
         if reasons[0].is_failure:
             self._refusal = f"the broker refused the subscription: {reasons[0]}"
-            log.error("broker_refused_subscription", reason=str(reasons[0]), topic_filter=self._topic_filter)
+            log.error("broker_refused_subscription", reason=str(reasons[0]))
         else:
             self._subscribed.set()
             self._observer.vitals.subscribed()

@@ -4,13 +4,16 @@ import bisect
 import datetime
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, text, tuple_, update
+from sqlalchemy import Connection, text, tuple_, update
 
 from rewards.arrays import Columns
 from rewards.ids import Id, new_id
-from rewards.schema import Account, Authority, Bin, BinDirectory, BinKey, Placement
+from rewards.schema import Authority, Bin
+
+BinState = Literal["test", "live", "revoked"]
 
 Stay = tuple[datetime.datetime, datetime.datetime | None, Id]
 
@@ -23,6 +26,7 @@ class NewBin:
     site_id: UUID
     placed_at: datetime.datetime
     capacity_l: int | None = None
+    state: Literal["test", "live"] = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,45 +54,49 @@ class KnownBin:
         return self.placements[0][0] if self.placements else None
 
 
+NEW = Columns(
+    bin_id="text",
+    state="text",
+    capacity_l="integer",
+    account_id="uuid",
+    placement_id="uuid",
+    site_id="uuid",
+    placed_at="timestamptz",
+)
+# In the order of the ids, so that two imports of the same bins wait for each other instead of dying of it.
+IN_ORDER = f"{NEW.unnest('t')} ORDER BY t.bin_id"
+ADD_BINS = (
+    text(f"INSERT INTO bin_directory (authority_id, bin_id) SELECT :authority_id, t.bin_id FROM {IN_ORDER}"),
+    text(f"""
+        INSERT INTO accounts (authority_id, account_id, kind, created_at)
+        SELECT :authority_id, t.account_id, 'issuing', :now FROM {IN_ORDER}
+    """),
+    text(f"""
+        INSERT INTO bins (authority_id, bin_id, state, issuing_account_id, capacity_l, created_at)
+        SELECT :authority_id, t.bin_id, t.state, t.account_id, t.capacity_l, :now FROM {IN_ORDER}
+    """),
+    text(f"""
+        INSERT INTO bin_keys (authority_id, bin_id, key_number, state, created_at)
+        SELECT :authority_id, t.bin_id, 1, 'valid', :now FROM {IN_ORDER}
+    """),
+    text(f"""
+        INSERT INTO placements (authority_id, placement_id, bin_id, site_id, placed_at)
+        SELECT :authority_id, t.placement_id, t.bin_id, t.site_id, t.placed_at FROM {IN_ORDER}
+    """),
+)
+"""The directory first, which alone knows the ids of all authorities."""
+
+
 def add_bins(connection: Connection, bins: Iterable[NewBin], *, authority_id: int, now: datetime.datetime) -> None:
-    """Provision live bins with key number 1, each with its issuing account and its first placement.
+    """Provision bins with key number 1, each with its issuing account and its first placement.
 
     All or none: raises ``IntegrityError`` when an id is taken, by any authority.
     """
-    accounts, directory, rows, keys, placements = [], [], [], [], []
-    for new in bins:
-        tenant = {"authority_id": authority_id}
-        account_id = new_id()
-        accounts.append({**tenant, "account_id": account_id, "kind": "issuing", "created_at": now})
-        directory.append({**tenant, "bin_id": new.bin_id})
-        rows.append(
-            {
-                **tenant,
-                "bin_id": new.bin_id,
-                "state": "live",
-                "issuing_account_id": account_id,
-                "capacity_l": new.capacity_l,
-                "created_at": now,
-            }
-        )
-        keys.append({**tenant, "bin_id": new.bin_id, "key_number": 1, "state": "valid", "created_at": now})
-        placements.append(
-            {
-                **tenant,
-                "placement_id": new_id(),
-                "bin_id": new.bin_id,
-                "site_id": new.site_id,
-                "placed_at": new.placed_at,
-            }
-        )
-    for table, values in (
-        (BinDirectory, directory),
-        (Account, accounts),
-        (Bin, rows),
-        (BinKey, keys),
-        (Placement, placements),
-    ):
-        connection.execute(insert(table), values)
+    new = list(bins)
+    ids = {"account_id": [new_id() for _ in new], "placement_id": [new_id() for _ in new]}
+    parameters = {"authority_id": authority_id, "now": now, **NEW.bind_rows(new, **ids)}
+    for statement in ADD_BINS:
+        connection.execute(statement, parameters)
     announce_change(connection, authority_id=authority_id)
 
 
@@ -135,21 +143,37 @@ def find_bins(connection: Connection, bin_ids: Collection[str], *, authority_id:
     return bins
 
 
+USED = Columns(bin_id="text", key_number="integer")
+LOCK_USED = text(f"""
+    SELECT b.bin_id FROM bins b JOIN {USED.unnest("t")} ON t.bin_id = b.bin_id
+     WHERE b.authority_id = :authority_id ORDER BY b.bin_id FOR NO KEY UPDATE OF b
+""")
+NOTE_USED = text(f"""
+    UPDATE bins b SET newest_key_number = t.key_number FROM {USED.unnest("t")}
+     WHERE b.authority_id = :authority_id AND b.bin_id = t.bin_id AND b.newest_key_number < t.key_number
+       AND EXISTS (SELECT 1 FROM bin_keys k WHERE k.authority_id = :authority_id AND k.bin_id = t.bin_id
+                      AND k.key_number = t.key_number AND k.state = 'valid')
+""")
+
+
 def note_key_numbers(connection: Connection, used: dict[str, int], *, authority_id: int) -> None:
-    """Remember the newest key number each bin has used; receipts are signed with it."""
-    for bin_id, key_number in sorted(used.items()):
-        connection.execute(
-            update(Bin)
-            .where(Bin.authority_id == authority_id, Bin.bin_id == bin_id, Bin.newest_key_number < key_number)
-            .values(newest_key_number=key_number)
-        )
+    """Remember the newest key number each bin has used, as long as it is valid; receipts are signed with it.
+
+    A revocation may be under way: the bins are locked first, since a statement that waits for a row looks at the keys
+    as they were before it waited.
+    """
+    if not used:
+        return
+    parameters = {"authority_id": authority_id, **USED.bind(bin_id=used, key_number=used.values())}
+    connection.execute(LOCK_USED, parameters)
+    connection.execute(NOTE_USED, parameters)
 
 
 def revoke_bin(connection: Connection, bin_id: str, *, authority_id: int) -> bool:
-    """Revoke a bin for good; return False when no live bin of the authority has this id."""
+    """Revoke a bin for good; return False when the authority has no such bin, or it is revoked already."""
     result = connection.execute(
         update(Bin)
-        .where(tuple_(Bin.authority_id, Bin.bin_id) == (authority_id, bin_id), Bin.state == "live")
+        .where(tuple_(Bin.authority_id, Bin.bin_id) == (authority_id, bin_id), Bin.state != "revoked")
         .values(state="revoked")
     )
     announce_change(connection, authority_id=authority_id)

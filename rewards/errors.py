@@ -33,6 +33,13 @@ class IdempotencyKeyReusedError(RewardsError):
     code = "idempotency_key_reused"
 
 
+class OperatorRefusedError(RewardsError):
+    """Base of what only an operator can ask for, with a command, and is refused; its text says what to do.
+
+    The API serves none of it: ``docs/operators.md`` explains the codes.
+    """
+
+
 def violates(error: IntegrityError, constraint: str) -> bool:
     """Tell whether ``constraint`` was violated; Citus appends a shard number to the name, which is ignored."""
     diag = getattr(error.orig, "diag", None)

@@ -56,6 +56,10 @@ class Keyring:
         """Return the password of a bin or worker at the broker; derived, so that it is stored nowhere."""
         return hmac.digest(self.master_key, f"broker-password\n{username}".encode(), "sha256").hex()
 
+    def share_group(self) -> str:
+        """Return the name of the workers' group at the broker, which nobody can guess: whoever knows it may join."""
+        return hmac.digest(self.master_key, b"share-group", "sha256").hex()[:32]
+
     def badge_digest(self, *, authority_id: int, badge: str) -> bytes:
         """Return what a badge is stored as; the same card in two authorities has two digests."""
         return compute_mac(self.badge_pepper, f"{authority_id}\n{badge}".encode())

@@ -1,7 +1,7 @@
 """Setting an authority up: the tenant, its communes, materials and sites."""
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -81,3 +81,13 @@ def add_sites(connection: Connection, sites: Iterable[NewSite], *, authority_id:
     rows = [{"authority_id": authority_id, "site_id": new_id(), **asdict(site)} for site in sites]
     connection.execute(insert(Site), rows)
     return {row["reference"]: row["site_id"] for row in rows}
+
+
+def find_sites(connection: Connection, references: Collection[str], *, authority_id: int) -> dict[str, UUID]:
+    """Find the ids of an authority's sites by reference; unknown references are absent."""
+    rows = connection.execute(
+        select(Site.reference, Site.site_id).where(
+            Site.authority_id == authority_id, Site.reference.in_(set(references))
+        )
+    )
+    return {row.reference: row.site_id for row in rows}

@@ -23,7 +23,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from sqlalchemy import text
 
-from bontri.embedded.accounts import BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.errors import ProgramMissingError
 from bontri.embedded.mosquitto import find_mosquitto

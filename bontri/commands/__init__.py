@@ -1,1 +1,1 @@
-"""Groups of commands, one file each; ``bontri/cli.py`` registers them."""
+"""Groups of commands, a file each; ``bontri/cli.py`` registers them. A command imports what it runs when it runs."""

@@ -69,9 +69,9 @@ class DemoFolder:
         self._write(self.fleet_file.name, content)
 
     @contextmanager
-    def announced(self, database_url: str) -> Iterator[None]:
-        """Let other commands find the database of a running demo, for the time of the block."""
-        self._write("running.json", {"database_url": database_url})
+    def announced(self, database_url: str, mqtt_url: str) -> Iterator[None]:
+        """Let other commands find the database and the broker of a running demo, for the time of the block."""
+        self._write("running.json", {"database_url": database_url, "mqtt_url": mqtt_url})
         try:
             yield
         finally:
@@ -81,6 +81,11 @@ class DemoFolder:
         """Find the database of a running demo."""
         found = self._read("running.json")
         return str(found["database_url"]) if found else None
+
+    def find_running_broker(self) -> str | None:
+        """Find the broker of a running demo, as the worker's address."""
+        found = self._read("running.json")
+        return str(found["mqtt_url"]) if found and "mqtt_url" in found else None
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name

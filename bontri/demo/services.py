@@ -89,7 +89,7 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
         }
         # On a plain filter each of several would be handed every message.
         workers = max(DEMO_WORKERS, settings.ingest_workers) if topic_filter.startswith("$share/") else 1
-        stack.enter_context(folder.announced(database_url))
+        stack.enter_context(folder.announced(database_url, mqtt_url))
         for private in (folder.mail, folder.bins):
             private.mkdir(mode=0o700, exist_ok=True)
         ready = ReadySocket(folder.path / "ingest.ready")
@@ -141,9 +141,9 @@ def prepare_town(stack: ExitStack, database_url: str, keyring: Keyring, folder: 
 def open_broker(stack: ExitStack, settings: Settings, data_dir: Path, town: Town) -> tuple[str, str, str]:
     """Return the worker's address at the given broker or at a private one, its filter, and what it is in words."""
     if settings.mqtt_url is not None:
-        return settings.mqtt_url, settings.mqtt_topic_filter, "broker of MQTT_URL"
+        return settings.mqtt_url, settings.worker_filter(town.keyring), "broker of MQTT_URL"
     accounts = list_broker_accounts(town.bin_ids, keyring=town.keyring)
-    broker = stack.enter_context(running_broker(data_dir, accounts=accounts))
+    broker = stack.enter_context(running_broker(data_dir, accounts=accounts, share_group=town.keyring.share_group()))
     url = broker.url(WORKER_USERNAME, town.keyring.broker_password(username=WORKER_USERNAME))
     return url, broker.worker_filter, f"{broker.kind}, private, port {broker.port}"
 

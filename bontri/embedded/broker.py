@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from bontri.embedded.accounts import BrokerAccount, require_distinct_usernames
+from bontri.broker_accounts import BrokerAccount, require_distinct_usernames
 from bontri.embedded.broker_health import assert_round_trip
 from bontri.embedded.errors import EmbeddedServiceError, NotSupportedError, ProgramMissingError
 from bontri.embedded.folders import locked_folder, make_service_folder, prepare_data_dir
@@ -39,6 +39,7 @@ class Broker:
     child: Child = field(repr=False)
     folder: Path = field(repr=False)
     health_account: BrokerAccount = field(repr=False)
+    share_group: str = field(repr=False)
 
     @property
     def pid(self) -> int:
@@ -47,7 +48,7 @@ class Broker:
     @property
     def worker_filter(self) -> str:
         """The filter a worker subscribes to: shared, but plain on iotcore, which panics with shared ones."""
-        return f"$share/ingest/{_ALL_UP_TOPICS}" if self.kind == "mosquitto" else _ALL_UP_TOPICS
+        return f"$share/{self.share_group}/{_ALL_UP_TOPICS}" if self.kind == "mosquitto" else _ALL_UP_TOPICS
 
     def url(self, username: str, password: str) -> str:
         """Return the address for one account, password included: not for logs."""
@@ -100,6 +101,7 @@ def running_broker(
     accounts: Sequence[BrokerAccount],
     kind: Literal["auto", "mosquitto", "iotcore"] = "auto",
     port: int | None = None,
+    share_group: str = "ingest",
 ) -> Iterator[Broker]:
     """Run a private broker below `data_dir/broker` for the time of the block.
 
@@ -112,6 +114,7 @@ def running_broker(
         accounts: Everyone who may connect.
         kind: `auto` takes an installed Mosquitto, else iotcore.
         port: None chooses a free one.
+        share_group: Name of the workers' group; where strangers have accounts, one that nobody can guess.
 
     Raises:
         EmbeddedServiceError: it cannot be started; the subclasses tell missing programs and unusable folders.
@@ -132,7 +135,7 @@ def running_broker(
             port=port,
         )
         try:
-            yield Broker(chosen, LOOPBACK, used_port, child, folder, health_account)
+            yield Broker(chosen, LOOPBACK, used_port, child, folder, health_account, share_group)
         finally:
             child.stop()
 

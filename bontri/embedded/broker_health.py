@@ -9,7 +9,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from bontri.embedded.accounts import HEALTH_TOPIC, BrokerAccount
+from bontri.broker_accounts import HEALTH_TOPIC, BrokerAccount
 from bontri.embedded.errors import EmbeddedServiceError
 
 

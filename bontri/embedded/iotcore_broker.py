@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bontri.embedded.accounts import BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.errors import ProgramMissingError
 from bontri.embedded.folders import write_private_file
 from bontri.embedded.listeners import LOOPBACK

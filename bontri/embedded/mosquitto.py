@@ -1,28 +1,21 @@
-"""An installed Mosquitto 2 with a configuration, passwords and an ACL of our own."""
+"""An installed Mosquitto 2 with a configuration of our own; passwords and ACL as operators have them."""
 
-import base64
-import hashlib
 import re
-import secrets
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from bontri.embedded.accounts import HEALTH_TOPIC, BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.errors import ProgramMissingError
 from bontri.embedded.folders import give_folder, write_private_file
 from bontri.embedded.listeners import LOOPBACK
 from bontri.embedded.processes import CLEAN_ENVIRONMENT
 from bontri.embedded.unprivileged import UnprivilegedUser
-from ingest.heartbeat import PREFIX as HEARTBEAT_PREFIX
+from bontri.mosquitto_accounts import acl_of, passwords_of
 
 # Debian keeps daemons out of an ordinary user's PATH.
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
-
-# What mosquitto_passwd uses. The single-threaded broker pays it at every connect, and our passwords are random.
-_PBKDF2_ITERATIONS = 101
-_SALT_BYTES = 12  # Mosquitto 2.0 reads no other length
 
 _CONFIGURATION = """\
 # Written by bontri at every start: changes here are lost.
@@ -56,19 +49,6 @@ log_type error
 log_type warning
 log_type notice
 """
-
-# `%u` is the username. A bin's name cannot contain a wildcard or a level (accounts.py).
-_BIN_PATTERNS = """
-pattern write bontri/v1/+/%u/up/#
-pattern read bontri/v1/+/%u/down/#
-"""
-
-_TOPICS_OF_ROLE = {
-    "bin": (),
-    "worker": ("read bontri/v1/+/+/up/#", "write bontri/v1/+/+/down/#", f"readwrite {HEARTBEAT_PREFIX}/+"),
-    "fleet": ("write bontri/v1/+/+/up/#", "read bontri/v1/+/+/down/#"),
-    "health": (f"readwrite {HEALTH_TOPIC}",),
-}
 
 
 def find_mosquitto() -> Path:
@@ -104,18 +84,5 @@ def write_mosquitto_files(
 
 def write_mosquitto_accounts(folder: Path, user: UnprivilegedUser | None, accounts: Sequence[BrokerAccount]) -> None:
     """Replace passwords and ACL; a running Mosquitto reads them at SIGHUP."""
-    passwords = "".join(f"{account.username}:{hash_password(account.password)}\n" for account in accounts)
-    write_private_file(folder / "passwords", passwords, user)
-    write_private_file(folder / "acl", "".join(map(_acl_of, accounts)) + _BIN_PATTERNS, user)
-
-
-def _acl_of(account: BrokerAccount) -> str:
-    topics = "".join(f"topic {topic}\n" for topic in _TOPICS_OF_ROLE[account.role])
-    return f"user {account.username}\n{topics}" if topics else ""
-
-
-def hash_password(password: str) -> str:
-    """Return the salted PBKDF2-SHA512 hash in the format of Mosquitto's password file."""
-    salt = secrets.token_bytes(_SALT_BYTES)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _PBKDF2_ITERATIONS)
-    return f"$7${_PBKDF2_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+    write_private_file(folder / "passwords", passwords_of(accounts), user)
+    write_private_file(folder / "acl", acl_of(accounts), user)

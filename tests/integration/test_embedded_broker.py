@@ -16,8 +16,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from bontri.broker_accounts import BrokerAccount
 from bontri.embedded import mosquitto
-from bontri.embedded.accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.errors import (
     DataFolderBusyError,

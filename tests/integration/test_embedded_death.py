@@ -22,7 +22,7 @@ from bontri.embedded.unprivileged import UnprivilegedUser, find_unprivileged_use
 SERVE = """
 import json, os, sys, time
 from pathlib import Path
-from bontri.embedded.accounts import BrokerAccount
+from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import running_broker
 from bontri.embedded.postgres import running_postgres
 from bontri.embedded.processes import Stopped, stop_on_signals

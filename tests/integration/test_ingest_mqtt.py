@@ -273,7 +273,9 @@ def test_status_at_qos_0_cannot_fill_the_memory_while_the_database_is_away(
 def test_a_batch_is_bounded_in_messages_and_bytes(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingest.mqtt, "MOST_MESSAGES", 10)
     monkeypatch.setattr(ingest.mqtt, "MOST_BATCH_BYTES", 100)
-    source = MqttSource(BrokerAddress.from_url(worker_url(broker)), client_id="never-connected")
+    source = MqttSource(
+        BrokerAddress.from_url(worker_url(broker)), client_id="never-connected", topic_filter=broker.worker_filter
+    )
     now = datetime.datetime.now(datetime.UTC)
     sizes = [1] * 25 + [60, 60, 500, 1]
     source._queue.extend(Message("topic", b"x" * size, now, Delivery(1, 0)) for size in sizes)
@@ -290,7 +292,9 @@ def test_a_batch_is_bounded_in_messages_and_bytes(broker: Broker, monkeypatch: p
 
 
 def test_a_batch_is_bounded_in_events(broker: Broker) -> None:
-    source = MqttSource(BrokerAddress.from_url(worker_url(broker)), client_id="never-connected")
+    source = MqttSource(
+        BrokerAddress.from_url(worker_url(broker)), client_id="never-connected", topic_filter=broker.worker_filter
+    )
     now = datetime.datetime.now(datetime.UTC)
     payload = b'{"events":[' + b'{"seq":1},' * 100 + b"]}"
     source._queue.extend(Message("topic", payload, now, Delivery(1, 0)) for _ in range(25))

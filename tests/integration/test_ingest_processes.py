@@ -26,7 +26,7 @@ from bontri.monitoring import Health
 from bontri.worker_group import Member, WorkerGroup
 from bontri.worker_reports import ReportReceiver, WorkerReport
 from ingest.messages import Message
-from ingest.mqtt import PLAIN_FILTER, SHARED_FILTER, MqttSource
+from ingest.mqtt import PLAIN_FILTER, MqttSource, shared_filter
 from ingest.mqtt import Broker as BrokerAddress
 from ingest.sessions import end_former_sessions, member_ids
 from tests.conftest import Database
@@ -337,7 +337,7 @@ class WorkerSessions:
     def __init__(self, broker: Broker, name: str) -> None:
         self.name = name
         self.address = BrokerAddress.from_url(worker_url(broker))
-        self._filter = SHARED_FILTER.replace("$share/ingest", f"$share/{name}")
+        self._filter = shared_filter(name)
 
     def leave_behind(self, count: int) -> None:
         """Let ``count`` workers subscribe and go."""

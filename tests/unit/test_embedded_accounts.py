@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bontri.embedded.accounts import BrokerAccount, require_distinct_usernames
+from bontri.broker_accounts import BrokerAccount, require_distinct_usernames
 from bontri.embedded.iotcore_broker import write_iotcore_file
-from bontri.embedded.mosquitto import hash_password, write_mosquitto_files
+from bontri.embedded.mosquitto import write_mosquitto_files
 from bontri.embedded.postgres import server_command
 from bontri.embedded.postgres_programs import PostgresPrograms
+from bontri.mosquitto_accounts import hash_password
 
 BIN = BrokerAccount("MRS-00042", "secret", "bin")
 

@@ -164,7 +164,7 @@ def test_the_paho_at_hand_is_the_one_it_was_written_against() -> None:
 def test_another_paho_falls_back_to_stock_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paho.mqtt, "__version__", "3.0.0")
     assert not is_usable()
-    source = MqttSource(Broker("127.0.0.1", 1, None, None, is_tls=False), client_id="x")
+    source = MqttSource(Broker("127.0.0.1", 1, None, None, is_tls=False), client_id="x", topic_filter="x")
     assert not isinstance(source._client, FastClient)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what on the embedded broker. The topics are those of docs/bin-protocol.md."""
+"""Who may do what on the broker, the operators' or the embedded one. The topics are those of docs/bin-protocol.md."""
 
 import re
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ BrokerRole = Literal["bin", "worker", "fleet", "health"]
 HEALTH_TOPIC = "bontri/health"
 
 # No separator of the password file (:) and no MQTT wildcard or level, which would widen a pattern of the ACL.
-_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_USERNAME = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
 class BrokerAccount:
-    """One username of the broker.
+    """One username of a broker.
 
     Roles: `bin` writes below its own `up/` and reads below its own `down/`; `worker` reads every `up/` and writes
     every `down/`; `fleet` is a test publisher in place of many bins; `health` has one topic of its own.

@@ -1,0 +1,42 @@
+"""``bontri restore-epoch``: after a restore from a backup, have the bins send again what the backup has not."""
+
+import click
+
+EXPLANATION = """\
+This cancels every receipt the bins have had: each sends again all it still holds, up to 7 days and more of events. What
+is in the database already is recognised as a repeat, and counted once.
+
+Do it once after a restore from a backup, before a worker starts; never otherwise. Nothing was done: add --yes to do it.
+"""
+
+
+@click.command("restore-epoch")
+@click.option("--authority", metavar="SLUG", help="Only this authority.")
+@click.option("--all", "is_all", is_flag=True, help="Every authority of the database.")
+@click.option("--yes", "is_meant", is_flag=True, help="Do it; without, it is only explained.")
+def restore_epoch(authority: str | None, is_all: bool, is_meant: bool) -> None:
+    """After a restore from a backup: have the bins send again what the backup has not.
+
+    \b
+    Examples:
+      bontri restore-epoch --all --yes
+      bontri restore-epoch --authority val --yes
+    """
+    from bontri.operating import operator_engine
+    from bontri.settings import read_settings
+    from ingest.worker import utc_now
+    from rewards.epochs import raise_epoch
+    from rewards.fleet.owners import get_authority, list_authorities
+
+    if is_all == (authority is not None):
+        raise click.UsageError("name either --authority SLUG or --all")
+    if not is_meant:
+        raise click.UsageError(EXPLANATION)
+    with operator_engine(read_settings()) as engine:
+        with engine.connect() as connection:
+            owners = list_authorities(connection) if authority is None else [get_authority(connection, authority)]
+        for owner in owners:
+            with engine.begin() as connection:
+                epoch = raise_epoch(connection, authority_id=owner.authority_id, now=utc_now())
+            click.echo(f"{owner.slug}: epoch {epoch}; its bins send again what they hold, as soon as a worker answers.")
+    click.echo("Start the workers now, and run bontri verify when the bins are quiet again.")

@@ -1,0 +1,25 @@
+"""Every refusal of an operator's command is explained to operators, by its code, and no other is."""
+
+import re
+from pathlib import Path
+
+import rewards.fleet.refusals  # the tree is loaded
+from rewards.errors import OperatorRefusedError
+
+PAGE = Path(rewards.fleet.refusals.__file__).parents[2] / "docs" / "operators.md"
+
+
+def list_refusals(base: type[OperatorRefusedError] = OperatorRefusedError) -> list[type[OperatorRefusedError]]:
+    return [each for sub in base.__subclasses__() for each in (sub, *list_refusals(sub))]
+
+
+def test_every_refusal_has_a_code_of_its_own_and_a_title() -> None:
+    codes = [refusal.code for refusal in list_refusals()]
+    assert len(codes) > 10
+    assert len(set(codes)) == len(codes)
+    assert all(refusal.__doc__ for refusal in list_refusals())
+
+
+def test_every_code_of_a_refusal_is_explained_to_operators() -> None:
+    section = PAGE.read_text(encoding="utf-8").partition("\n### What is refused\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == {refusal.code for refusal in list_refusals()}
