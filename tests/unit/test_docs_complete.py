@@ -1,28 +1,38 @@
 """What a reader must be able to look up is written down: settings, commands, codes, routes, dependencies."""
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import get_args
 
 import click
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine
 
 from bontri.cli import cli
 from bontri.settings import TABLE
+from ingest.metrics import IngestMetrics
 from ingest.verification import MessageCode
 from partners_api.app import ApiConfig, create_app
 from rewards.acceptance import RefusalCode
 from rewards.keyring import Keyring
 
 ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPERATORS = sorted((ROOT / "docs").glob("operators*.md"))
+SHOWN_LINE = re.compile(r"^ *(?:\.venv/bin/|[A-Z_]+=\S+ )*bontri (.+)$", re.MULTILINE)
 METHODS = ("get", "post", "put", "patch", "delete")
 EVENT_CODES = ("schema", "event_conflict", *get_args(RefusalCode))
 
 
 def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def read_operators() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in OPERATORS)
 
 
 def section(text: str, heading: str) -> str:
@@ -68,23 +78,77 @@ def test_every_setting_has_its_row_for_operators(setting):
 
 def test_operators_are_told_of_no_setting_that_is_not_there():
     known = {setting.variable for setting in TABLE} | {f"{setting.variable}_FILE" for setting in TABLE}
-    for page in ("README.md", "docs/operators.md", "docs/bin-makers.md", "docs/citizens.md"):
-        assert set(re.findall(r"\bBONTRI_[A-Z_]+\b", read(page))) <= known
+    for page in PAGES:
+        if page.name != "CONTRIBUTING.md":  # it names what only tests read
+            assert set(re.findall(r"\bBONTRI_[A-Z_]+\b", page.read_text(encoding="utf-8"))) <= known, page.name
 
 
 @pytest.mark.parametrize("command", list_commands(cli))
 def test_every_command_is_shown(command):
-    assert re.search(rf"\b{command}\b", read("README.md") + read("docs/operators.md"))
+    assert re.search(rf"\b{command}\b", read("README.md") + read_operators())
 
 
-def test_no_command_is_shown_that_is_not_there():
-    groups = {f"bontri {name}" for name, command in cli.commands.items() if isinstance(command, click.Group)}
-    known = set(list_commands(cli)) | groups
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        text = page.read_text(encoding="utf-8")
-        in_blocks = re.findall(r"^ *(?:\.venv/bin/|[A-Z_]+=\S+ )*bontri ([a-z][a-z-]+)", text, flags=re.MULTILINE)
-        for shown in (f"bontri {name}" for name in [*in_blocks, *re.findall(r"`bontri ([a-z][a-z-]+)", text)]):
-            assert shown in known, f"{page.name} shows {shown}"
+def find_command(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Find the command that ``words`` run, and what is left for it to read; KeyError when there is none."""
+    command: click.Command = cli
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def parse_line(line: str) -> None:
+    """Parse a command line up to a comment, a pipe or a redirection; raises when it could not run."""
+    words = shlex.split(line, comments=True)
+    ends = [words.index(sign) for sign in ("|", ">") if sign in words]
+    command, rest = find_command(words[: min(ends, default=len(words))])
+    if isinstance(command, click.Group):
+        raise KeyError(line)
+    command.make_parser(click.Context(command)).parse_args(rest)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_line_shown_runs_a_command_with_options_it_has(page):
+    blocks = re.findall(r"^ *```\n(.*?)^ *```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for line in SHOWN_LINE.findall("\n".join(blocks)):
+        parse_line(line)
+
+
+@pytest.mark.parametrize("line", ["bins", "bins rename VAL-00001", "bins show VAL-00001 --bytes"])
+def test_line_that_could_not_run_is_seen(line):
+    with pytest.raises((KeyError, click.NoSuchOption)):
+        parse_line(line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_command_is_named_that_is_not_there(page):
+    for named in re.findall(r"`bontri\s([a-z][^`]*)`", page.read_text(encoding="utf-8")):
+        words = [word for word in named.split() if re.fullmatch(r"[a-z][a-z-]*", word)]
+        find_command(words)
+
+
+def list_metrics() -> set[str]:
+    """List the metrics of a worker, and those only the parent of several has."""
+    registry: CollectorRegistry = IngestMetrics().registry
+    group = (ROOT / "bontri/worker_group.py").read_text(encoding="utf-8")
+    of_the_parent = re.findall(r'(Gauge|Counter)MetricFamily\("(\w+)"', group)
+    own = {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
+    return own | {name + ("_total" if kind == "Counter" else "") for kind, name in of_the_parent}
+
+
+def test_every_metric_is_explained_and_no_other():
+    shown = re.findall(r"^\| `(bontri_ingest_\w+)` \|", read_operators(), flags=re.MULTILINE)
+    assert sorted(shown) == sorted(list_metrics())
+
+
+def test_every_event_of_the_logs_is_explained_and_no_other():
+    logged = set()
+    for package in ("bontri", "ingest", "partners_api", "rewards"):
+        for module in (ROOT / package).rglob("*.py"):
+            source = module.read_text(encoding="utf-8")
+            logged |= set(re.findall(r"\.(?:debug|info|warning|error)\)?\(\s*\"([a-z_]+)\"", source))
+    below = read("docs/operators-running.md").partition("\n### Logs\n")[2]
+    rows = re.findall(r"^\| (`[^|]+) \|", below, flags=re.MULTILINE)
+    assert {event for row in rows for event in re.findall(r"`(\w+)`", row)} == logged
 
 
 @pytest.mark.parametrize("code", get_args(MessageCode))
