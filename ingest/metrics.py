@@ -57,7 +57,6 @@ class IngestMetrics:
         """Count a committed batch."""
         self.messages.inc(messages)
         self.events.inc(processed.events - processed.repeats)
-        self.receipts.inc(len(processed.receipts))
         self.batch_events.observe(processed.events)
         self.batch_seconds.observe(seconds)
         self.lag_seconds.observe(lag_seconds)

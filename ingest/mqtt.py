@@ -9,6 +9,7 @@ can delete another message of a new session).
 
 import datetime
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,9 @@ MOST_BATCH_EVENTS = 1000
 MOST_BATCH_BYTES = 2 * 1024 * 1024
 LEAVE_WITHIN_S = 2.0
 GATHER_S = 0.02
-"""A batch is committed when it is full or after this long: small when quiet, large under load."""
+QUIET_S = 0.003
+"""A batch is committed when it is full, when nothing more came for ``QUIET_S``, and after ``GATHER_S`` in any case: at
+once when quiet, large under load."""
 
 
 def shared_filter(group: str) -> str:
@@ -183,7 +186,7 @@ class MqttSource:
         return self._refusal
 
     def next_batch(self, *, wait_s: float) -> list[Message]:
-        """Return messages within the bounds above, gathered for ``GATHER_S``; [] after ``wait_s``.
+        """Return messages within the bounds above, gathered for a moment; [] after ``wait_s``.
 
         A heartbeat comes alone, in its place between the others.
 
@@ -194,8 +197,7 @@ class MqttSource:
             if not self._queue and not self._arrived.wait_for(lambda: bool(self._queue), wait_s):
                 self._assert_network_thread_lives()
                 return []
-            if len(self._queue) < MOST_MESSAGES:
-                self._arrived.wait_for(lambda: len(self._queue) >= MOST_MESSAGES, GATHER_S)
+            self._gather()
             batch: list[Message] = []
             batch_bytes = batch_events = 0
             for message in islice(self._queue, MOST_MESSAGES):
@@ -210,6 +212,13 @@ class MqttSource:
             for _ in batch:
                 self._queue.popleft()
         return batch
+
+    def _gather(self) -> None:
+        """Wait for more messages, as long as they come one after the other and the batch is not full."""
+        ends_s = time.monotonic() + GATHER_S
+        while len(self._queue) < MOST_MESSAGES and (left_s := ends_s - time.monotonic()) > 0:
+            if not self._arrived.wait(min(QUIET_S, left_s)):
+                return
 
     def _assert_network_thread_lives(self) -> None:
         """Raise when paho's thread has ended, which ``is_connected()`` does not tell: the worker must be restarted."""

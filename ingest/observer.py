@@ -18,6 +18,10 @@ class Observer:
         self.vitals.handled()
         self.metrics.count_batch(processed, messages=messages, seconds=seconds, lag_seconds=lag_seconds)
 
+    def receipts_told(self, number: int) -> None:
+        """Note receipts handed to the broker."""
+        self.metrics.receipts.inc(number)
+
     def database_failed(self) -> None:
         """Note an attempt that is made again later."""
         self.vitals.database_failed()

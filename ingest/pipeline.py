@@ -1,7 +1,7 @@
 """From a batch of messages to committed events and the receipts that say so: one transaction per authority.
 
-Verify, decode, commit (``ingest/commit.py``), and only after the commit write receipts. Whoever calls decides about
-retries and acknowledgements (``ingest/worker.py``).
+Verify, decode, commit (``ingest/commit.py``); receipts are written after that, when whoever calls is about to send
+them. The same decides about retries and acknowledgements (``ingest/worker.py``).
 """
 
 import datetime
@@ -16,7 +16,7 @@ from ingest.commit import Committed, Tenant, commit_tenant, store_rejected
 from ingest.decoding import decode
 from ingest.directory import Directory
 from ingest.messages import Message, Outgoing
-from ingest.receipts import write_receipts
+from ingest.receipts import Answer, write_receipts
 from ingest.topics import UpTopic
 from ingest.verification import Rejected, find_topic, verify
 from rewards.keyring import Keyring
@@ -28,12 +28,12 @@ from rewards.quarantine import NO_AUTHORITY
 
 @dataclass(slots=True)
 class Processed:
-    """What a batch came to: receipts to publish after the commit, counts for logs, and what went to quarantine.
+    """What a batch came to: what bins are to be told, counts for logs, and what went to quarantine.
 
     ``refused`` lists messages refused whole or in part, with the authority whose quarantine keeps them.
     """
 
-    receipts: list[Outgoing] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     events: int = 0
     repeats: int = 0
     quarantined_by_code: Counter[str] = field(default_factory=Counter)
@@ -59,7 +59,7 @@ class Processed:
 
     def add(self, part: "Processed") -> None:
         """Add what another part of the batch came to."""
-        self.receipts += part.receipts
+        self.answers += part.answers
         self.events += part.events
         self.repeats += part.repeats
         self.quarantined_by_code += part.quarantined_by_code
@@ -76,7 +76,7 @@ class Pipeline:
         self._memory = Memory()
 
     def process(self, messages: Sequence[Message], *, now: datetime.datetime, is_isolated: bool = False) -> Processed:
-        """Commit ``messages`` and return their receipts; all or nothing per authority. Safe to repeat whole.
+        """Commit ``messages`` and return what to answer; all or nothing per authority. Safe to repeat whole.
 
         With ``is_isolated`` every event is refused as ``internal`` instead of recorded: the last resort for a
         message that cannot be processed, so that nothing is lost and it can be replayed.
@@ -95,8 +95,7 @@ class Pipeline:
             processed.refused += [(NO_AUTHORITY, stranger.message) for stranger in strangers]
         for tenant in tenants:
             committed = self._commit(tenant, now=now, is_isolated=is_isolated)
-            for answer in committed.list_answers():
-                processed.receipts += write_receipts(answer, rules=tenant.rules, keyring=self._keyring, now=now)
+            processed.answers += committed.list_answers()
             processed.count(committed, authority_id=tenant.rules.authority_id)
         return processed
 
@@ -118,6 +117,10 @@ class Pipeline:
                 )
         recollection.keep()
         return committed
+
+    def write_receipts(self, answers: Iterable[Answer], *, now: datetime.datetime) -> list[Outgoing]:
+        """Write the receipts that say ``answers``, to be published at ``now``."""
+        return [each for answer in answers for each in write_receipts(answer, keyring=self._keyring, now=now)]
 
     def set_aside(self, message: Message) -> Processed:
         """Quarantine a message whole as ``internal``, unread; it settles nothing and can be replayed.

@@ -14,40 +14,68 @@ from ingest.decoding import DecodedMessage
 from ingest.messages import Outgoing
 from ingest.signatures import sign_message
 from ingest.topics import down_topic
-from rewards.journals import JournalKey, SeqRange
+from rewards.journals import JournalKey, SeqRange, Settled
 from rewards.keyring import Keyring
 from rewards.rules import AuthorityRules
 
 
 @dataclass(slots=True)
 class Answer:
-    """What one journal of one bin is to be told; ``echo`` is the ``n`` of the newest message answered."""
+    """What one journal of one bin is to be told. ``newest`` is (boot, n) of the newest message answered.
 
+    ``is_wide``: the journal has more than a thousand open ranges.
+    """
+
+    rules: AuthorityRules
     bin_id: str
     journal: str
     key_number: int
-    echo: int = 0
+    newest: tuple[int, int] = (0, 0)
     results: list[EventResult] = field(default_factory=list)
     settled: list[SeqRange] = field(default_factory=list)
+    is_wide: bool = False
+
+    def add(self, later: "Answer") -> None:
+        """Take in another answer to the same journal, so that one receipt covers both; in whatever order they came."""
+        if later.rules.epoch < self.rules.epoch:
+            return
+        if later.rules.epoch > self.rules.epoch:
+            self.results, self.settled = [], []
+        self.rules = later.rules
+        self.key_number = max(self.key_number, later.key_number)
+        self.newest = max(self.newest, later.newest)
+        self.results += later.results
+        self.settled = union_of(self.settled, later.settled)
+        self.is_wide = later.is_wide
 
 
-def write_receipts(
-    answer: Answer, *, rules: AuthorityRules, keyring: Keyring, now: datetime.datetime
-) -> Iterator[Outgoing]:
+def union_of(ranges: Sequence[SeqRange], more: Sequence[SeqRange]) -> list[SeqRange]:
+    """Return the union of two lists of ranges, neighbours merged, ascending."""
+    merged: list[SeqRange] = []
+    for low, high in sorted([*ranges, *more]):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def write_receipts(answer: Answer, *, keyring: Keyring, now: datetime.datetime) -> Iterator[Outgoing]:
     """Write the signed receipts of one journal, split so that each stays below 8 KiB."""
+    slug = answer.rules.slug
     upto, also = watermark(answer.settled)
-    topic = down_topic(rules.slug, answer.bin_id, "receipt")
-    key = keyring.bin_key(authority=rules.slug, bin_id=answer.bin_id, key_number=answer.key_number)
+    topic = down_topic(slug, answer.bin_id, "receipt")
+    key = keyring.bin_key(authority=slug, bin_id=answer.bin_id, key_number=answer.key_number)
     for start in range(0, max(len(answer.results), 1), MOST_RESULTS):
         receipt = Receipt(
             v=1,
             journal=answer.journal,
-            epoch=rules.epoch,
+            epoch=answer.rules.epoch,
             upto=upto,
             also=also[:MOST_RECEIPT_RANGES],
             results=answer.results[start : start + MOST_RESULTS],
             time=now,
-            echo=answer.echo,
+            echo=answer.newest[1],
         )
         yield Outgoing(topic, sign_message(key, key_number=answer.key_number, topic=topic, line=encode(receipt)))
 
@@ -63,27 +91,28 @@ def list_answers(
     messages: Iterable[DecodedMessage],
     decisions: Iterable[Decision],
     journal_nos: dict[JournalKey, int],
-    settled: dict[int, list[SeqRange]],
+    settled: dict[int, Settled],
 ) -> list[Answer]:
     """List one answer per journal spoken about, whatever became of its events; repeats are always answered.
 
     Signed with the newest key number the bin has used.
     """
     answers: dict[int, Answer] = {}
-    newest: dict[int, tuple[int, int]] = {}
     for decoded in messages:
         key, part = decoded.journal_key, decoded.journaled
         # Half a message may hold none of its events, and then has nothing to answer.
         if key is None or part is None or journal_nos[key] not in settled:
             continue
-        journal_no = journal_nos[key]
-        answer = answers.setdefault(
-            journal_no, Answer(*key, decoded.verified.bin.newest_key_number, settled=settled[journal_no])
-        )
-        answer.key_number = max(answer.key_number, decoded.verified.key_number)
+        journal_no, verified = journal_nos[key], decoded.verified
+        answer = answers.get(journal_no)
+        if answer is None:
+            known = settled[journal_no]
+            answer = answers[journal_no] = Answer(
+                verified.rules, *key, verified.bin.newest_key_number, settled=known.ranges, is_wide=known.is_wide
+            )
+        answer.key_number = max(answer.key_number, verified.key_number)
         # n begins again with every boot.
-        newest[journal_no] = max(newest.get(journal_no, (0, 0)), (part.boot, part.n))
-        answer.echo = newest[journal_no][1]
+        answer.newest = max(answer.newest, (part.boot, part.n))
     for decision in decisions:
         answers[decision.journal_no].results.append(result_of(decision))
     return list(answers.values())

@@ -21,12 +21,16 @@ from sqlalchemy.exc import DBAPIError
 from ingest.messages import Heartbeat, Message, MessageSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline, Processed
+from ingest.receipt_desk import ReceiptDesk
+from ingest.receipts import Answer
 
 log = structlog.get_logger(__name__)
 
 FIRST_BACK_OFF_S = 0.1
 LONGEST_BACK_OFF_S = 5.0
 IDLE_WAIT_S = 0.5
+LOADED_EVENTS = 100
+"""A batch of so many shows that there is load; then receipts are held back a moment (``ingest/receipt_desk.py``)."""
 
 POISON_SQLSTATES = ("22", "23", "54", "57014")
 """What a message can bring about: data that does not fit, a constraint, a limit, a statement that takes too long.
@@ -85,6 +89,7 @@ class Worker:
         self._taking = threading.Lock()
         self._taken = itertools.count()
         self._ending = threading.Lock()
+        self._desk = ReceiptDesk(time.monotonic)
         self._committed: dict[int, Sequence[Message]] = {}
         self._next_to_acknowledge = 0
         self.handled = Handled()
@@ -99,22 +104,26 @@ class Worker:
             writers = [pool.submit(self._write) for _ in range(self._writers)]
             wait(writers, return_when=FIRST_EXCEPTION)
             self._stop.set()
+        self._tell(self._desk.pop_all())
         for writer in writers:
             writer.result()
 
     def _write(self) -> None:
         """Take batches, one writer at a time, and handle them beside the others."""
         while not self._stop.is_set():
+            self._tell(self._desk.pop_due())
             with self._taking:
                 self._observer.vitals.writer_moved()
-                batch = self._source.next_batch(wait_s=IDLE_WAIT_S)
+                batch = self._source.next_batch(wait_s=min(IDLE_WAIT_S, self._desk.wait_s))
                 number = next(self._taken) if batch else None
             if number is not None:
                 self.handle(batch, number)
             self._observer.vitals.writer_rested()
 
     def handle(self, batch: Sequence[Message], number: int) -> None:
-        """Commit a batch, then publish its receipts, then acknowledge it; nothing of this when stopped before.
+        """Commit a batch, then publish its receipts or hold them back a moment, then acknowledge it.
+
+        Nothing of this when stopped before.
 
         ``number`` counts the batches taken: acknowledgements leave in the order in which messages came, as MQTT
         asks, whichever writer is done first.
@@ -123,13 +132,22 @@ class Worker:
         processed = self._commit(batch)
         if processed is None:
             return
-        self._source.publish(processed.receipts)
+        self._tell(self._desk.take(processed.answers, is_loaded=processed.events >= LOADED_EVENTS))
         with self._ending:
             self._committed[number] = batch
             while (done := self._committed.pop(self._next_to_acknowledge, None)) is not None:
                 self._source.acknowledge(done)
                 self._next_to_acknowledge += 1
             self._count(batch, processed, ms=(time.perf_counter() - started_s) * 1000)
+
+    def _tell(self, answers: Sequence[Answer]) -> None:
+        """Publish the receipts of answers that leave now."""
+        if answers:
+            receipts = self._pipeline.write_receipts(answers, now=self._clock())
+            self._source.publish(receipts)
+            self._observer.receipts_told(len(receipts))
+            with self._ending:
+                self.handled.receipts += len(receipts)
 
     def _commit(self, batch: Sequence[Message]) -> Processed | None:
         """Process until committed; None when stopped while the database was away."""
@@ -198,7 +216,6 @@ class Worker:
         self.handled.events += processed.events
         self.handled.repeats += processed.repeats
         self.handled.quarantined_by_code += processed.quarantined_by_code
-        self.handled.receipts += len(processed.receipts)
         log.debug(
             "batch_committed",
             messages=len(batch),

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from rewards.acceptance import AcceptedEvent, Identity
 from rewards.credits import Claim, grant_claims, list_claims, plan_credits
 from rewards.events import StoredEvent, find_stored_events, insert_events
-from rewards.journals import Held, SeqRange, plan_held, plan_received, read_settled
+from rewards.journals import Held, Settled, plan_held, plan_received, read_settled
 from rewards.memory import Recollection
 from rewards.pipelining import Write, execute_pipelined
 from rewards.rollups import RollupKey, RollupSums, plan_rollups
@@ -83,7 +83,7 @@ class Recorded:
 
     compared: Compared
     credits: dict[Identity, Outcome]
-    settled: dict[int, list[SeqRange]]
+    settled: dict[int, Settled]
 
     def list_outcomes(self) -> list[Outcome | None]:
         """List the outcome of every accepted event, in the order given; None for a conflict."""

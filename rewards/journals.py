@@ -45,6 +45,9 @@ OPEN_JOURNALS = text(f"""
 MOST_RANGES = 51
 """Settled ranges read of a journal with many gaps: what a receipt can tell."""
 
+WIDE_RANGES = 1000
+"""More open ranges than this make a journal wide: an alarm, and its receipts come seldom."""
+
 NARROW_BYTES = 1000
 """Size of a multirange of about 60 ranges, all of which are read at once; measured faster than to count them."""
 
@@ -59,7 +62,10 @@ ADD_RECEIVED = text(f"""
               CASE WHEN pg_column_size(j.received) + pg_column_size(j.lost) < {NARROW_BYTES}
                    THEN trim(both '{{}}' from CAST(j.received + j.lost AS text))
                    ELSE (SELECT string_agg(CAST(r.settled AS text), ',')
-                           FROM (SELECT unnest(j.received + j.lost) AS settled LIMIT {MOST_RANGES}) AS r) END
+                           FROM (SELECT unnest(j.received + j.lost) AS settled LIMIT {MOST_RANGES}) AS r) END,
+              CASE WHEN pg_column_size(j.received) + pg_column_size(j.lost) < {NARROW_BYTES} THEN false
+                   ELSE (SELECT count(*) > {WIDE_RANGES}
+                           FROM (SELECT unnest(j.received + j.lost) LIMIT {WIDE_RANGES + 1}) AS r) END
 """)
 
 MOST_LOST_AT_ONCE = 1_000_000
@@ -77,6 +83,14 @@ NOTE_HELD = text(f"""
       FROM (SELECT * FROM {HELD.unnest("t")} ORDER BY journal_no) AS h
      WHERE j.authority_id = :authority_id AND j.journal_no = h.journal_no
 """)
+
+
+@dataclass(slots=True)
+class Settled:
+    """What is settled of a journal: its lowest ranges, ascending, at least ``MOST_RANGES`` where there are as many."""
+
+    ranges: list[SeqRange]
+    is_wide: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +148,9 @@ def plan_received(seqs: dict[int, list[int]], *, authority_id: int, heard_at: da
     return Write(ADD_RECEIVED, {"authority_id": authority_id, "heard_at": heard_at, **columns}, rows=len(seqs))
 
 
-def read_settled(rows: Iterable[Row]) -> dict[int, list[SeqRange]]:
-    """Return the lowest settled ranges of each journal, ascending: at least ``MOST_RANGES`` where there are as many."""
-    return {journal_no: parse_ranges(settled) for journal_no, settled in rows}
+def read_settled(rows: Iterable[Row]) -> dict[int, Settled]:
+    """Return what is settled of each journal that was written."""
+    return {journal_no: Settled(parse_ranges(settled), is_wide) for journal_no, settled, is_wide in rows}
 
 
 def plan_held(held: dict[int, Held], *, authority_id: int, heard_at: datetime.datetime) -> Write:

@@ -3,10 +3,12 @@
 import datetime
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.messages import Message, Outgoing
+from ingest.pipeline import Pipeline
 from ingest.signatures import sign_message
 from rewards.keyring import Keyring
 
@@ -64,6 +66,11 @@ def deposit(
 ) -> dict[str, Any]:
     """Return a deposit as a bin writes it."""
     return {"seq": seq, "type": "deposit", "at": at.isoformat(), "material": material, "items": items, **fields}
+
+
+def tell(pipeline: Pipeline, messages: Sequence[Message], *, now: datetime.datetime) -> list[Outgoing]:
+    """Let a pipeline take ``messages``; return the receipts that answer them."""
+    return pipeline.write_receipts(pipeline.process(messages, now=now).answers, now=now)
 
 
 def read(receipt: Outgoing) -> dict[str, Any]:

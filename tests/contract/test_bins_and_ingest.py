@@ -35,7 +35,7 @@ from simulators.signatures import verify_message as verify_as_bin
 from tests.conftest import Database
 from tests.factories import START, build_citizen, build_town
 from tests.ingest_scene import KEYRING, fresh_database
-from tests.speaker import Speaker, deposit, read
+from tests.speaker import Speaker, deposit, read, tell
 
 AUTHORITY, BIN_ID, BADGE = "plaine-commune", "CON-00001", "04A2B9C1"
 NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
@@ -126,8 +126,8 @@ def test_a_full_envelope_of_a_bin_is_within_what_the_ingest_takes(tmp_path: Path
 
 def receipts_for(simulated: SimulatedBin, *, settled: list[tuple[int, int]], count: int = 0) -> list[Outgoing]:
     results = [EventResult(seq, "credited", points=1) for low, high in settled for seq in range(low, high + 1)]
-    answer = Answer(BIN_ID, simulated.journal.id, 1, echo=count, results=results, settled=settled)
-    return list(write_receipts(answer, rules=RULES, keyring=KEYRING, now=NOW))
+    answer = Answer(RULES, BIN_ID, simulated.journal.id, 1, (1, count), results, settled)
+    return list(write_receipts(answer, keyring=KEYRING, now=NOW))
 
 
 RANGES = st.lists(st.integers(1, 200), unique=True, max_size=120)
@@ -260,7 +260,7 @@ class Line:
         """The backend handles what is under way, in any order."""
         self.rng.shuffle(self.up)
         batch, self.up = self.up[:3], self.up[3:]
-        self.down += self.pipeline.process(batch, now=self.now).receipts
+        self.down += tell(self.pipeline, batch, now=self.now)
 
     def hear(self) -> None:
         if self.down:
@@ -377,5 +377,5 @@ def test_a_receipt_echoes_the_newest_message_also_after_a_restart(database: Data
     before = speaker.events(NOW, deposit(1, NOW), boot=7, n=311)
     after = speaker.events(NOW, deposit(2, NOW), boot=8, n=1)
     late = speaker.events(NOW, deposit(3, NOW), boot=7, n=312)
-    [receipt] = pipeline.process([before, after, late], now=NOW).receipts
+    [receipt] = tell(pipeline, [before, after, late], now=NOW)
     assert read(receipt)["echo"] == 1

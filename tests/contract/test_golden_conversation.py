@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from ingest.messages import Message
-from ingest.pipeline import Pipeline, Processed
+from ingest.messages import Message, Outgoing
+from ingest.pipeline import Pipeline
 from rewards.bins import NewBin, add_bins
 from rewards.citizens import register_citizen
 from rewards.keyring import Keyring
@@ -15,6 +15,7 @@ from rewards.territory import NewSite, add_commune, add_materials, add_sites, cr
 from tests.conftest import Database
 from tests.contract.golden import AUTHORITY, BIN, BY_NAME, DOCUMENT
 from tests.factories import START
+from tests.speaker import tell
 
 TENANT = {"authority_id": 7}
 KEYRING = Keyring(master_key=bytes.fromhex(DOCUMENT["master_key"]), badge_pepper=b"p" * 32, storage_key=b"s" * 32)
@@ -48,10 +49,10 @@ def build_world(connection: Connection) -> None:
     register_citizen(connection, KEYRING, **TENANT, badges=[DOCUMENT["badge"]], email=None, now=START)
 
 
-def say(pipeline: Pipeline, name: str, received_at: str) -> Processed:
-    """Let the pipeline process one golden message at its time."""
+def say(pipeline: Pipeline, name: str, received_at: str) -> list[Outgoing]:
+    """Let the pipeline process one golden message at its time; return what it answers."""
     golden, now = BY_NAME[name], datetime.datetime.fromisoformat(received_at)
-    return pipeline.process([Message(golden.topic, golden.payload, now)], now=now)
+    return tell(pipeline, [Message(golden.topic, golden.payload, now)], now=now)
 
 
 def test_every_message_is_answered_with_the_receipt_of_the_file_byte_for_byte(database: Database):
@@ -60,9 +61,9 @@ def test_every_message_is_answered_with_the_receipt_of_the_file_byte_for_byte(da
     pipeline = Pipeline(database.engine("bontri_ingest"), KEYRING)
     answered = 0
     for step in DOCUMENT["conversation"]["steps"]:
-        processed = say(pipeline, step["up"], step["received_at"])
+        said = say(pipeline, step["up"], step["received_at"])
         expected = [(BY_NAME[name].topic, BY_NAME[name].payload) for name in step["down"]]
-        answers = [(sent.topic, sent.payload) for sent in processed.receipts if sent.topic.endswith("/receipt")]
+        answers = [(sent.topic, sent.payload) for sent in said]
         assert answers == expected, step["up"]
         answered += len(answers)
     assert answered == 6
@@ -76,6 +77,6 @@ def test_without_the_citizen_of_the_world_the_receipts_are_others(database: Data
     pipeline = Pipeline(database.engine("bontri_ingest"), KEYRING)
     answers = []
     for step in DOCUMENT["conversation"]["steps"][:4]:
-        answers += say(pipeline, step["up"], step["received_at"]).receipts
+        answers += say(pipeline, step["up"], step["received_at"])
     assert b'"state":"counted"' in answers[-1].payload
     assert answers[-1].payload != BY_NAME["receipt of the deposit under a free clock"].payload

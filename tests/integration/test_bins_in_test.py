@@ -11,7 +11,7 @@ from rewards.verify import verify
 from tests.conftest import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.ingest_scene import scalar
-from tests.speaker import Speaker, deposit, read
+from tests.speaker import Speaker, deposit, read, tell
 
 BADGE = "04A2B9C1"
 
@@ -38,7 +38,7 @@ def states_told(database: Database, speaker: Speaker, *seqs: int, now: datetime.
     """Let a worker that has just started take one message; return what the receipt says of each event."""
     pipeline = Pipeline(database.engine("bontri_ingest"), speaker.keyring)
     message = speaker.events(now, *(deposit(seq, now, badge=BADGE, items=2) for seq in seqs))
-    [receipt] = pipeline.process([message], now=now).receipts
+    [receipt] = tell(pipeline, [message], now=now)
     return [result["state"] for result in read(receipt)["results"]]
 
 

@@ -27,7 +27,7 @@ from rewards.tariffs import Tariff, TariffLine, add_tariff
 from tests.conftest import Database
 from tests.factories import START, build_citizen, build_town
 from tests.ingest_scene import KEYRING, fresh_database
-from tests.speaker import Speaker, deposit, read
+from tests.speaker import Speaker, deposit, read, tell
 
 AUTHORITY_ID = 7
 MONDAY = datetime.date(2026, 11, 16)
@@ -206,7 +206,7 @@ def test_a_late_deposit_is_held_to_the_cap_of_its_own_time(
     speaker = Speaker(keyring, town.slug, town.bin_ids[0])
     events = [deposit(1, friday, items=12, badge="BADGE"), deposit(2, now, items=9, badge="BADGE")]
     pipeline = Pipeline(database.engine("bontri_ingest"), keyring)
-    [receipt] = pipeline.process([speaker.events(now, *events)], now=now).receipts
+    [receipt] = tell(pipeline, [speaker.events(now, *events)], now=now)
     # Friday's 12 meet the cap of 8, today's 9 find 20 - 8 left.
     assert [result["points"] for result in read(receipt)["results"]] == [8, 9]
 
@@ -229,7 +229,7 @@ def test_postgresql_keeps_settled_numbers_as_a_set_would(scene: Scene, batches: 
         for batch in batches:
             settled |= set(batch)
             write = plan_received({journal_no: batch}, authority_id=AUTHORITY_ID, heard_at=START)
-            ranges = read_settled(*execute_pipelined(connection, [write]))[journal_no]
+            ranges = read_settled(*execute_pipelined(connection, [write]))[journal_no].ranges
             assert {seq for low, high in ranges for seq in range(low, high + 1)} == settled
             # Neighbours are one range, as the receipt wants them.
             assert all(low > high + 1 for (_, high), (low, _) in itertools.pairwise(ranges))

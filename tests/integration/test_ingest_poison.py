@@ -21,7 +21,7 @@ from rewards.verify import verify
 from tests.conftest import Database
 from tests.factories import build_citizen, build_town
 from tests.ingest_scene import KEYRING, fresh_database
-from tests.speaker import Speaker, deposit, read
+from tests.speaker import Speaker, deposit, read, tell
 
 NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
 BADGE = "04A2B9C1"
@@ -52,7 +52,7 @@ def assert_harmless(scene: Scene, *messages: Message) -> None:
     """An honest deposit in the same batch is credited, whatever lies before and behind it."""
     seq = next(SEQS)
     good = scene.honest.events(NOW, deposit(seq, NOW, badge=BADGE))
-    receipts = [read(receipt) for receipt in scene.pipeline.process([*messages, good, *messages], now=NOW).receipts]
+    receipts = [read(receipt) for receipt in tell(scene.pipeline, [*messages, good, *messages], now=NOW)]
     told = [result for receipt in receipts for result in receipt.get("results", ())]
     assert {"seq": seq, "state": "credited", "points": 1} in told
 

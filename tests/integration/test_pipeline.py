@@ -12,7 +12,7 @@ from rewards.keyring import Keyring
 from rewards.quarantine import count_by_code
 from tests.conftest import Database
 from tests.factories import Town, build_citizen, build_town
-from tests.speaker import JOURNAL, Speaker, deposit, read
+from tests.speaker import JOURNAL, Speaker, deposit, read, tell
 
 BADGE = "04A2B9C1"
 
@@ -50,7 +50,7 @@ def test_a_deposit_becomes_points_and_a_receipt(
 ) -> None:
     processed = pipeline.process([speaker.events(now, deposit(1, now, items=3, badge=BADGE))], now=now)
 
-    [receipt] = map(read, processed.receipts)
+    [receipt] = map(read, pipeline.write_receipts(processed.answers, now=now))
     assert receipt["journal"] == JOURNAL
     assert receipt["upto"] == 1
     assert receipt["epoch"] == 1
@@ -63,7 +63,7 @@ def test_an_anonymous_deposit_counts_and_earns_nothing(
     pipeline: Pipeline, speaker: Speaker, database: Database, now: datetime.datetime
 ) -> None:
     processed = pipeline.process([speaker.events(now, deposit(1, now, items=3))], now=now)
-    assert read(processed.receipts[0])["results"] == [{"seq": 1, "state": "counted"}]
+    assert read(pipeline.write_receipts(processed.answers, now=now)[0])["results"] == [{"seq": 1, "state": "counted"}]
     assert scalar(database, "SELECT items FROM daily_deposits") == 3
     assert points_in_wallets(database) == 0
 
@@ -77,7 +77,9 @@ def test_a_repeat_is_answered_again_and_has_no_second_effect(
     second = pipeline.process([again], now=now)
     assert first.repeats == 1
     assert second.repeats == 1
-    assert read(second.receipts[0])["results"] == [{"seq": 1, "state": "credited", "points": 3}]
+    assert read(pipeline.write_receipts(second.answers, now=now)[0])["results"] == [
+        {"seq": 1, "state": "credited", "points": 3}
+    ]
     assert points_in_wallets(database) == 3
     assert scalar(database, "SELECT deposits FROM daily_deposits") == 1
 
@@ -93,7 +95,11 @@ def test_other_content_under_a_known_number_is_a_conflict(
     else:
         pipeline.process([first], now=now)
         processed = pipeline.process([second], now=now)
-    assert read(processed.receipts[0])["results"][-1] == {"seq": 1, "state": "quarantined", "code": "event_conflict"}
+    assert read(pipeline.write_receipts(processed.answers, now=now)[0])["results"][-1] == {
+        "seq": 1,
+        "state": "quarantined",
+        "code": "event_conflict",
+    }
     assert points_in_wallets(database) == 3
 
 
@@ -102,15 +108,15 @@ def test_an_event_quarantined_before_cannot_come_in_with_other_content(
 ) -> None:
     pipeline.process([speaker.events(now, deposit(1, now, material="wood", badge=BADGE))], now=now)
     processed = pipeline.process([speaker.events(now, deposit(1, now, badge=BADGE))], now=now)
-    assert read(processed.receipts[0])["results"][0]["code"] == "event_conflict"
+    assert read(pipeline.write_receipts(processed.answers, now=now)[0])["results"][0]["code"] == "event_conflict"
     assert scalar(database, "SELECT count(*) FROM events") == 0
 
 
 def test_a_gap_shows_in_the_receipt_and_closes(pipeline: Pipeline, speaker: Speaker, now: datetime.datetime) -> None:
     events = {seq: deposit(seq, now) for seq in (1, 2, 5, 7)}
-    receipt = read(pipeline.process([speaker.events(now, *events.values())], now=now).receipts[0])
+    receipt = read(tell(pipeline, [speaker.events(now, *events.values())], now=now)[0])
     assert (receipt["upto"], receipt["also"]) == (2, [[5, 5], [7, 7]])
-    receipt = read(pipeline.process([speaker.events(now, deposit(3, now), deposit(4, now))], now=now).receipts[0])
+    receipt = read(tell(pipeline, [speaker.events(now, deposit(3, now), deposit(4, now))], now=now)[0])
     assert (receipt["upto"], receipt["also"]) == (5, [[7, 7]])
 
 
@@ -119,7 +125,7 @@ def test_a_hello_is_answered_and_tells_what_is_lost(
 ) -> None:
     pipeline.process([speaker.events(now, deposit(4, now))], now=now)
     hello = speaker.say("hello", now, next_seq=5, oldest_held=4, firmware="1.2", model="Column")
-    receipt = read(pipeline.process([hello], now=now).receipts[0])
+    receipt = read(tell(pipeline, [hello], now=now)[0])
     assert receipt["upto"] == 4
     assert "results" not in receipt
     assert scalar(database, "SELECT lost::text FROM bin_journals") == "{[1,4)}"
@@ -129,7 +135,7 @@ def test_a_hello_is_answered_and_tells_what_is_lost(
 def test_a_hello_beyond_reason_settles_nothing(pipeline: Pipeline, speaker: Speaker, now: datetime.datetime) -> None:
     pipeline.process([speaker.events(now, deposit(1, now))], now=now)
     wild = speaker.say("hello", now, next_seq=2**63 - 1, oldest_held=2**63 - 1)
-    assert read(pipeline.process([wild], now=now).receipts[0])["upto"] == 1
+    assert read(tell(pipeline, [wild], now=now)[0])["upto"] == 1
 
 
 def test_the_same_instant_in_another_zone_is_a_repeat(
@@ -177,7 +183,7 @@ def test_the_cap_of_the_day_holds_back_and_says_so(
     pipeline: Pipeline, speaker: Speaker, database: Database, now: datetime.datetime
 ) -> None:
     events = [deposit(seq, now, items=4, badge=BADGE) for seq in (1, 2, 3, 4)]
-    receipt = read(pipeline.process([speaker.events(now, *events)], now=now).receipts[0])
+    receipt = read(tell(pipeline, [speaker.events(now, *events)], now=now)[0])
     assert [(result["state"], result.get("points")) for result in receipt["results"]] == [
         ("credited", 4),
         ("credited", 4),
@@ -185,7 +191,7 @@ def test_the_cap_of_the_day_holds_back_and_says_so(
         ("capped", None),
     ]
     late = speaker.events(now, deposit(5, now, items=4, badge=BADGE))
-    assert read(pipeline.process([late], now=now).receipts[0])["results"] == [{"seq": 5, "state": "capped"}]
+    assert read(tell(pipeline, [late], now=now)[0])["results"] == [{"seq": 5, "state": "capped"}]
     assert points_in_wallets(database) == 10
     assert scalar(database, "SELECT sum(withheld_points) FROM capped_deposits") == 8
 
@@ -198,7 +204,7 @@ def test_receipts_stay_below_8_kib_however_many_events(
         speaker.events(now, *(deposit(last - 2 * (100 * part + each), now, material="wood") for each in range(100)))
         for part in range(3)
     ]
-    receipts = pipeline.process(messages, now=now).receipts
+    receipts = tell(pipeline, messages, now=now)
     assert len(receipts) == 5
     assert max(len(receipt.payload) for receipt in receipts) <= 8192
     assert sum(len(read(receipt)["results"]) for receipt in receipts) == 300
@@ -209,7 +215,7 @@ def test_one_faulty_event_does_not_take_its_message_with_it(
     pipeline: Pipeline, speaker: Speaker, database: Database, now: datetime.datetime
 ) -> None:
     message = speaker.events(now, deposit(1, now, badge=BADGE), deposit(2, now, items=-1), deposit(3, now, badge=BADGE))
-    receipt = read(pipeline.process([message], now=now).receipts[0])
+    receipt = read(tell(pipeline, [message], now=now)[0])
     assert receipt["upto"] == 3
     assert {result["seq"]: result.get("code") for result in receipt["results"]} == {1: None, 2: "schema", 3: None}
     assert points_in_wallets(database) == 2
@@ -236,7 +242,7 @@ def test_two_authorities_in_one_batch_keep_apart(
         build_citizen(connection, other, badge=BADGE)
     speakers = [Speaker(keyring, each.slug, each.bin_ids[0]) for each in (town, other)]
     messages = [speaker.events(now, deposit(1, now, badge=BADGE)) for speaker in speakers]
-    assert len(pipeline.process(messages, now=now).receipts) == 2
+    assert len(tell(pipeline, messages, now=now)) == 2
     assert scalar(database, "SELECT count(DISTINCT authority_id) FROM transfers") == 2
 
 
@@ -246,7 +252,7 @@ def test_a_bin_cannot_speak_in_another_authority(
     with database.engine().begin() as connection:
         build_town(connection, keyring, authority_id=8, slug="grand-lyon")
     stranger = Speaker(keyring, "grand-lyon", town.bin_ids[0])
-    assert pipeline.process([stranger.events(now, deposit(1, now, badge=BADGE))], now=now).receipts == []
+    assert tell(pipeline, [stranger.events(now, deposit(1, now, badge=BADGE))], now=now) == []
     with database.engine().connect() as connection:
         assert quarantined(connection, 8) == {"unknown_bin": 1}
 
@@ -255,7 +261,7 @@ def test_a_message_set_aside_settles_its_events_for_replay(
     pipeline: Pipeline, speaker: Speaker, database: Database, now: datetime.datetime
 ) -> None:
     processed = pipeline.process([speaker.events(now, deposit(1, now, badge=BADGE))], now=now, is_isolated=True)
-    receipt = read(processed.receipts[0])
+    receipt = read(pipeline.write_receipts(processed.answers, now=now)[0])
     assert receipt["upto"] == 1
     assert receipt["results"] == [{"seq": 1, "state": "quarantined", "code": "internal"}]
     assert points_in_wallets(database) == 0

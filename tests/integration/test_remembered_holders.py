@@ -19,7 +19,7 @@ from rewards.verify import verify
 from tests.conftest import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.ingest_scene import wait_until
-from tests.speaker import Speaker, deposit, read
+from tests.speaker import Speaker, deposit, read, tell
 
 BADGE = "04A2B9C1"
 
@@ -44,7 +44,7 @@ def report(pipeline: Pipeline, town: Town, keyring: Keyring, now: datetime.datet
 
     def report_one() -> str:
         message = speaker.events(now, deposit(next(seqs), now, badge=BADGE))
-        [receipt] = pipeline.process([message], now=now).receipts
+        [receipt] = tell(pipeline, [message], now=now)
         return str(read(receipt)["results"][0]["state"])
 
     return report_one

@@ -21,6 +21,7 @@ from tests.conftest import Database, execute, url_of
 from tests.factories import START, build_citizen, build_town
 from tests.ingest_scene import KEYRING
 from tests.operator_commands import run, succeed
+from tests.speaker import tell
 
 NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
 SECOND, HOUR = datetime.timedelta(seconds=1), datetime.timedelta(hours=1)
@@ -87,7 +88,7 @@ class Street:
                     simulated.on_puback(message.n, reason_code=0)
             sent += len(said)
             messages = [Message(message.topic, message.payload, self.now) for message in said]
-            for receipt in pipeline.process(messages, now=self.now).receipts if messages else []:
+            for receipt in tell(pipeline, messages, now=self.now) if messages else []:
                 by_topic[receipt.topic].on_message(receipt.topic, receipt.payload, self.now)
         for simulated in self.bins:
             simulated.on_disconnected()

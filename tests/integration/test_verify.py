@@ -17,7 +17,7 @@ from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
 from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher, voucher_text
 from tests.conftest import Database
 from tests.factories import Town, build_citizen, build_town
-from tests.speaker import Speaker, deposit, read
+from tests.speaker import Speaker, deposit, read, tell
 
 BADGE, OTHER_BADGE = "04A2B9C1", "04A2B9C2"
 CAP = 40
@@ -316,7 +316,7 @@ def test_work_under_way_is_seen_whole_or_not_at_all(scene: Scene) -> None:
             def interrupt(statement: Any, *arguments: Any) -> Any:
                 if "SET LOCAL" not in str(statement):
                     message = speaker.events(scene.now, deposit(next(seqs), scene.now, badge=OTHER_BADGE))
-                    [receipt] = pipeline.process([message], now=scene.now).receipts
+                    [receipt] = tell(pipeline, [message], now=scene.now)
                     interruptions.append(read(receipt)["upto"])
                 return execute(statement, *arguments)
 
