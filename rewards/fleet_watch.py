@@ -23,7 +23,7 @@ from rewards.fleet_sightings import (
     list_losses,
     list_open_journals,
 )
-from rewards.journals import SeqRange
+from rewards.journals import WIDE_RANGES, SeqRange
 
 GAP_PATIENCE = datetime.timedelta(seconds=30)
 RESEND_AGAIN_AFTER = datetime.timedelta(seconds=60)
@@ -32,7 +32,7 @@ REFUSED_AGAIN_AFTER = datetime.timedelta(hours=1)
 
 RESEND_VALID = datetime.timedelta(hours=1)
 MOST_RESENT = 1000
-MOST_OPEN_RANGES = 1000
+
 TOLD_RANGES = 5
 
 # A look is one worker's; it needs no waiting for, the next one is seconds away.
@@ -72,7 +72,7 @@ def watch_fleet(connection: Connection, *, authority_id: int, now: datetime.date
     gaps = [gap for gap in journals if gap.since <= now - GAP_PATIENCE]
     sightings = [
         *(sight_gap(gap, now=now) for gap in gaps),
-        *(sight_width(gap, now=now) for gap in journals if gap.ranges > MOST_OPEN_RANGES),
+        *(sight_width(gap, now=now) for gap in journals if gap.ranges > WIDE_RANGES),
         *list_news(connection, known, authority_id=authority_id, now=now),
     ]
     raise_alarms(connection, sightings, authority_id=authority_id, now=now)
@@ -115,7 +115,7 @@ def list_ended(known: Iterable[Alarm], journals: Iterable[Gaps]) -> list[AlarmKe
     for alarm in known:
         gap = gaps.get(alarm.bin_id)
         is_over = (alarm.kind == "gap" and gap is None) or (
-            alarm.kind == "wide_journal" and (gap is None or gap.ranges <= MOST_OPEN_RANGES)
+            alarm.kind == "wide_journal" and (gap is None or gap.ranges <= WIDE_RANGES)
         )
         if alarm.ended_at is None and is_over:
             ended.append(alarm.key)
