@@ -38,6 +38,9 @@ from rewards.verify import verify
 POLL_S = 0.02
 DRAINED_WITHIN_S = 180.0
 
+BACKLOG_EVENTS = 50
+"""Events a message of a bin that was away and hands over what it held."""
+
 DEPOSITS = "SELECT coalesce(sum(deposits), 0) FROM daily_deposits"
 PLAIN_ROWS = "SELECT count(*) FROM plain_deposits"
 
@@ -77,7 +80,8 @@ class Bench:
 
 def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measure and return rates and ratios; ``tell`` gets a line per step."""
-    rates: dict[str, list[float]] = {"bontri": [], "sqlalchemy_row": [], "reference_sql": []}
+    rates: dict[str, list[float]] = {"bontri": [], "bontri_backlog": [], "sqlalchemy_row": [], "reference_sql": []}
+    peak_mb: list[float] = []
     with ExitStack() as stack:
         bench = stack.enter_context(open_bench(options, tell))
         engine = open_engine(bench.server.url("bontri"), role="owner")
@@ -89,8 +93,13 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
         stack.callback(reference.close)
         # One round more, not counted: caches, lots of the month, the plans of the statements.
         for number in range(options.rounds + 1):
+            drained, drained_backlog = (
+                drain_worker(bench, engine, options, events=events) for events in (1, BACKLOG_EVENTS)
+            )
+            peak_mb += [drained.peak_mb, drained_backlog.peak_mb]
             results = {
-                "bontri": drain_worker(bench, engine, options),
+                "bontri": drained.rate,
+                "bontri_backlog": drained_backlog.rate,
                 "sqlalchemy_row": drain_peer(bench, peer_engine, options.peer_messages),
                 "reference_sql": options.messages / reference.write(reference.prepare(options.messages)),
             }
@@ -117,7 +126,10 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
         "ratios": {
             "bontri_to_sqlalchemy_row": round(measured["bontri"].median / measured["sqlalchemy_row"].median, 2),
             "bontri_to_reference_sql": round(measured["bontri"].median / measured["reference_sql"].median, 2),
+            "bontri_backlog_to_bontri": round(measured["bontri_backlog"].median / measured["bontri"].median, 2),
         },
+        "backlog_events_a_message": BACKLOG_EVENTS,
+        "worker_peak_mb": round(max(peak_mb)),
         "verified_events": verification.counts,
     }
 
@@ -161,8 +173,20 @@ def build(url: str, town: BenchTown) -> None:
     engine.dispose()
 
 
-def drain_worker(bench: Bench, engine: Engine, options: BenchOptions) -> float:
-    """Fill the queue of the real worker, start it as a process, and return the rate at which it commits."""
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Events a second a worker committed, and the most memory its process held."""
+
+    rate: float
+    peak_mb: float
+
+
+def drain_worker(bench: Bench, engine: Engine, options: BenchOptions, *, events: int = 1) -> Drained:
+    """Fill the queue of the real worker with messages of ``events`` each, start it, and return how it did.
+
+    A backlog gets twice the events, as it is drained faster.
+    """
+    count = options.messages if events == 1 else options.messages * 2 // events
     environment = {
         **os.environ,
         **dict(zip(SECRETS, (key.hex() for key in secrets_of(bench.keyring)), strict=True)),
@@ -174,13 +198,20 @@ def drain_worker(bench: Bench, engine: Engine, options: BenchOptions) -> float:
         "BONTRI_LOG_LEVEL": "warning",
     }
     command = [sys.executable, "-m", "bontri", "ingest"]
-    messages = bench.town.messages(options.messages, now=utc_now())
+    messages = bench.town.messages(count, now=utc_now(), events=events)
     before = count_rows(engine, DEPOSITS)
     with (
         queue(bench, "bench-worker", bench.broker.worker_filter, messages),
         running(bench, command, environment) as child,
     ):
-        return time_drain(engine, DEPOSITS, child, before=before, count=options.messages)
+        rate = time_drain(engine, DEPOSITS, child, before=before, count=count * events)
+        return Drained(rate, read_peak_mb(child.pid))
+
+
+def read_peak_mb(pid: int) -> float:
+    """Return the most memory a process has held, in MB of 10^6 bytes."""
+    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def drain_peer(bench: Bench, engine: Engine, count: int) -> float:

@@ -35,6 +35,8 @@ def as_text(report: dict[str, Any]) -> str:
     for name, rate in report["rates"].items():
         spread = f"{rate['lowest_per_s']:,} to {rate['highest_per_s']:,} in {rate['rounds']} rounds"
         lines.append(f"  {name:20} {rate['median_per_s']:>8,}/s   ({spread})")
+    if "worker_peak_mb" in report:
+        lines.append(f"  worker, most memory  {report['worker_peak_mb']:>8,} MB")
     lines += ["", *(f"  {name.replace('_', ' '):32} {ratio:.2f}" for name, ratio in report["ratios"].items())]
     return "\n".join(lines)
 

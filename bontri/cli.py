@@ -215,7 +215,8 @@ def bench() -> None:
 )
 @click.option("--json", "is_json", is_flag=True, help="Print JSON at the end; progress goes to standard error.")
 def bench_ingest_command(is_json: bool, **options: Any) -> None:
-    """Drain a full broker queue: the worker, a peer that commits row by row, and set-wise SQL alone.
+    """Drain a full broker queue: the worker (one event a message, and a backlog of 50), a peer that commits row by row,
+    and set-wise SQL alone.
 
     Needs some minutes and a quiet machine. Ratios count; absolute figures are this machine's.
     """
