@@ -114,7 +114,7 @@ TABLE = (
     Setting("BONTRI_MQTT_PARSER", one_of("fast", "stock"), "fast", "who reads PUBLISH packets: Bontri, or stock paho"),
     Setting("BONTRI_MOSQUITTO_FOLDER", Path, None, "where bins commands write Mosquitto's passwords and acl, when set"),
     Setting("BONTRI_MOSQUITTO_PID_FILE", Path, None, "names the Mosquitto that bins commands have read them, when set"),
-    Setting("BONTRI_INGEST_WRITERS", worker_count, "2", "threads of a worker that commit, each with a connection"),
+    Setting("BONTRI_INGEST_WRITERS", worker_count, "4", "threads of a worker that commit, each with a connection"),
     Setting(
         "BONTRI_INGEST_WORKERS", worker_count, "1", "worker processes of bontri ingest, on one shared subscription"
     ),

@@ -5,12 +5,13 @@ rows of 15 columns took it 45 ms, here 1 ms. PostgreSQL parses and checks them a
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 
 def write_plain(values: Sequence[Any]) -> str:
     """Write values whose text needs no quotes: numbers, booleans."""
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
 
 
 def write_iso(values: Sequence[Any]) -> str:
@@ -88,6 +89,4 @@ class Columns:
 
     def bind_rows(self, rows: Sequence[Any], **given: Iterable[Any]) -> dict[str, str]:
         """Return the parameters for objects whose attributes are named like the columns; ``given`` ones win."""
-        return self.bind(
-            **{name: [getattr(row, name) for row in rows] for name in self._kinds if name not in given}, **given
-        )
+        return self.bind(**{name: map(attrgetter(name), rows) for name in self._kinds if name not in given}, **given)

@@ -46,7 +46,7 @@ def find_holders(
     if not digests:
         return {}
     parameters = {"authority_id": authority_id, "lot_month": lot_month, **DIGESTS.bind(badge_digest=digests)}
-    return {bytes(digest): Holder(*holder) for digest, *holder in connection.execute(FIND_HOLDERS, parameters)}
+    return {bytes(digest): Holder(*holder) for digest, *holder in connection.execute(FIND_HOLDERS, parameters).all()}
 
 
 def announce_holders_change(connection: Connection, *, authority_id: int) -> None:

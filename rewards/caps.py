@@ -62,7 +62,7 @@ def grant_within_caps(
         cap=[demand.cap_points for demand in demands.values()],
         points=[demand.points for demand in demands.values()],
     )
-    rows = connection.execute(GRANT, {"authority_id": authority_id, **columns})
+    rows = connection.execute(GRANT, {"authority_id": authority_id, **columns}).all()
     return {(citizen_id, period, starts_on): granted for citizen_id, period, starts_on, granted in rows}
 
 

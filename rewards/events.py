@@ -80,7 +80,8 @@ def insert_events(
         occurred_at=[event.occurred_at for event in events],
         is_estimated=[event.is_estimated for event in events],
     )
-    rows = connection.execute(INSERT_EVENTS, {"authority_id": authority_id, "now": now, **columns})
+    # Fetched at once: a result that is iterated fetches row by row.
+    rows = connection.execute(INSERT_EVENTS, {"authority_id": authority_id, "now": now, **columns}).all()
     return {(journal_no, seq) for journal_no, seq in rows}
 
 
