@@ -1,13 +1,15 @@
 """``bontri restore-epoch``: after a restore from a backup, have the bins send again what the backup has not."""
 
+import sys
+
 import click
 
+EXIT_NOT_MEANT = 2
 EXPLANATION = """\
 This cancels every receipt the bins have had: each sends again all it still holds, up to 7 days and more of events. What
 is in the database already is recognised as a repeat, and counted once.
 
-Do it once after a restore from a backup, before a worker starts; never otherwise. Nothing was done: add --yes to do it.
-"""
+Do it once after a restore from a backup, before a worker starts; never otherwise. Nothing was done: add --yes to do it."""
 
 
 @click.command("restore-epoch")
@@ -31,7 +33,8 @@ def restore_epoch(authority: str | None, is_all: bool, is_meant: bool) -> None:
     if is_all == (authority is not None):
         raise click.UsageError("name either --authority SLUG or --all")
     if not is_meant:
-        raise click.UsageError(EXPLANATION)
+        click.echo(EXPLANATION, err=True)
+        sys.exit(EXIT_NOT_MEANT)
     with operator_engine(read_settings()) as engine:
         with engine.connect() as connection:
             owners = list_authorities(connection) if authority is None else [get_authority(connection, authority)]
