@@ -91,7 +91,7 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
         sys.setswitchinterval(0.001)
         errands = list_fleet_errands(errands_engine, source, settings.keyring(), stop=stop)
         errands.append(Errand("replay", REPLAY_EVERY_S, Replay(errands_engine, settings.keyring()).run_once))
-        with running_errands(errands, stop=stop):
+        with running_errands(errands, stop=stop, on_done=observer.errand_done):
             worker.run()
     log.info("worker_stopped", messages=worker.handled.messages, events=worker.handled.events)
 

@@ -139,6 +139,8 @@ def test_two_workers_share_the_work_and_one_port_tells_the_sum(
         publisher.publish(*deposits(town, 1, 40))
         wait_until(lambda: metric(port, "bontri_ingest_events_total") == 40)
         assert metric(port, "bontri_ingest_messages_total") == 40
+        for errand in ("downlink", "fleet_watch", "replay"):
+            wait_until(lambda name=errand: f'bontri_ingest_errands_total{{kind="{name}"}} ' in ask(port, "/metrics"))
         health = json.loads(ask(port, "/readyz"))
         assert (health["state"], health["is_ready"]) == ("working", True)
         assert {name: each["state"] for name, each in health["workers"].items()} == {
