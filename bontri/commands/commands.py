@@ -1,9 +1,10 @@
-"""``bontri commands``: giving bins orders, and seeing what became of them."""
+"""``bontri commands``: giving bins orders, seeing what became of them, removing old ones."""
 
 import datetime
 import json
 import re
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -15,7 +16,7 @@ LARGEST_SEQ = 2**63 - 2
 
 @click.group()
 def commands() -> None:
-    """Give bins orders, and see what became of them.
+    """Give bins orders, see what became of them, remove old ones.
 
     Works on the database of DATABASE_URL; without it on the demo's. A running worker publishes the orders.
     """
@@ -142,3 +143,32 @@ def list_command(authority: str | None, bin_id: str | None, most: int, is_json: 
         click.echo(f"{row['issued_at']:.19}  {row['id']}  {row['bin']}  {row['kind']}{arguments}: {state}")
     if not rows:
         click.echo("No order was given.")
+
+
+@commands.command("prune")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def prune_command(is_json: bool) -> None:
+    """Remove orders that ended more than 35 days ago; for cron, safe to run twice and at once.
+
+    \b
+    Example:
+      bontri commands prune
+    """
+    from bontri.embedded.processes import stop_on_signals
+    from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
+    from ingest.worker import utc_now
+    from rewards.command_retention import BEFORE_ALL, prune_commands
+    from rewards.fleet.owners import list_authorities
+
+    removed, now = 0, utc_now()
+    with stop_on_signals(), engine_in_use(read_settings(), role="bontri_operator") as engine:
+        with engine.connect() as connection:
+            owners = list_authorities(connection)
+        for owner in owners:
+            after: UUID | None = BEFORE_ALL
+            while after is not None:
+                with engine.begin() as connection:
+                    count, after = prune_commands(connection, authority_id=owner.authority_id, now=now, after=after)
+                removed += count
+    click.echo(json.dumps({"commands": removed}) if is_json else f"{removed:,} orders removed.")

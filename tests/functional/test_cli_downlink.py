@@ -12,6 +12,8 @@ from bontri.cli import cli
 from ingest.pipeline import Pipeline
 from ingest.worker import utc_now
 from rewards.bins import revoke_bin
+from rewards.command_retention import KEPT_FOR
+from rewards.commands import NewCommand, end_expired, issue_command
 from rewards.due_commands import take_due_commands
 from rewards.fleet_watch import watch_fleet
 from rewards.keyring import Keyring
@@ -138,6 +140,20 @@ def test_bins_that_cannot_be_told_are_not_given_an_order(database: Database, tow
     revoked = run(database, "commands", "send", town.bin_ids[0], "reboot")
     assert (revoked.exit_code, code_of(revoked)) == (1, "bin_revoked")
     assert run_json(database, "commands", "list") == []
+
+
+def test_orders_that_ended_long_ago_are_pruned(database: Database, town: Town) -> None:
+    long_ago = utc_now() - KEPT_FOR - HOUR
+    order = NewCommand(town.bin_ids[0], "reboot", {})
+    with database.engine("bontri_ingest").begin() as connection:
+        for issued_at in (long_ago - HOUR, utc_now()):
+            issue_command(connection, order, authority_id=town.authority_id, now=issued_at, valid=HOUR / 2)
+        assert end_expired(connection, authority_id=town.authority_id, now=long_ago) == 1
+    assert len(run_json(database, "commands", "list")) == 2
+    assert run_json(database, "commands", "prune") == {"commands": 1}
+    [left] = run_json(database, "commands", "list")
+    assert left["outcome"] is None
+    assert run(database, "commands", "prune").stdout == "0 orders removed.\n"
 
 
 def test_a_text_is_set_and_shown(database: Database, town: Town) -> None:
