@@ -13,7 +13,7 @@ from bontri.demo.services import DATABASE, find_keyring
 from bontri.embedded.errors import DataFolderBusyError
 from bontri.embedded.postgres import running_postgres
 from bontri.settings import Settings, SettingsError
-from ingest.mqtt import Broker
+from ingest.broker_address import Broker
 from rewards.database import DatabaseRole, open_engine
 from rewards.keyring import Keyring
 

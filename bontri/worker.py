@@ -18,9 +18,10 @@ from bontri.settings import Settings
 from bontri.signals import stop_event
 from bontri.worker_reports import ReportSender
 from bontri.worker_watch import Patience, WorkerWatch
+from ingest.broker_address import Broker
 from ingest.errands import Errand, running_errands
 from ingest.fleet_errands import list_fleet_errands
-from ingest.mqtt import Broker, MqttSource
+from ingest.mqtt import MqttSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline
 from ingest.replay import Replay

@@ -25,8 +25,8 @@ from bontri.embedded.postgres import running_postgres
 from bontri.embedded.process_tree import list_descendants
 from bontri.monitoring import MonitoringError, monitoring_listener
 from bontri.worker_watch import Patience, WorkerWatch
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message
-from ingest.mqtt import Broker as BrokerAddress
 from ingest.mqtt import MqttSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline

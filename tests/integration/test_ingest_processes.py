@@ -25,10 +25,11 @@ from bontri.embedded.processes import Child
 from bontri.monitoring import Health
 from bontri.worker_group import Member, WorkerGroup
 from bontri.worker_reports import ReportReceiver, WorkerReport
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message
-from ingest.mqtt import PLAIN_FILTER, MqttSource, shared_filter
-from ingest.mqtt import Broker as BrokerAddress
+from ingest.mqtt import MqttSource
 from ingest.sessions import end_former_sessions, member_ids
+from ingest.topics import PLAIN_FILTER, shared_filter
 from tests.conftest import Database
 from tests.factories import Town, build_town
 from tests.hanging_worker import HANG_FILE
