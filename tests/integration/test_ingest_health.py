@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-import bontri.embedded.mosquitto
+import bontri.mosquitto_accounts
 import rewards.database
 from bontri.database_probe import DatabaseProbe
 from bontri.embedded.broker import Broker
@@ -356,7 +356,7 @@ def test_a_network_thread_that_died_is_told_although_the_client_calls_itself_con
 def test_a_broker_that_forbids_heartbeats_is_told_once_and_the_worker_works_without(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    topics = bontri.embedded.mosquitto._TOPICS_OF_ROLE
+    topics = bontri.mosquitto_accounts._TOPICS_OF_ROLE
     without = tuple(topic for topic in topics["worker"] if "heartbeat" not in topic)
     monkeypatch.setitem(topics, "worker", without)  # type: ignore[arg-type]
     with (
