@@ -29,7 +29,7 @@ from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.postgres import PostgresServer, running_postgres
 from bontri.embedded.processes import Child, start_child
 from bontri.settings import SECRETS
-from ingest.mqtt import Parser
+from ingest.mqtt_client import Parser
 from ingest.worker import utc_now
 from rewards.database import migrate, open_engine
 from rewards.keyring import Keyring

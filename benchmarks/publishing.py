@@ -10,7 +10,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from benchmarks.town import BenchMessage
-from ingest.mqtt import Broker
+from ingest.broker_address import Broker
 
 WITHIN_S = 120.0
 

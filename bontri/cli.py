@@ -231,11 +231,12 @@ def bench_ingest_command(is_json: bool, **options: Any) -> None:
 
 
 cli.add_command(alarms)
-cli.add_command(commands)
-cli.add_command(display)
-cli.add_command(quarantine)
 cli.add_command(bins)
 cli.add_command(broker)
+cli.add_command(commands)
+cli.add_command(display)
+cli.add_command(docs)
+cli.add_command(quarantine)
 cli.add_command(restore_epoch)
 
 
@@ -285,6 +286,3 @@ def main() -> None:
         fail(f"the database of DATABASE_URL cannot be used: {str(error.orig).strip().splitlines()[0]}", EXIT_FAILED)
     except (Stopped, KeyboardInterrupt):
         fail("stopped", EXIT_STOPPED)
-
-
-cli.add_command(docs)

@@ -8,7 +8,7 @@ from bontri.broker_accounts import BrokerAccount
 from bontri.broker_files import BrokerFilesError, held_folder, reload_mosquitto, write_broker_files
 from bontri.provisioning import list_broker_accounts
 from bontri.settings import Settings
-from ingest.mqtt import Broker
+from ingest.broker_address import Broker
 from rewards.fleet.owners import list_authorities
 from rewards.keyring import Keyring
 

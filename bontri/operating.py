@@ -1,4 +1,4 @@
-"""What an operator's command works on: the database as role ``bontri_operator``, the secrets, the broker's address.
+"""What an operator's command works on: the database, in the role it names, the secrets, the broker's address.
 
 With ``DATABASE_URL`` all of it comes from the settings; without, from the demo in ``BONTRI_DATA_DIR``.
 """
@@ -9,23 +9,40 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from bontri.demo.folder import DemoFolder
-from bontri.demo.services import find_keyring
+from bontri.demo.services import DATABASE, find_keyring
+from bontri.embedded.errors import DataFolderBusyError
+from bontri.embedded.postgres import running_postgres
 from bontri.settings import Settings, SettingsError
-from bontri.verification import database_in_use
-from ingest.mqtt import Broker
-from rewards.database import open_engine
+from ingest.broker_address import Broker
+from rewards.database import DatabaseRole, open_engine
 from rewards.keyring import Keyring
 
 
 @contextmanager
-def operator_engine(settings: Settings) -> Iterator[Engine]:
-    """Give an engine on the database in use, for the time of the block."""
+def engine_in_use(settings: Settings, *, role: DatabaseRole) -> Iterator[Engine]:
+    """Give an engine on the database in use, for the time of the block; the demo's is started if it does not run."""
     with database_in_use(settings) as url:
-        engine = open_engine(url, role="bontri_operator")
+        engine = open_engine(url, role=role)
         try:
             yield engine
         finally:
             engine.dispose()
+
+
+@contextmanager
+def database_in_use(settings: Settings) -> Iterator[str]:
+    """Give the address of the database to work on, for the time of the block."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    try:
+        with running_postgres(settings.data_dir) as server:
+            yield server.url(DATABASE)
+    except DataFolderBusyError:
+        running = DemoFolder(settings.data_dir).find_running_database()
+        if running is None:
+            raise
+        yield running
 
 
 def keyring_in_use(settings: Settings) -> Keyring:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from bontri.broker_accounts import BrokerAccount
-from ingest.mqtt import Broker
+from ingest.broker_address import Broker
 from rewards.keyring import Keyring
 
 WORKER_USERNAME = "bontri-ingest"

@@ -11,7 +11,9 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from bontri.embedded.folders import default_data_dir
-from ingest.mqtt import Broker, Parser, shared_filter
+from ingest.broker_address import Broker
+from ingest.mqtt_client import Parser
+from ingest.topics import shared_filter
 from rewards.keyring import Keyring
 
 SECRET_BYTES = 32

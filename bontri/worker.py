@@ -18,9 +18,10 @@ from bontri.settings import Settings
 from bontri.signals import stop_event
 from bontri.worker_reports import ReportSender
 from bontri.worker_watch import Patience, WorkerWatch
+from ingest.broker_address import Broker
 from ingest.errands import Errand, running_errands
 from ingest.fleet_errands import list_fleet_errands
-from ingest.mqtt import Broker, MqttSource
+from ingest.mqtt import MqttSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline
 from ingest.replay import Replay
@@ -91,7 +92,7 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
         sys.setswitchinterval(0.001)
         errands = list_fleet_errands(errands_engine, source, settings.keyring(), stop=stop)
         errands.append(Errand("replay", REPLAY_EVERY_S, Replay(errands_engine, settings.keyring()).run_once))
-        with running_errands(errands, stop=stop):
+        with running_errands(errands, stop=stop, on_done=observer.errand_done):
             worker.run()
     log.info("worker_stopped", messages=worker.handled.messages, events=worker.handled.events)
 

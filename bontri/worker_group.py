@@ -28,7 +28,7 @@ from bontri.readiness import find_watchdog_interval_s, notify_alive, notify_read
 from bontri.settings import Settings, SettingsError
 from bontri.signals import stop_event
 from bontri.worker_reports import MetricsSum, ReportReceiver, WorkerReport
-from ingest.mqtt import Broker
+from ingest.broker_address import Broker
 from ingest.sessions import end_former_sessions, member_ids
 from ingest.vitals import SILENT_AFTER_S
 from ingest.worker import utc_now

@@ -30,16 +30,21 @@ class Errand:
 
 
 class ErrandRunner:
-    """Runs errands one after the other, each when it is due, until told to stop."""
+    """Runs errands one after the other, each when it is due, until told to stop.
+
+    ``on_done`` is given the name of an errand whenever it has run without an exception.
+    """
 
     def __init__(
         self,
         errands: Sequence[Errand],
         *,
         stop: threading.Event,
+        on_done: Callable[[str], None] = lambda name: None,
         clock: Callable[[], datetime.datetime] = utc_now,
     ) -> None:
         self._errands = errands
+        self._on_done = on_done
         self._stop = stop
         self._clock = clock
         self._due_s = [0.0] * len(errands)
@@ -57,6 +62,7 @@ class ErrandRunner:
         errand = self._errands[place]
         try:
             errand.run(self._clock())
+            self._on_done(errand.name)
             self._waits_s[place] = errand.every_s
         except Exception as fault:  # noqa: BLE001 (a top: the stream goes on without its errands)
             self._waits_s[place] = min(self._waits_s[place] * 2, max(LONGEST_BACK_OFF_S, errand.every_s))
@@ -65,9 +71,12 @@ class ErrandRunner:
 
 
 @contextmanager
-def running_errands(errands: Sequence[Errand], *, stop: threading.Event) -> Iterator[None]:
+def running_errands(
+    errands: Sequence[Errand], *, stop: threading.Event, on_done: Callable[[str], None] = lambda name: None
+) -> Iterator[None]:
     """Run errands beside the block, in a thread that ends with it; ``stop`` is set then."""
-    thread = threading.Thread(target=ErrandRunner(errands, stop=stop).run, name="errands", daemon=True)
+    runner = ErrandRunner(errands, stop=stop, on_done=on_done)
+    thread = threading.Thread(target=runner.run, name="errands", daemon=True)
     thread.start()
     try:
         yield

@@ -11,32 +11,26 @@ import datetime
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.fast_paho import FastClient, Published, is_usable
-from ingest.heartbeat import HeartbeatLine
+from ingest.broker_address import Broker
+from ingest.fast_paho import FastClient, Published
+from ingest.heartbeat_sender import HeartbeatSender
 from ingest.messages import Heartbeat, Message, Outgoing
+from ingest.mqtt_client import Parser, make_client
 from ingest.observer import Observer
 
 log = structlog.get_logger(__name__)
-
-PLAIN_FILTER = "bontri/v1/+/+/up/#"
-"""For a broker whose shared subscriptions cannot be trusted; then one worker only."""
-
-Parser = Literal["fast", "stock"]
-"""Who reads PUBLISH packets: ``ingest/fast_paho.py``, or paho itself."""
 
 RECEIVE_MAXIMUM = 4000
 """Messages unacknowledged at most, which bounds the queue: 4,000 × 16 KiB is 64 MiB."""
@@ -55,33 +49,6 @@ QUIET_S = 0.003
 once when quiet, large under load."""
 
 
-def shared_filter(group: str) -> str:
-    """Return the filter of workers that share the messages as members of ``group``."""
-    return f"$share/{group}/{PLAIN_FILTER}"
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where the broker listens and as whom to connect, from an ``mqtt://`` or ``mqtts://`` URL."""
-
-    host: str
-    port: int
-    username: str | None
-    password: str | None
-    is_tls: bool
-
-    @classmethod
-    def from_url(cls, url: str) -> "Broker":
-        """Read ``mqtt[s]://user:password@host:port``; raise ValueError when it is not one."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise ValueError("expected mqtt://user:password@host:port or mqtts://…")
-        is_tls = parts.scheme == "mqtts"
-        username = unquote(parts.username) if parts.username else None
-        password = unquote(parts.password) if parts.password else None
-        return cls(parts.hostname, parts.port or (8883 if is_tls else 1883), username, password, is_tls)
-
-
 @dataclass(slots=True)
 class Delivery:
     """How to acknowledge a QoS 1 message: its packet id, valid for one connection only."""
@@ -92,21 +59,6 @@ class Delivery:
 
 class NetworkThreadEndedError(Exception):
     """paho's network thread has ended by an error of its own, while the client still calls itself connected."""
-
-
-class TurningClient(Client):
-    """A client that tells whenever its network thread has gone round once, at least every second while connected."""
-
-    on_turn: Callable[[], None]
-
-    def loop_misc(self) -> MQTTErrorCode:
-        """Do what paho does once a round."""
-        self.on_turn()
-        return super().loop_misc()
-
-
-class TurningFastClient(TurningClient, FastClient):
-    """The same, with our own reading of PUBLISH packets."""
 
 
 class MqttSource:
@@ -131,11 +83,14 @@ class MqttSource:
         self._unsubscribed = threading.Event()
         self._observer = observer or Observer()
         self._observer.metrics.watch_queue(self._queue.__len__)
-        self._heartbeats = HeartbeatLine(client_id)
+        self._heartbeats = HeartbeatSender(client_id, self._observer)
         self._refusal: str | None = None
         self._is_started = False
         self._thread_name = f"paho-mqtt-client-{client_id}"
-        self._client = self._make_client(client_id, parser)
+        self._client = make_client(
+            broker, client_id=client_id, parser=parser, on_turn=self._observer.vitals.network_turned
+        )
+        self._heed(self._client)
 
     def __enter__(self) -> "MqttSource":
         """Start connecting; the network thread keeps trying when the broker is away."""
@@ -235,25 +190,11 @@ class MqttSource:
         return self._heartbeats.is_refused
 
     def send_heartbeat(self) -> None:
-        """Send a heartbeat to ourselves, unless one is waiting for a writer.
-
-        While the broker is away, does not give the last one back, or lets none pass, one is put straight into the
-        queue: it proves at least the writers and the database.
-        """
-        vitals = self._observer.vitals
-        if vitals.heartbeat_arrived_s is not None:
-            return
-        if vitals.heartbeat_sent_s is not None and self._heartbeats.note_lost():
-            self._give_up_heartbeats("none has come back")
-        if vitals.subscribed_s is None or vitals.heartbeat_sent_s is not None or self._heartbeats.is_refused:
-            self._take_heartbeat(Heartbeat(vitals.clock(), is_from_broker=False))
-        if vitals.subscribed_s is not None and not self._heartbeats.is_refused:
-            self._observer.heartbeat_sent()
-            self._client.publish(self._heartbeats.topic, self._heartbeats.write(now_s=vitals.clock()), qos=0)
-
-    def _give_up_heartbeats(self, reason: str) -> None:
-        self._observer.vitals.heartbeat_sent_s = None
-        log.warning("heartbeat_refused", reason=reason, topic=self._heartbeats.topic)
+        """Send a heartbeat to ourselves, unless one is waiting for a writer."""
+        self._heartbeats.send(
+            through_broker=lambda topic, payload: self._client.publish(topic, payload, qos=0),
+            into_queue=self._take_heartbeat,
+        )
 
     def _take_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Put a heartbeat into the queue, behind what came before it."""
@@ -289,28 +230,15 @@ class MqttSource:
         for packet_id in packet_ids:
             self._client.ack(packet_id, 1)
 
-    def _make_client(self, client_id: str, parser: Parser) -> Client:
-        is_fast = parser == "fast" and is_usable()
-        if parser == "fast" and not is_fast:
-            log.warning("fast_parser_unusable", reason="another version of paho-mqtt; stock paho is used, more slowly")
-        client = (TurningFastClient if is_fast else TurningClient)(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
-        )
+    def _heed(self, client: Client) -> None:
+        """Have the client tell us what happens."""
         if isinstance(client, FastClient):
             client.on_published = self._on_published
-        client.on_turn = self._observer.vitals.network_turned
-        if self._broker.username:
-            client.username_pw_set(self._broker.username, self._broker.password)
-        if self._broker.is_tls:
-            client.tls_set()
-        client.max_queued_messages_set(0)
-        client.reconnect_delay_set(min_delay=1, max_delay=8)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_unsubscribe = lambda *_: self._unsubscribed.set()
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        return client
 
     def _on_connect(
         self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -340,8 +268,8 @@ class MqttSource:
     def _on_subscribe(
         self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
-        if any(reason.is_failure for reason in reasons[1:]) and self._heartbeats.note_refused():
-            self._give_up_heartbeats(str(reasons[1]))
+        if any(reason.is_failure for reason in reasons[1:]):
+            self._heartbeats.note_refused(str(reasons[1]))
         if reasons[0].is_failure:
             self._refusal = f"the broker refused the subscription: {reasons[0]}"
             log.error("broker_refused_subscription", reason=str(reasons[0]))
@@ -354,11 +282,8 @@ class MqttSource:
         self, client: Client, userdata: Any, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         self._generation += 1
-        vitals = self._observer.vitals
-        # Some brokers disconnect whoever publishes what they forbid.
-        if vitals.heartbeat_sent_s is not None and self._heartbeats.note_lost():
-            self._give_up_heartbeats("the connection ended at each")
-        vitals.disconnected()
+        self._heartbeats.note_disconnected()
+        self._observer.vitals.disconnected()
         log.info("broker_disconnected", reason=str(reason))
 
     def _on_published(self, published: list[Published]) -> None:

@@ -27,9 +27,9 @@ class Observer:
         self.vitals.database_failed()
         self.metrics.database_waits.inc()
 
-    def errand_done(self, kind: str) -> None:
-        """Note something a worker did beside its batches; ``kind`` is of a closed list."""
-        self.metrics.errands.labels(kind).inc()
+    def errand_done(self, name: str) -> None:
+        """Note that an errand was done; names are of a closed list."""
+        self.metrics.errands.labels(name).inc()
 
     def connected(self, *, is_first: bool) -> None:
         """Note a connection to the broker."""

@@ -7,6 +7,9 @@ from typing import Literal, cast
 UpChannel = Literal["hello", "events", "status", "presence"]
 DownChannel = Literal["receipt", "config", "command"]
 
+PLAIN_FILTER = "bontri/v1/+/+/up/#"
+"""For a broker whose shared subscriptions cannot be trusted; then one worker only."""
+
 UP_TOPIC = re.compile(r"bontri/v1/([a-z0-9-]{2,32})/([A-Z0-9-]{4,32})/up/(hello|events|status|presence)", re.ASCII)
 
 
@@ -31,3 +34,8 @@ def parse_up_topic(topic: str) -> UpTopic | None:
 def down_topic(authority: str, bin_id: str, channel: DownChannel) -> str:
     """Return a topic the bin reads."""
     return f"bontri/v1/{authority}/{bin_id}/down/{channel}"
+
+
+def shared_filter(group: str) -> str:
+    """Return the filter of workers that share the messages as members of ``group``."""
+    return f"$share/{group}/{PLAIN_FILTER}"

@@ -30,8 +30,8 @@ from bontri.embedded.mosquitto import find_mosquitto
 from bontri.embedded.processes import Child, start_child
 from bontri.provisioning import WORKER_USERNAME, list_broker_accounts
 from bontri.readiness import ReadySocket
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message, Outgoing
-from ingest.mqtt import Broker as BrokerAddress
 from ingest.mqtt import MqttSource
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker

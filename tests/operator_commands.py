@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bontri.cli import cli, main
+from rewards.errors import OperatorRefusedError
 from tests.conftest import Database
 from tests.ingest_scene import KEYRING
 
@@ -26,6 +27,11 @@ def environment_of(database: Database, **more: str) -> dict[str, str]:
 def run(database: Database, *arguments: str | Path, **settings: str) -> Result:
     """Run ``bontri …`` and return what it printed; a refusal is kept as the result's exception."""
     return CliRunner().invoke(cli, [str(each) for each in arguments], env=environment_of(database, **settings))
+
+
+def code_of(result: Result) -> str | None:
+    """Return the code of the refusal a command ended with."""
+    return result.exception.code if isinstance(result.exception, OperatorRefusedError) else None
 
 
 def succeed(database: Database, *arguments: str | Path, **settings: str) -> Result:

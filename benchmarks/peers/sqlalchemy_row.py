@@ -14,7 +14,7 @@ from paho.mqtt.properties import Properties
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from ingest.mqtt import Broker
+from ingest.broker_address import Broker
 
 
 class Base(DeclarativeBase):

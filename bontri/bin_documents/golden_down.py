@@ -10,7 +10,6 @@ from bontri.bin_documents.golden_bins import (
     GoldenMessage,
     as_line,
     good,
-    key_of,
     sign,
     topic_of,
 )
@@ -155,7 +154,3 @@ def list_wrong() -> list[GoldenMessage]:
             topic_of("down/command"),
         ),
     ]
-
-
-KEYS_HELD = {1: key_of(1), 2: key_of(2)}
-"""What the bin of the golden messages was handed over."""

@@ -27,12 +27,13 @@ def list_command(authority: str | None, bin_id: str | None, with_ended: bool, is
       bontri alarms list
       bontri alarms list --authority plaine-commune --all --json
     """
-    from bontri.commands.scope import engine_as, list_owners
+    from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from rewards.alarms import list_alarms
+    from rewards.fleet.owners import list_owners
 
     rows: list[dict[str, Any]] = []
-    with engine_as("bontri_reader", read_settings()) as engine:
+    with engine_in_use(read_settings(), role="bontri_reader") as engine:
         with engine.connect() as connection:
             owners = list_owners(connection, slug=authority, bin_id=bin_id)
         for owner in owners:
@@ -73,17 +74,19 @@ def end_command(bin_id: str, kind: str) -> None:
     Example:
       bontri alarms end PLC-00042 clone
     """
-    from bontri.commands.scope import engine_as, get_owner
+    from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from ingest.worker import utc_now
     from rewards.alarms import AlarmKind, end_alarms
+    from rewards.fleet.owners import get_owner
+    from rewards.fleet.refusals import AlarmMissingError
 
     if kind not in get_args(AlarmKind):
         raise click.UsageError(f"{kind!r} is no kind of alarm: one of {', '.join(get_args(AlarmKind))}")
-    with engine_as("bontri_operator", read_settings()) as engine, engine.begin() as connection:
+    with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
         owner = get_owner(connection, bin_id)
         alarm = (bin_id, cast(AlarmKind, kind))
         ended = end_alarms(connection, [alarm], authority_id=owner.authority_id, now=utc_now())
     if not ended:
-        raise click.ClickException(f"no alarm {kind} is up for {bin_id}: see bontri alarms list --bin {bin_id} --all")
+        raise AlarmMissingError(bin_id, kind)
     click.echo(f"The alarm {kind} of {bin_id} has ended.")

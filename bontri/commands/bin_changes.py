@@ -50,7 +50,8 @@ def add_from_file(file: Path, *, slug: str, hand_over: Path, broker: str | None)
                 now=utc_now(),
                 on_progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
-        click.echo(f"{count:,} bins are provisioned; keys and passwords are in {hand_over}. {SPREADS}")
+        bins = "1 bin is" if count == 1 else f"{count:,} bins are"
+        click.echo(f"{bins} provisioned; keys and passwords are in {hand_over}. {SPREADS}")
         desk.refresh_broker()
 
 

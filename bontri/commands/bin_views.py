@@ -5,23 +5,25 @@ import datetime
 import click
 
 from bontri.fleet_tables import as_json, list_as_json, print_list, print_portrait
-from bontri.operating import operator_engine
+from bontri.operating import engine_in_use
 from bontri.settings import read_settings
 from ingest.worker import utc_now
 from rewards.bins import BinState
 from rewards.fleet.listing import ListedBin, list_bins
-from rewards.fleet.owners import get_authority, get_owner, list_authorities
+from rewards.fleet.owners import get_owner, list_owners
 from rewards.fleet.portraits import describe_bin
 
 
-def print_fleet(*, slug: str | None, state: BinState | None, silent_for_s: float | None, is_json: bool) -> None:
+def print_fleet(
+    *, slug: str | None, state: BinState | None, silent_for: datetime.timedelta | None, is_json: bool
+) -> None:
     """Print the bins of one authority or of all, authority by authority."""
     now = utc_now()
-    silent_since = None if silent_for_s is None else now - datetime.timedelta(seconds=silent_for_s)
+    silent_since = None if silent_for is None else now - silent_for
     found: list[ListedBin] = []
-    with operator_engine(read_settings()) as engine:
+    with engine_in_use(read_settings(), role="bontri_operator") as engine:
         with engine.connect() as connection:
-            owners = [get_authority(connection, slug)] if slug else list_authorities(connection)
+            owners = list_owners(connection, slug=slug)
         for owner in owners:
             with engine.connect() as connection:
                 found += list_bins(
@@ -41,7 +43,7 @@ def print_fleet(*, slug: str | None, state: BinState | None, silent_for_s: float
 def print_bin(bin_id: str, *, is_json: bool) -> None:
     """Print everything known of one bin, under one snapshot."""
     with (
-        operator_engine(read_settings()) as engine,
+        engine_in_use(read_settings(), role="bontri_operator") as engine,
         engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
     ):
         owner = get_owner(connection, bin_id)

@@ -1,12 +1,14 @@
 """``bontri bins``: provisioning bins, looking at them, changing their keys, states and places."""
 
+import datetime
 import json
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+
+from bontri.commands.durations import Duration
 
 AUTHORITY = click.option("--authority", metavar="SLUG", help="The authority, by its slug.")
 HAND_OVER = click.option(
@@ -17,21 +19,7 @@ HAND_OVER = click.option(
 BROKER = click.option("--broker", metavar="URL", help="Where bins connect, mqtts://host:port; default: MQTT_URL.")
 IS_JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 
-UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 SHOWN_ONCE = "Keys and passwords are shown this once, and are stored nowhere: hand them over now."
-
-
-class Duration(click.ParamType[float]):
-    """A time as ``90s``, ``30m``, ``2h`` or ``3d``; its value is seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read the number and its unit."""
-        match = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
-        if match is None:
-            self.fail(f"{value!r} is no time: expected 90s, 30m, 2h or 3d", param, ctx)
-        return int(match[1]) * UNIT_S[match[2]]
 
 
 @click.group()
@@ -88,11 +76,9 @@ def add(
 @bins.command("list")
 @AUTHORITY
 @click.option("--state", type=click.Choice(["test", "live", "revoked"]), help="Only bins in this state.")
-@click.option(
-    "--silent-for", type=Duration(), metavar="TIME", help="Only bins not heard for so long: 90s, 30m, 2h, 3d."
-)
+@click.option("--silent-for", type=Duration(), help="Only bins not heard for so long: 90s, 30m, 2h, 3d.")
 @IS_JSON
-def list_command(authority: str | None, state: Any, silent_for: float | None, is_json: bool) -> None:
+def list_command(authority: str | None, state: Any, silent_for: datetime.timedelta | None, is_json: bool) -> None:
     """List bins: state, place, when last heard, firmware, key used and valid, missing events, open alarms.
 
     \b
@@ -102,7 +88,7 @@ def list_command(authority: str | None, state: Any, silent_for: float | None, is
     """
     from bontri.commands.bin_views import print_fleet
 
-    print_fleet(slug=authority, state=state, silent_for_s=silent_for, is_json=is_json)
+    print_fleet(slug=authority, state=state, silent_for=silent_for, is_json=is_json)
 
 
 @bins.command("show")

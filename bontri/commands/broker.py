@@ -33,12 +33,12 @@ def write(folder: Path, group: str | None) -> None:
       bontri broker reload --pid-file /run/mosquitto/mosquitto.pid
     """
     from bontri.fleet_accounts import write_fleet_accounts
-    from bontri.operating import keyring_in_use, operator_engine
+    from bontri.operating import engine_in_use, keyring_in_use
     from bontri.settings import read_settings
 
     settings = read_settings()
     keyring = keyring_in_use(settings)
-    with operator_engine(settings) as engine:
+    with engine_in_use(settings, role="bontri_operator") as engine:
         count = write_fleet_accounts(engine, settings, keyring, folder, group=group)
     click.echo(f"{count:,} accounts are in {folder}; have Mosquitto read them with bontri broker reload.")
 

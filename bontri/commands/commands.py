@@ -1,34 +1,22 @@
-"""``bontri commands``: giving bins orders, and seeing what became of them."""
+"""``bontri commands``: giving bins orders, seeing what became of them, removing old ones."""
 
 import datetime
 import json
 import re
 from typing import Any
+from uuid import UUID
 
 import click
 
-UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-LONGEST_VALID_S = 7 * 86_400
+from bontri.commands.durations import Duration
+
+LONGEST_VALID = datetime.timedelta(days=7)
 LARGEST_SEQ = 2**63 - 2
-
-
-class Duration(click.ParamType[datetime.timedelta]):
-    """A time as ``90s``, ``30m``, ``2h`` or ``3d``."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
-        """Read the number and its unit; at most a week."""
-        match = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
-        seconds = int(match[1]) * UNIT_S[match[2]] if match else 0
-        if not 0 < seconds <= LONGEST_VALID_S:
-            self.fail(f"{value!r} is no time up to a week: expected 90s, 30m, 2h or 3d", param, ctx)
-        return datetime.timedelta(seconds=seconds)
 
 
 @click.group()
 def commands() -> None:
-    """Give bins orders, and see what became of them.
+    """Give bins orders, see what became of them, remove old ones.
 
     Works on the database of DATABASE_URL; without it on the demo's. A running worker publishes the orders.
     """
@@ -43,7 +31,12 @@ def commands() -> None:
 @click.option("--on/--off", "is_on", default=None, help="emptying-mode: begin or end.")
 @click.option("--minutes", type=click.IntRange(1, 240), help="emptying-mode: ends by itself after so long; default 60.")
 @click.option(
-    "--expires-in", "valid", type=Duration(), default="1h", show_default=True, help="A bin heard later is not told."
+    "--expires-in",
+    "valid",
+    type=Duration(LONGEST_VALID),
+    default="1h",
+    show_default=True,
+    help="A bin heard later is not told.",
 )
 def send_command(bin_id: str, order: str, valid: datetime.timedelta, **given: Any) -> None:
     """Give a bin an order. It is published until the bin answers or the time is over; the bin executes it once.
@@ -54,19 +47,21 @@ def send_command(bin_id: str, order: str, valid: datetime.timedelta, **given: An
       bontri commands send PLC-00042 resend --first 1040 --last 1062
       bontri commands send PLC-00042 emptying-mode --on --minutes 30 --expires-in 10m
     """
-    from bontri.commands.scope import engine_as, get_owner
+    from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from ingest.worker import utc_now
     from rewards.commands import NewCommand, issue_command
+    from rewards.fleet.owners import get_owner
+    from rewards.fleet.refusals import BinNeverHeardError, BinRevokedError
     from rewards.journals import find_newest_journal
 
     require_options_of(order, given)
-    with engine_as("bontri_operator", read_settings()) as engine, engine.begin() as connection:
+    with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
         owner = get_owner(connection, bin_id)
         if order == "resend" and given["journal"] is None:
             given["journal"] = find_newest_journal(connection, bin_id, authority_id=owner.authority_id)
             if given["journal"] is None:
-                raise click.ClickException(f"{bin_id} has not spoken yet: there is nothing to send again")
+                raise BinNeverHeardError(bin_id)
         command = {
             "resend": lambda: NewCommand(
                 bin_id, "resend", {"journal": given["journal"], "first": given["first"], "last": given["last"]}
@@ -78,7 +73,7 @@ def send_command(bin_id: str, order: str, valid: datetime.timedelta, **given: An
         }[order]()
         command_id = issue_command(connection, command, authority_id=owner.authority_id, now=utc_now(), valid=valid)
         if command_id is None:
-            raise click.ClickException(f"{bin_id} is revoked: it is told nothing any more")
+            raise BinRevokedError(bin_id)
     click.echo(f"{command_id}  {order} for {bin_id}; see bontri commands list --bin {bin_id}")
 
 
@@ -111,12 +106,13 @@ def list_command(authority: str | None, bin_id: str | None, most: int, is_json: 
       bontri commands list --bin PLC-00042
       bontri commands list --json
     """
-    from bontri.commands.scope import engine_as, list_owners
+    from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from rewards.commands import list_commands
+    from rewards.fleet.owners import list_owners
 
     rows: list[dict[str, Any]] = []
-    with engine_as("bontri_reader", read_settings()) as engine:
+    with engine_in_use(read_settings(), role="bontri_reader") as engine:
         with engine.connect() as connection:
             owners = list_owners(connection, slug=authority, bin_id=bin_id)
         for owner in owners:
@@ -147,3 +143,32 @@ def list_command(authority: str | None, bin_id: str | None, most: int, is_json: 
         click.echo(f"{row['issued_at']:.19}  {row['id']}  {row['bin']}  {row['kind']}{arguments}: {state}")
     if not rows:
         click.echo("No order was given.")
+
+
+@commands.command("prune")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def prune_command(is_json: bool) -> None:
+    """Remove orders that ended more than 35 days ago; for cron, safe to run twice and at once.
+
+    \b
+    Example:
+      bontri commands prune
+    """
+    from bontri.embedded.processes import stop_on_signals
+    from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
+    from ingest.worker import utc_now
+    from rewards.command_retention import BEFORE_ALL, prune_commands
+    from rewards.fleet.owners import list_authorities
+
+    removed, now = 0, utc_now()
+    with stop_on_signals(), engine_in_use(read_settings(), role="bontri_operator") as engine:
+        with engine.connect() as connection:
+            owners = list_authorities(connection)
+        for owner in owners:
+            after: UUID | None = BEFORE_ALL
+            while after is not None:
+                with engine.begin() as connection:
+                    count, after = prune_commands(connection, authority_id=owner.authority_id, now=now, after=after)
+                removed += count
+    click.echo(json.dumps({"commands": removed}) if is_json else f"{removed:,} orders removed.")

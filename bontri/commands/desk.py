@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from bontri.embedded.processes import stop_on_signals
 from bontri.fleet_accounts import refresh_broker
 from bontri.fleet_import import HandOver
-from bontri.operating import broker_in_use, keyring_in_use, operator_engine
+from bontri.operating import broker_in_use, engine_in_use, keyring_in_use
 from bontri.settings import Settings, read_settings
 from rewards.keyring import Keyring
 
@@ -46,5 +46,5 @@ def operator_desk(*, changes_accounts: bool) -> Iterator[Desk]:
     """Open the database; what is needed after the commit is asked for before it."""
     settings = read_settings()
     keyring = keyring_in_use(settings) if changes_accounts and settings.mosquitto_folder else None
-    with stop_on_signals(), operator_engine(settings) as engine:
+    with stop_on_signals(), engine_in_use(settings, role="bontri_operator") as engine:
         yield Desk(settings, engine, keyring)

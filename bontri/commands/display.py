@@ -24,14 +24,15 @@ def show_command(authority: str, is_json: bool) -> None:
     Example:
       bontri display show --authority plaine-commune
     """
-    from bontri.commands.scope import engine_as, list_owners
+    from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from ingest.worker import utc_now
     from rewards.displays import get_display
     from rewards.due_displays import count_told
+    from rewards.fleet.owners import get_authority
 
-    with engine_as("bontri_reader", read_settings()) as engine, engine.connect() as connection:
-        [owner] = list_owners(connection, slug=authority)
+    with engine_in_use(read_settings(), role="bontri_reader") as engine, engine.connect() as connection:
+        owner = get_authority(connection, authority)
         shown = get_display(connection, authority_id=owner.authority_id, now=utc_now())
         told, bins = count_told(connection, version=shown.version, authority_id=owner.authority_id)
     content: dict[str, Any] = {
@@ -80,12 +81,13 @@ def set_text_command(authority: str, language: str, name: str, words: str) -> No
     Example:
       bontri display set-text --authority plaine-commune --language fr --name welcome "Bonjour !"
     """
-    from bontri.commands.scope import engine_as, list_owners
+    from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from rewards.displays import DisplayTextError, set_display_text
+    from rewards.fleet.owners import get_authority
 
-    with engine_as("bontri_operator", read_settings()) as engine, engine.begin() as connection:
-        [owner] = list_owners(connection, slug=authority)
+    with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
+        owner = get_authority(connection, authority)
         try:
             set_display_text(connection, authority_id=owner.authority_id, language=language, name=name, words=words)
         except DisplayTextError as error:

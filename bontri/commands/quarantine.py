@@ -2,26 +2,12 @@
 
 import datetime
 import json
-import re
 import sys
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class Ago(click.ParamType[datetime.timedelta]):
-    """A length of time such as 30m, 2h or 3d."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime.timedelta:
-        """Read a number and its unit."""
-        match = re.fullmatch(r"(\d{1,6})([smhdw])", str(value))
-        if match is None:
-            self.fail(f"{value!r} is no length of time; write 30m, 2h or 3d.", param, ctx)
-        return datetime.timedelta(**{UNITS[match[2]]: int(match[1])})
+from bontri.commands.durations import Duration
 
 
 def check_code(_context: click.Context, _option: click.Parameter, code: str | None) -> str | None:
@@ -58,7 +44,7 @@ def quarantine() -> None:
 @AUTHORITY
 @BIN
 @CODE
-@click.option("--since", type=Ago(), help="Only what was received within this time, such as 2h.")
+@click.option("--since", type=Duration(), help="Only what was received within this time, such as 2h.")
 @click.option("--all", "with_done", is_flag=True, help="Also what has been replayed and waits no more.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="Messages shown.")
 @JSON
@@ -146,7 +132,8 @@ def replay_command(  # noqa: PLR0917 (click passes options by name)
     """
     from bontri.embedded.processes import Stopped, stop_on_signals
     from bontri.quarantine import replaying
-    from bontri.quarantine.desk import QuarantineError, open_desk
+    from bontri.quarantine.desk import open_desk
+    from bontri.quarantine.refusals import ReplayNotTakenUpError
     from bontri.settings import read_settings
     from ingest.worker import utc_now
     from rewards.quarantine import Selection
@@ -169,10 +156,7 @@ def replay_command(  # noqa: PLR0917 (click passes options by name)
         outcomes = replaying.read_outcomes(desk, request)
         replaying.print_outcomes(outcomes, is_json=is_json)
         if not is_done:
-            raise QuarantineError(
-                f"No worker has taken up {outcomes.waiting:,} of the messages for {replaying.PATIENCE_S:.0f} s."
-                ' They stay requested and are replayed as soon as a worker runs ("bontri ingest").'
-            )
+            raise ReplayNotTakenUpError(outcomes.waiting, patience_s=replaying.PATIENCE_S)
 
 
 @quarantine.command("prune")

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import click
 from sqlalchemy import Engine
 
 from bontri.demo.folder import DemoFolder
 from bontri.demo.services import find_keyring
+from bontri.operating import engine_in_use
+from bontri.quarantine.refusals import MessageAmbiguousError, MessageMissingError
 from bontri.settings import Settings, read_settings
-from bontri.verification import database_in_use
-from rewards.database import open_engine
+from rewards.fleet.refusals import AuthorityMissingError
 from rewards.keyring import Keyring
 from rewards.quarantine import KeptMessage, find_messages, list_holders
 
@@ -20,10 +20,6 @@ NONE_OF_OURS = "0"
 """How operators call the quarantine of what names no authority of ours; no slug is as short."""
 
 LONGEST_ID_DIGITS = 32
-
-
-class QuarantineError(click.ClickException):
-    """What was asked for cannot be done; a sentence that says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +33,12 @@ class Desk:
         """Return one authority, or all when none is given.
 
         Raises:
-            QuarantineError: there is no such authority.
+            AuthorityMissingError: there is no such authority.
         """
         if authority is None:
             return self.holders
         if authority not in self.holders:
-            known = ", ".join(slug for slug in self.holders if slug != NONE_OF_OURS) or "none yet"
-            raise QuarantineError(
-                f"No authority is called {printable(authority)!r}; there are: {known}"
-                f" ({NONE_OF_OURS} stands for messages that name none of them)."
-            )
+            raise AuthorityMissingError(authority)
         return {authority: self.holders[authority]}
 
     def name_of(self, authority_id: int) -> str:
@@ -57,7 +49,7 @@ class Desk:
         """Return the one message whose id begins with these digits.
 
         Raises:
-            QuarantineError: there is none, or more than one.
+            MessageMissingError, MessageAmbiguousError: there is none, or more than one.
         """
         digits = id_digits.lower()
         found: list[KeptMessage] = []
@@ -66,26 +58,20 @@ class Desk:
                 with self.engine.connect() as connection:
                     found += find_messages(connection, digits, authority_id=authority_id)
         if not found:
-            raise QuarantineError(f'No message in quarantine has the id {printable(id_digits)!r}; see "list --all".')
+            raise MessageMissingError(id_digits)
         if len(found) > 1:
             first, second = (f"{each.message_digest.hex()} of {self.name_of(each.authority_id)}" for each in found[:2])
-            raise QuarantineError(
-                f"The id {digits} is ambiguous ({first}, {second}): give more digits, or --authority."
-            )
+            raise MessageAmbiguousError(digits, first=first, second=second)
         return found[0]
 
 
 @contextmanager
 def open_desk(settings: Settings) -> Iterator[Desk]:
     """Open the database of ``DATABASE_URL``, else the demo's, for the time of the block."""
-    with database_in_use(settings) as url:
-        engine = open_engine(url, role="bontri_operator")
-        try:
-            with engine.connect() as connection:
-                holders = list_holders(connection)
-            yield Desk(engine, {slug or NONE_OF_OURS: number for slug, number in holders.items()})
-        finally:
-            engine.dispose()
+    with engine_in_use(settings, role="bontri_operator") as engine:
+        with engine.connect() as connection:
+            holders = list_holders(connection)
+        yield Desk(engine, {slug or NONE_OF_OURS: number for slug, number in holders.items()})
 
 
 def find_storage_keyring(settings: Settings) -> Keyring:

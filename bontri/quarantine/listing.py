@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from bontri.quarantine.desk import Desk, QuarantineError, printable
+from bontri.quarantine.desk import Desk, printable
+from bontri.quarantine.refusals import MessageUnreadableError
 from rewards.keyring import Keyring
 from rewards.quarantine import (
     KeptEvent,
@@ -62,7 +63,7 @@ def print_message(desk: Desk, id_digits: str, *, authority: str | None, keyring:
     """Print everything about one message; its bytes too when a keyring to read them with is given.
 
     Raises:
-        QuarantineError: there is no such message, or its bytes were stored under another key.
+        OperatorRefusedError: there is no such message, or its bytes were stored under another key.
     """
     message = desk.get_message(id_digits, authority)
     with desk.engine.connect() as connection:
@@ -72,10 +73,7 @@ def print_message(desk: Desk, id_digits: str, *, authority: str | None, keyring:
             try:
                 payload = read_payload(connection, message, keyring=keyring)
             except UndecryptableError:
-                raise QuarantineError(
-                    f"The bytes of {message.short_id} cannot be read: they were stored under another"
-                    " BONTRI_STORAGE_KEY than the one given."
-                ) from None
+                raise MessageUnreadableError(message.short_id) from None
     if payload is not None:
         click.echo("The bytes may hold a badge: treat them as personal, and do not pass them on.", err=True)
     if is_json:

@@ -41,7 +41,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "UPDATE (ended_at)": "bin_alarms",
         "UPDATE (replay_requested_at)": "quarantined_messages",
         "UPDATE (message_digest, detail)": "quarantined_events",
-        "DELETE": "quarantined_messages, quarantine_overflows",
+        "DELETE": "quarantined_messages, quarantine_overflows, bin_commands",
     },
 }
 

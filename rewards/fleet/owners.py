@@ -63,6 +63,17 @@ def get_owner(connection: Connection, bin_id: str) -> Owner:
     return Owner(row.authority_id, row.slug)
 
 
+def list_owners(connection: Connection, *, slug: str | None, bin_id: str | None = None) -> list[Owner]:
+    """List the authorities a command looks at, by slug: the one named, else that of the bin named, else all.
+
+    Raises:
+        AuthorityMissingError, BinMissingError: there is none such.
+    """
+    if slug is not None:
+        return [get_authority(connection, slug)]
+    return list_authorities(connection) if bin_id is None else [get_owner(connection, bin_id)]
+
+
 def find_owners(connection: Connection, bin_ids: Collection[str]) -> dict[str, int]:
     """Find the authorities that have the ids in use; free ids are absent."""
     rows = connection.execute(FIND_OWNERS, WANTED.bind(bin_id=bin_ids))

@@ -1,4 +1,4 @@
-"""Why a change of the fleet is refused; each code is explained in ``docs/operators.md``."""
+"""Why what an operator asks of the fleet is refused; each code is explained in ``docs/operators.md``."""
 
 import datetime
 from collections.abc import Sequence
@@ -40,6 +40,24 @@ class BinMissingError(OperatorRefusedError):
 
     def __init__(self, bin_id: str) -> None:
         super().__init__(f"there is no bin {bin_id}: check the id with bontri bins list")
+
+
+class BinNeverHeardError(OperatorRefusedError):
+    """The bin has not spoken yet."""
+
+    code = "bin_never_heard"
+
+    def __init__(self, bin_id: str) -> None:
+        super().__init__(f"{bin_id} has not spoken yet, there is nothing to send again: wait until it has said hello")
+
+
+class AlarmMissingError(OperatorRefusedError):
+    """No such alarm is up for the bin."""
+
+    code = "alarm_missing"
+
+    def __init__(self, bin_id: str, kind: str) -> None:
+        super().__init__(f"no alarm {kind} is up for {bin_id}: see bontri alarms list --bin {bin_id} --all")
 
 
 class BinTakenError(OperatorRefusedError):

@@ -62,6 +62,7 @@ def test_every_bin_that_is_not_revoked_has_an_account_and_the_worker(
     acl = (tmp_path / "acl").read_text()
     assert acl == (
         "user bontri-ingest\ntopic read bontri/v1/+/+/up/#\ntopic write bontri/v1/+/+/down/#\n"
+        "topic readwrite bontri/ingest/heartbeat/+\n"
         "\npattern write bontri/v1/+/%u/up/#\npattern read bontri/v1/+/%u/down/#\n"
     )
     assert KEYRING.broker_password(username=town.bin_ids[0]) not in (tmp_path / "passwords").read_text()

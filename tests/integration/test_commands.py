@@ -1,6 +1,7 @@
 """Commands: published while they are open and in time, ended once, by the bin they were given to."""
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from rewards.bins import revoke_bin
+from rewards.command_retention import KEPT_FOR, MOST_AT_ONCE, prune_commands
 from rewards.commands import (
     ANSWER_PATIENCE,
     CommandAnswer,
@@ -16,6 +18,7 @@ from rewards.commands import (
     end_answered,
     end_expired,
     issue_command,
+    issue_commands,
     list_commands,
 )
 from rewards.due_commands import REPEAT_AFTER, TAKE_DUE, DueCommand, make_due, take_due_commands
@@ -181,3 +184,50 @@ def test_control_workers_that_do_not_note_what_they_send_send_it_twice(
 def test_a_command_with_other_arguments_than_its_own_cannot_be_given(kind: Any, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=kind):
         NewCommand("BIN-1", kind, arguments)
+
+
+def prune(database: Database, authority_id: int, now: Now) -> list[int]:
+    """Prune as the command does; return how many went at each step."""
+    steps: list[int] = []
+    after: UUID | None = UUID(int=0)
+    while after is not None:
+        with database.engine("bontri_operator").begin() as connection:
+            count, after = prune_commands(connection, authority_id=authority_id, now=now, after=after)
+        steps.append(count)
+    return steps
+
+
+def test_a_command_goes_35_days_after_its_end_and_an_open_one_never(database: Database, town: Town, now: Now) -> None:
+    with database.engine("bontri_ingest").begin() as connection:
+        ended = give(connection, town, now)
+        answer = CommandAnswer(town.bin_ids[0], ended, "done")
+        assert end_answered(connection, [answer], authority_id=town.authority_id, now=now) == 1
+        still_open = give(connection, town, now)
+    assert prune(database, town.authority_id, now + KEPT_FOR) == [0]
+    assert prune(database, 8, now + KEPT_FOR + SECOND) == [0]
+    assert prune(database, town.authority_id, now + KEPT_FOR + SECOND) == [1, 0]
+    with database.engine("bontri_reader").connect() as connection:
+        assert the_only(connection, town).command_id == still_open
+
+
+def test_many_commands_are_removed_in_bounded_transactions(database: Database, town: Town, now: Now) -> None:
+    orders = [NewCommand(town.bin_ids[0], "reboot", {})] * (MOST_AT_ONCE + 5)
+    with database.engine("bontri_ingest").begin() as connection:
+        issue_commands(connection, orders, authority_id=town.authority_id, now=now, valid=HOUR)
+        assert end_expired(connection, authority_id=town.authority_id, now=now + 2 * HOUR) == MOST_AT_ONCE + 5
+    assert prune(database, town.authority_id, now + 2 * HOUR + KEPT_FOR + SECOND) == [MOST_AT_ONCE, 5, 0]
+
+
+def test_two_prunes_at_once_remove_each_command_once(database: Database, town: Town, now: Now) -> None:
+    with database.engine("bontri_ingest").begin() as connection:
+        for _ in range(3):
+            give(connection, town, now)
+        end_expired(connection, authority_id=town.authority_id, now=now + 2 * HOUR)
+    later = now + 2 * HOUR + KEPT_FOR + SECOND
+    with ThreadPoolExecutor(1) as pool:
+        with database.engine("bontri_operator").begin() as connection:
+            count, _ = prune_commands(connection, authority_id=town.authority_id, now=later)
+            other = pool.submit(prune, database, town.authority_id, later)
+            wait([other], timeout=0.5)
+            assert not other.done()
+        assert (count, sum(other.result(10))) == (3, 0)

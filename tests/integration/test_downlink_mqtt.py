@@ -19,10 +19,10 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 from bontri.embedded.broker import Broker
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.errands import Errand, running_errands
 from ingest.fleet_errands import list_fleet_errands
 from ingest.messages import Message, Outgoing
-from ingest.mqtt import Broker as BrokerAddress
 from ingest.mqtt import MqttSource
 from ingest.worker import utc_now
 from rewards.commands import ListedCommand, NewCommand, issue_command, list_commands

@@ -77,6 +77,10 @@ def test_a_file_of_a_spreadsheet_is_imported(database: Database, town: Town, tmp
     )
 
 
+def test_a_file_of_one_line_is_told_of_as_one_bin(database: Database, town: Town, tmp_path: Path) -> None:
+    assert "1 bin is provisioned; keys" in import_csv(database, tmp_path, "bin,site\nNEW-00001,A\n").output
+
+
 def test_each_column_is_stored(database: Database, town: Town, tmp_path: Path) -> None:
     content = "bin,site,state,placed_at,capacity_l\nNEW-00001,B,test,2026-07-01T08:00,2500\n"
     assert import_csv(database, tmp_path, content).exit_code == 0

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from bontri.embedded.broker import Broker
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message
-from ingest.mqtt import Broker as BrokerAddress
 from ingest.mqtt import MqttSource
 from tests.ingest_scene import PATIENCE_S, Publisher, connected_publisher, mosquitto, wait_until, worker_url
 

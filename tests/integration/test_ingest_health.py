@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-import bontri.embedded.mosquitto
+import bontri.mosquitto_accounts
 import rewards.database
 from bontri.database_probe import DatabaseProbe
 from bontri.embedded.broker import Broker
@@ -25,8 +25,8 @@ from bontri.embedded.postgres import running_postgres
 from bontri.embedded.process_tree import list_descendants
 from bontri.monitoring import MonitoringError, monitoring_listener
 from bontri.worker_watch import Patience, WorkerWatch
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message
-from ingest.mqtt import Broker as BrokerAddress
 from ingest.mqtt import MqttSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline
@@ -356,7 +356,7 @@ def test_a_network_thread_that_died_is_told_although_the_client_calls_itself_con
 def test_a_broker_that_forbids_heartbeats_is_told_once_and_the_worker_works_without(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    topics = bontri.embedded.mosquitto._TOPICS_OF_ROLE
+    topics = bontri.mosquitto_accounts._TOPICS_OF_ROLE
     without = tuple(topic for topic in topics["worker"] if "heartbeat" not in topic)
     monkeypatch.setitem(topics, "worker", without)  # type: ignore[arg-type]
     with (

@@ -23,9 +23,10 @@ from bontri.embedded.listeners import choose_free_port
 from bontri.embedded.postgres import running_postgres
 from bontri.provisioning import WORKER_USERNAME
 from bontri.worker import FIRST_SUBSCRIPTION_S
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message
-from ingest.mqtt import Broker as BrokerAddress
-from ingest.mqtt import Delivery, MqttSource, Parser
+from ingest.mqtt import Delivery, MqttSource
+from ingest.mqtt_client import Parser
 from rewards.database import migrate, open_engine
 from rewards.verify import verify
 from tests.conftest import Database, execute

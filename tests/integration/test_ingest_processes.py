@@ -25,10 +25,11 @@ from bontri.embedded.processes import Child
 from bontri.monitoring import Health
 from bontri.worker_group import Member, WorkerGroup
 from bontri.worker_reports import ReportReceiver, WorkerReport
+from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message
-from ingest.mqtt import PLAIN_FILTER, MqttSource, shared_filter
-from ingest.mqtt import Broker as BrokerAddress
+from ingest.mqtt import MqttSource
 from ingest.sessions import end_former_sessions, member_ids
+from ingest.topics import PLAIN_FILTER, shared_filter
 from tests.conftest import Database
 from tests.factories import Town, build_town
 from tests.hanging_worker import HANG_FILE
@@ -139,6 +140,8 @@ def test_two_workers_share_the_work_and_one_port_tells_the_sum(
         publisher.publish(*deposits(town, 1, 40))
         wait_until(lambda: metric(port, "bontri_ingest_events_total") == 40)
         assert metric(port, "bontri_ingest_messages_total") == 40
+        for errand in ("downlink", "fleet_watch", "replay"):
+            wait_until(lambda name=errand: f'bontri_ingest_errands_total{{kind="{name}"}} ' in ask(port, "/metrics"))
         health = json.loads(ask(port, "/readyz"))
         assert (health["state"], health["is_ready"]) == ("working", True)
         assert {name: each["state"] for name, each in health["workers"].items()} == {

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from bontri.embedded.broker import Broker
 from bontri.settings import Settings, read_settings
-from ingest.mqtt import shared_filter
+from ingest.topics import shared_filter
 from rewards.bins import NewBin, add_bins
 from rewards.keyring import Keyring
 from tests.bin_session import bin_session

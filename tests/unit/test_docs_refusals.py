@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-import rewards.fleet.refusals  # the tree is loaded
+import rewards.fleet.refusals
 from rewards.errors import OperatorRefusedError
 
 PAGE = Path(rewards.fleet.refusals.__file__).parents[2] / "docs" / "operators.md"

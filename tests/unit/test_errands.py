@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingest.errands import Errand, ErrandRunner, running_errands
+from ingest.observer import Observer
 from tests.ingest_scene import PATIENCE_S, wait_until
 
 NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
@@ -54,6 +55,22 @@ def test_an_errand_that_fails_is_logged_tried_again_later_and_holds_up_no_other(
     assert [(line["errand"], line["fault"]) for line in failures[:2]] == [("failing", "ValueError")] * 2
     assert failures[1]["retry_in_s"] > failures[0]["retry_in_s"]
     assert SECRET not in str(logs)
+
+
+def test_each_errand_that_was_done_is_counted_and_one_that_failed_is_not() -> None:
+    observer = Observer()
+    errands = [Errand("replay", 0.01, lambda now: None), Errand("fleet_watch", 0.01, fail)]
+    done: list[str] = []
+
+    def count(name: str) -> None:
+        observer.errand_done(name)
+        done.append(name)
+
+    with running_errands(errands, stop=threading.Event(), on_done=count):
+        wait_until(lambda: len(done) > 3)
+    counted = observer.metrics.registry.get_sample_value("bontri_ingest_errands_total", {"kind": "replay"})
+    assert counted == len(done)
+    assert set(done) == {"replay"}
 
 
 def test_errands_stop_at_once_when_told() -> None:

@@ -12,6 +12,7 @@ from paho.mqtt import _packet
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 
+from ingest.broker_address import Broker
 from ingest.fast_paho import (
     FastClient,
     MalformedPacketError,
@@ -22,7 +23,7 @@ from ingest.fast_paho import (
     write_length,
     write_publish,
 )
-from ingest.mqtt import Broker, MqttSource
+from ingest.mqtt import MqttSource
 
 PINGRESP = b"\xd0\x00"
 
