@@ -78,7 +78,7 @@ NOTE_HELD = text(f"""
        SET next_seq = h.next_seq, oldest_held = h.oldest_held,
            last_received_at = GREATEST(j.last_received_at, :heard_at),
            lost = CASE WHEN h.oldest_held > 1
-                        AND h.oldest_held <= coalesce(upper(j.received + j.lost), 1) + {MOST_LOST_AT_ONCE}
+                        AND h.oldest_held - {MOST_LOST_AT_ONCE} <= coalesce(upper(j.received + j.lost), 1)
                        THEN j.lost + (int8multirange(int8range(1, h.oldest_held)) - j.received) ELSE j.lost END
       FROM (SELECT * FROM {HELD.unnest("t")} ORDER BY journal_no) AS h
      WHERE j.authority_id = :authority_id AND j.journal_no = h.journal_no

@@ -123,9 +123,11 @@ class Publisher:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, *messages: Message, qos: int = 1) -> None:
+    def publish(self, *messages: Message, qos: int = 1, is_retained: bool = False) -> None:
         """Publish, and return when the broker has taken all of them; nothing is ever sent twice."""
-        sent = [self._client.publish(message.topic, message.payload, qos=qos) for message in messages]
+        sent = [
+            self._client.publish(message.topic, message.payload, qos=qos, retain=is_retained) for message in messages
+        ]
         for info in sent:
             info.wait_for_publish(PATIENCE_S)
             assert info.is_published()

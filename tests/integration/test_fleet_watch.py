@@ -16,7 +16,6 @@ from rewards.commands import ListedCommand, end_expired, list_commands
 from rewards.fleet_watch import (
     GAP_PATIENCE,
     LOCK_LOOK,
-    MOST_OPEN_RANGES,
     MOST_RESENT,
     REFUSED_AGAIN_AFTER,
     RESEND_AGAIN_AFTER,
@@ -25,6 +24,7 @@ from rewards.fleet_watch import (
     choose_resent,
     watch_fleet,
 )
+from rewards.journals import WIDE_RANGES
 from rewards.keyring import Keyring
 from tests.conftest import Database
 from tests.factories import Town, build_town
@@ -280,12 +280,12 @@ def widen(scene: Scene, ranges: int, now: Now) -> None:
 
 
 def test_a_journal_with_more_than_a_thousand_open_ranges_is_wide_until_it_is_not(scene: Scene, now: Now) -> None:
-    widen(scene, MOST_OPEN_RANGES, now)
+    widen(scene, WIDE_RANGES, now)
     assert "wide_journal" not in scene.raised(now)
-    widen(scene, MOST_OPEN_RANGES + 1, now)
+    widen(scene, WIDE_RANGES + 1, now)
     assert "wide_journal" in scene.raised(now)
-    assert scene.alarm("wide_journal").detail == {"journal": JOURNAL, "ranges": MOST_OPEN_RANGES + 1}
-    widen(scene, MOST_OPEN_RANGES, now)
+    assert scene.alarm("wide_journal").detail == {"journal": JOURNAL, "ranges": WIDE_RANGES + 1}
+    widen(scene, WIDE_RANGES, now)
     assert scene.look(now + SECOND).ended == [(scene.bin_id, "wide_journal")]
 
 
