@@ -21,8 +21,8 @@ from ingest.reports import list_reports
 from ingest.verification import Rejected
 from rewards.bin_reports import store_reports
 from rewards.bins import note_key_numbers
-from rewards.deposits import Recorded, Settling, compare_events, record_compared
-from rewards.journals import Held, JournalKey, open_journals
+from rewards.deposits import Recorded, compare_events, record_compared
+from rewards.journals import Held, JournalKey, JournalNote, open_journals
 from rewards.keyring import Keyring
 from rewards.memory import Recollection
 from rewards.quarantine import RefusedMessage, store_refused
@@ -47,6 +47,7 @@ class Committed:
     journal_nos: dict[JournalKey, int]
     recorded: Recorded
     rejected: list[Rejected]
+    key_numbers: dict[str, int]
 
     def list_answers(self) -> list[Answer]:
         """List an answer per journal spoken about; gives every accepted event its outcome."""
@@ -80,10 +81,11 @@ def commit_tenant(
     """Write everything one authority's messages say. The caller commits at once."""
     authority_id = tenant.rules.authority_id
     store_reports(connection, list_reports(tenant.messages), authority_id=authority_id)
-    note_key_numbers(connection, newer_key_numbers(tenant.messages), authority_id=authority_id)
+    key_numbers = newer_key_numbers(tenant.messages)
+    note_key_numbers(connection, key_numbers, authority_id=authority_id)
     heed_answers(connection, tenant.messages, authority_id=authority_id, now=now)
-    heard_at = heard_at_of(tenant, now=now)
-    journal_nos = find_journal_nos(connection, tenant.messages, recollection, authority_id=authority_id, now=heard_at)
+    heard_at = list_journals(tenant.messages)
+    journal_nos = find_journal_nos(connection, heard_at, recollection, authority_id=authority_id)
     decisions = decide_events(
         tenant.messages, journal_nos, rules=tenant.rules, keyring=keyring, is_isolated=is_isolated
     )
@@ -96,29 +98,44 @@ def commit_tenant(
     store_refused(connection, refused_messages(decisions), authority_id=authority_id, keyring=keyring)
     store_rejected(connection, tenant.rejected, authority_id=authority_id, keyring=keyring)
 
-    settling = Settling(heard_at, held=held_by_journal(tenant.messages, journal_nos))
+    notes = {journal_nos[key]: JournalNote(key, at) for key, at in heard_at.items()}
+    for decoded in tenant.messages:
+        if isinstance(decoded.content, Hello):
+            said = decoded.content
+            notes[journal_nos[decoded.bin_id, said.journal]].held = Held(said.next_seq, said.oldest_held)
     for decision in decisions:
         if decision.refused:
-            settling.seqs[decision.journal_no].append(decision.seq)
-    recorded = record_compared(connection, compared, settling, recollection, rules=tenant.rules, now=now)
-    return Committed(tenant.messages, decisions, journal_nos, recorded, tenant.rejected)
+            notes[decision.journal_no].seqs.append(decision.seq)
+    recorded = record_compared(connection, compared, notes, recollection, rules=tenant.rules, now=now)
+    return Committed(tenant.messages, decisions, journal_nos, recorded, tenant.rejected, key_numbers)
+
+
+def list_journals(messages: Iterable[DecodedMessage]) -> dict[JournalKey, datetime.datetime]:
+    """List the journals spoken about in the order they came, with when each was heard last.
+
+    A replayed message is not heard again: it counts with the time it was received.
+    """
+    heard_at: dict[JournalKey, datetime.datetime] = {}
+    for decoded in messages:
+        key, received_at = decoded.journal_key, decoded.verified.message.received_at
+        if key is not None:
+            heard_at[key] = max(received_at, heard_at.get(key, received_at))
+    return heard_at
 
 
 def find_journal_nos(
     connection: Connection,
-    messages: Iterable[DecodedMessage],
+    heard_at: dict[JournalKey, datetime.datetime],
     recollection: Recollection,
     *,
     authority_id: int,
-    now: datetime.datetime,
 ) -> dict[JournalKey, int]:
     """Return the number of each journal spoken about, remembered or looked up."""
-    keys = {decoded.journal_key for decoded in messages if decoded.journal_key}
     known = recollection.journals
-    journal_nos = {key: known[key] for key in keys if key in known}
-    missing = sorted(keys - journal_nos.keys())
+    journal_nos = {key: known[key] for key in heard_at if key in known}
+    missing = {key: at for key, at in heard_at.items() if key not in journal_nos}
     if missing:
-        opened = open_journals(connection, missing, authority_id=authority_id, now=now)
+        opened = open_journals(connection, missing, authority_id=authority_id)
         recollection.learned_journals.update(opened)
         journal_nos |= opened
     return journal_nos
@@ -130,22 +147,6 @@ def newer_key_numbers(messages: Iterable[DecodedMessage]) -> dict[str, int]:
         decoded.bin_id: decoded.verified.key_number
         for decoded in messages
         if decoded.verified.key_number > decoded.verified.bin.newest_key_number
-    }
-
-
-def heard_at_of(tenant: Tenant, *, now: datetime.datetime) -> datetime.datetime:
-    """Return when the newest of the messages was received; a replayed one is not heard again."""
-    return max((decoded.verified.message.received_at for decoded in tenant.messages), default=now)
-
-
-def held_by_journal(messages: Iterable[DecodedMessage], journal_nos: dict[JournalKey, int]) -> dict[int, Held]:
-    """Return what bins that said hello still hold, by journal."""
-    return {
-        journal_nos[decoded.bin_id, decoded.content.journal]: Held(
-            decoded.content.next_seq, decoded.content.oldest_held
-        )
-        for decoded in messages
-        if isinstance(decoded.content, Hello)
     }
 
 

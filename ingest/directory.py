@@ -7,6 +7,7 @@ two thousand bins a second to find that nothing has changed.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
@@ -69,6 +70,14 @@ class Directory:
         """Find the bin a loaded topic names, within that authority."""
         remembered = self._bins.get((topic.authority, topic.bin_id))
         return remembered.bin if remembered else None
+
+    def note_key_numbers(self, slug: str, used: dict[str, int]) -> None:
+        """Remember newer key numbers that bins were seen to use, or each batch of theirs would note them again."""
+        for bin_id, key_number in used.items():
+            remembered = self._bins.get((slug, bin_id))
+            if remembered is not None and remembered.bin is not None:
+                known = replace(remembered.bin, newest_key_number=key_number)
+                self._bins[slug, bin_id] = RememberedBin(remembered.fleet_version, known)
 
     def _find_rules(self, slug: str) -> AuthorityRules | None:
         remembered = self._rules.get(slug)

@@ -116,6 +116,7 @@ class Pipeline:
                     connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
                 )
         recollection.keep()
+        self._directory.note_key_numbers(tenant.rules.slug, committed.key_numbers)
         return committed
 
     def write_receipts(self, answers: Iterable[Answer], *, now: datetime.datetime) -> list[Outgoing]:

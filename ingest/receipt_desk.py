@@ -77,8 +77,9 @@ class ReceiptDesk:
         if waiting is None:
             self._waiting[key] = Waiting(answer, due_s)
         else:
+            was_wide = waiting.answer.is_wide
             waiting.answer.add(answer)
-            waiting.due_s = due_s if answer.is_wide else min(waiting.due_s, due_s)
+            waiting.due_s = due_s if answer.is_wide and not was_wide else min(waiting.due_s, due_s)
 
     def _pop_due(self, now_s: float) -> list[Answer]:
         is_full = len(self._waiting) > MOST_WAITING

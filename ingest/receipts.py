@@ -42,7 +42,7 @@ class Answer:
         if later.rules.epoch > self.rules.epoch:
             self.results, self.settled = [], []
         self.rules = later.rules
-        self.key_number = max(self.key_number, later.key_number)
+        self.key_number = later.key_number
         self.newest = max(self.newest, later.newest)
         self.results += later.results
         self.settled = union_of(self.settled, later.settled)

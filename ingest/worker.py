@@ -178,6 +178,7 @@ class Worker:
             else:
                 self._observer.vitals.database_answered()
                 return processed
+            self._tell(self._desk.pop_due())
             if self._stop.wait(back_off_s):
                 return None
             back_off_s = min(back_off_s * 2, LONGEST_BACK_OFF_S)

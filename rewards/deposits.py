@@ -9,8 +9,8 @@ together (docs/decisions/0019-writes-prepared-before-the-caps.md).
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from rewards.acceptance import AcceptedEvent, Identity
 from rewards.credits import Claim, grant_claims, list_claims, plan_credits
 from rewards.events import StoredEvent, find_stored_events, insert_events
-from rewards.journals import Held, Settled, plan_held, plan_received, read_settled
+from rewards.journals import JournalNote, Settled, plan_journals, read_settled
 from rewards.memory import Recollection
 from rewards.pipelining import Write, execute_pipelined
 from rewards.rollups import RollupKey, RollupSums, plan_rollups
@@ -63,18 +63,6 @@ class Compared:
     def list_new(self) -> list[AcceptedEvent]:
         """List the events that were recorded just now, in the order received."""
         return [event for identity, event in self.firsts.items() if identity in self.new]
-
-
-@dataclass(slots=True)
-class Settling:
-    """What is to be noted of journals, by number: settled numbers beside those of recorded events, and hellos.
-
-    ``heard_at`` is when they spoke last.
-    """
-
-    heard_at: datetime.datetime
-    seqs: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    held: dict[int, Held] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -124,13 +112,15 @@ def compare_events(
 def record_compared(
     connection: Connection,
     compared: Compared,
-    settling: Settling,
+    notes: Mapping[int, JournalNote],
     recollection: Recollection,
     *,
     rules: AuthorityRules,
     now: datetime.datetime,
 ) -> Recorded:
-    """Credit new deposits and settle the numbers of ``compared`` events and of ``settling``, in the same transaction.
+    """Credit new deposits and settle the numbers of ``compared`` events and of ``notes``, in the same transaction.
+
+    ``notes`` has every journal of the batch, by number.
 
     Deposits are served in the order received: the first of a day are those the cap still lets through. The caller
     commits next, since rows that other batches wait for are locked now.
@@ -138,10 +128,8 @@ def record_compared(
     new = compared.list_new()
     claims = list_claims(connection, new, recollection, rules=rules, now=now)
     for journal_no, seq in compared.firsts:
-        settling.seqs[journal_no].append(seq)
-    for journal_no in settling.held:
-        settling.seqs[journal_no].extend(())
-    journals = plan_journals(settling, rules=rules)
+        notes[journal_no].seqs.append(seq)
+    journals = plan_journals(notes, authority_id=rules.authority_id)
 
     def plan(granted: Sequence[int]) -> list[Write]:
         credited = plan_credits(claims, granted, authority_id=rules.authority_id, now=now)
@@ -156,16 +144,6 @@ def record_compared(
     rows = execute_pipelined(connection, writes)
     settled = read_settled(rows[writes.index(journals[-1])]) if journals else {}
     return Recorded(compared, credits_of(claims, granted), settled)
-
-
-def plan_journals(settling: Settling, *, rules: AuthorityRules) -> list[Write]:
-    """Return the writes to journals, the last of which gives back what is settled."""
-    if not settling.seqs:
-        return []
-    received = plan_received(settling.seqs, authority_id=rules.authority_id, heard_at=settling.heard_at)
-    if not settling.held:
-        return [received]
-    return [plan_held(settling.held, authority_id=rules.authority_id, heard_at=settling.heard_at), received]
 
 
 def credits_of(claims: Sequence[Claim], granted: Sequence[int]) -> dict[Identity, Outcome]:

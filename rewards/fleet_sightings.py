@@ -25,7 +25,8 @@ LIST_OPEN_JOURNALS = text(f"""
               JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = j.bin_id AND b.state <> 'revoked'
              WHERE j.authority_id = :authority_id
                AND NOT EXISTS (SELECT FROM bin_journals n WHERE n.authority_id = :authority_id
-                                  AND n.bin_id = j.bin_id AND n.journal_no > j.journal_no)) AS o
+                                  AND n.bin_id = j.bin_id
+                                  AND (n.created_at, n.journal_no) > (j.created_at, j.journal_no))) AS o
      CROSS JOIN LATERAL (SELECT count(*) AS ranges, sum(CAST(upper(g.gap) AS numeric) - lower(g.gap)) AS numbers
                            FROM unnest(o.missing) AS g(gap)) AS w
      CROSS JOIN LATERAL (
@@ -54,7 +55,8 @@ LIST_LOSSES = text("""
 LIST_CLONES = text(f"""
     SELECT DISTINCT ON (o.bin_id) o.bin_id, o.journal, o.last_received_at AS seen_at, n.journal AS newer_journal
       FROM bin_journals n
-      JOIN bin_journals o ON o.authority_id = :authority_id AND o.bin_id = n.bin_id AND o.journal_no < n.journal_no
+      JOIN bin_journals o ON o.authority_id = :authority_id AND o.bin_id = n.bin_id
+                      AND (o.created_at, o.journal_no) < (n.created_at, n.journal_no)
      WHERE n.authority_id = :authority_id
        AND o.last_received_at > n.created_at + interval '{CLONE_PATIENCE_S} seconds'
      ORDER BY o.bin_id, o.last_received_at DESC, n.journal_no

@@ -4,8 +4,8 @@ What is settled is kept as one ``int8multirange`` per journal; gaps, the waterma
 """
 
 import datetime
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
@@ -28,17 +28,18 @@ FIND_JOURNALS = text(f"""
 
 FIND_NEWEST = text("""
     SELECT journal FROM bin_journals WHERE authority_id = :authority_id AND bin_id = :bin_id
-     ORDER BY journal_no DESC LIMIT 1
+     ORDER BY created_at DESC, journal_no DESC LIMIT 1
 """)
 
 # Numbers are given out one authority at a time, under its advisory lock: journals are rare.
 LOCK_NUMBERING = text("SELECT pg_advisory_xact_lock(7106002, :authority_id)")
+OPENED = Columns(bin_id="text", journal="text", place="integer", heard_at="timestamptz")
 OPEN_JOURNALS = text(f"""
     INSERT INTO bin_journals (authority_id, journal_no, bin_id, journal, created_at)
     SELECT :authority_id,
            (SELECT coalesce(max(journal_no), 0) FROM bin_journals WHERE authority_id = :authority_id)
-             + row_number() OVER (ORDER BY t.bin_id, t.journal), t.bin_id, t.journal, :now
-      FROM {KEYS.unnest("t")}
+             + row_number() OVER (ORDER BY t.place), t.bin_id, t.journal, t.heard_at
+      FROM {OPENED.unnest("t")}
     ON CONFLICT (authority_id, bin_id, journal) DO NOTHING
 """)
 
@@ -51,13 +52,16 @@ WIDE_RANGES = 1000
 NARROW_BYTES = 1000
 """Size of a multirange of about 60 ranges, all of which are read at once; measured faster than to count them."""
 
-SETTLED = Columns(journal_no="integer", ranges="int8multirange")
+SETTLED = Columns(journal_no="integer", bin_id="text", journal="text", ranges="int8multirange", heard_at="timestamptz")
+# Bin and journal are compared as well: a number that was remembered may stand for another journal once the database
+# has lost its newest transactions, and a row that is not found undoes the whole batch.
 ADD_RECEIVED = text(f"""
     UPDATE bin_journals j
-       SET received = j.received + r.ranges, last_received_at = GREATEST(j.last_received_at, :heard_at),
+       SET received = j.received + r.ranges, last_received_at = GREATEST(j.last_received_at, r.heard_at),
            lost = CASE WHEN isempty(j.lost) THEN j.lost ELSE j.lost - r.ranges END
       FROM (SELECT * FROM {SETTLED.unnest("t")} ORDER BY journal_no) AS r
      WHERE j.authority_id = :authority_id AND j.journal_no = r.journal_no
+       AND j.bin_id = r.bin_id AND j.journal = r.journal
     RETURNING j.journal_no,
               CASE WHEN pg_column_size(j.received) + pg_column_size(j.lost) < {NARROW_BYTES}
                    THEN trim(both '{{}}' from CAST(j.received + j.lost AS text))
@@ -75,13 +79,20 @@ that could not be taken back. A bin's storage holds a tenth of it."""
 HELD = Columns(journal_no="integer", next_seq="bigint", oldest_held="bigint")
 NOTE_HELD = text(f"""
     UPDATE bin_journals j
-       SET next_seq = h.next_seq, oldest_held = h.oldest_held,
-           last_received_at = GREATEST(j.last_received_at, :heard_at),
+       SET next_seq = GREATEST(j.next_seq, h.next_seq), oldest_held = GREATEST(j.oldest_held, h.oldest_held),
            lost = CASE WHEN h.oldest_held > 1
                         AND h.oldest_held - {MOST_LOST_AT_ONCE} <= coalesce(upper(j.received + j.lost), 1)
                        THEN j.lost + (int8multirange(int8range(1, h.oldest_held)) - j.received) ELSE j.lost END
       FROM (SELECT * FROM {HELD.unnest("t")} ORDER BY journal_no) AS h
      WHERE j.authority_id = :authority_id AND j.journal_no = h.journal_no
+""")
+
+
+# Hellos and events are two statements over two sets of journals: locked first, all in one order.
+LOCK_JOURNALS = text("""
+    SELECT journal_no FROM bin_journals
+     WHERE authority_id = :authority_id AND journal_no = ANY(CAST(:journal_nos AS integer[]))
+     ORDER BY journal_no FOR NO KEY UPDATE
 """)
 
 
@@ -101,25 +112,38 @@ class Held:
     oldest_held: int
 
 
+@dataclass(slots=True)
+class JournalNote:
+    """What a batch says of one journal: when it spoke last, which numbers are settled, what the bin still holds."""
+
+    key: JournalKey
+    heard_at: datetime.datetime
+    seqs: list[int] = field(default_factory=list)
+    held: Held | None = None
+
+
 def open_journals(
-    connection: Connection, keys: Collection[JournalKey], *, authority_id: int, now: datetime.datetime
+    connection: Connection, heard_at: Mapping[JournalKey, datetime.datetime], *, authority_id: int
 ) -> dict[JournalKey, int]:
-    """Return the number of each journal, registering those seen for the first time.
+    """Return the number of each journal, registering those seen for the first time in the order given.
 
     Numbers stay for ever, but for a restore of the database.
     """
-    if not keys:
+    if not heard_at:
         return {}
-    found = find_journals(connection, keys, authority_id=authority_id)
-    missing = [key for key in keys if key not in found]
+    found = find_journals(connection, heard_at, authority_id=authority_id)
+    missing = [key for key in heard_at if key not in found]
     if not missing:
         return found
     connection.execute(LOCK_NUMBERING, {"authority_id": authority_id})
     bin_ids, journals = zip(*missing, strict=True)
-    connection.execute(
-        OPEN_JOURNALS,
-        {"authority_id": authority_id, "now": now, **KEYS.bind(bin_id=bin_ids, journal=journals)},
+    columns = OPENED.bind(
+        bin_id=bin_ids,
+        journal=journals,
+        place=range(len(missing)),
+        heard_at=[heard_at[key] for key in missing],
     )
+    connection.execute(OPEN_JOURNALS, {"authority_id": authority_id, **columns})
     return found | find_journals(connection, missing, authority_id=authority_id)
 
 
@@ -138,14 +162,27 @@ def find_newest_journal(connection: Connection, bin_id: str, *, authority_id: in
     return journal
 
 
-def plan_received(seqs: dict[int, list[int]], *, authority_id: int, heard_at: datetime.datetime) -> Write:
-    """Return the write that marks sequence numbers as settled, by journal; one with an empty list is only read.
+def plan_journals(notes: Mapping[int, JournalNote], *, authority_id: int) -> list[Write]:
+    """Return the writes to journals, by their number; the last gives back what :func:`read_settled` reads.
 
-    It gives back what :func:`read_settled` reads. Lost ranges count as settled, and are lost no longer when they come
-    after all.
+    A journal without settled numbers is only read. Missing numbers below the oldest held are lost. Lost ranges count
+    as settled, and are lost no longer when they come after all.
     """
-    columns = SETTLED.bind(journal_no=seqs, ranges=[as_multirange(numbers) for numbers in seqs.values()])
-    return Write(ADD_RECEIVED, {"authority_id": authority_id, "heard_at": heard_at, **columns}, rows=len(seqs))
+    if not notes:
+        return []
+    columns = SETTLED.bind(
+        journal_no=notes,
+        bin_id=[note.key[0] for note in notes.values()],
+        journal=[note.key[1] for note in notes.values()],
+        ranges=[as_multirange(note.seqs) for note in notes.values()],
+        heard_at=[note.heard_at for note in notes.values()],
+    )
+    received = Write(ADD_RECEIVED, {"authority_id": authority_id, **columns}, rows=len(notes))
+    held = {journal_no: note.held for journal_no, note in notes.items() if note.held}
+    if not held:
+        return [received]
+    lock = Write(LOCK_JOURNALS, {"authority_id": authority_id, "journal_nos": list(notes)})
+    return [lock, plan_held(held, authority_id=authority_id), received]
 
 
 def read_settled(rows: Iterable[Row]) -> dict[int, Settled]:
@@ -153,14 +190,14 @@ def read_settled(rows: Iterable[Row]) -> dict[int, Settled]:
     return {journal_no: Settled(parse_ranges(settled), is_wide) for journal_no, settled, is_wide in rows}
 
 
-def plan_held(held: dict[int, Held], *, authority_id: int, heard_at: datetime.datetime) -> Write:
-    """Return the write that stores what bins still hold, by journal; missing numbers below the oldest held are lost."""
+def plan_held(held: Mapping[int, Held], *, authority_id: int) -> Write:
+    """Return the write that stores what bins still hold; an older hello, or a late one, takes nothing back."""
     columns = HELD.bind(
         journal_no=held,
         next_seq=[each.next_seq for each in held.values()],
         oldest_held=[each.oldest_held for each in held.values()],
     )
-    return Write(NOTE_HELD, {"authority_id": authority_id, "heard_at": heard_at, **columns}, rows=len(held))
+    return Write(NOTE_HELD, {"authority_id": authority_id, **columns}, rows=len(held))
 
 
 def as_multirange(numbers: Sequence[int]) -> str:

@@ -50,7 +50,7 @@ class Memory:
     def recall(self, rules: AuthorityRules, *, lot_month: datetime.date) -> Recollection:
         """Return what is known of an authority under its present versions."""
         return Recollection(
-            find_version(self._holders, rules.authority_id, (rules.holders_version, lot_month)),
+            find_version(self._holders, rules.authority_id, (rules.epoch, rules.holders_version, lot_month)),
             find_version(self._journals, rules.authority_id, rules.epoch),
         )
 

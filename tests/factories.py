@@ -15,8 +15,8 @@ from rewards.acceptance import AcceptedEvent, ReportedEvent, accept
 from rewards.access import create_api_key
 from rewards.bins import NewBin, add_bins, find_bins
 from rewards.citizens import Citizen, register_citizen
-from rewards.deposits import Outcome, Settling, compare_events, record_compared
-from rewards.journals import open_journals
+from rewards.deposits import Outcome, compare_events, record_compared
+from rewards.journals import JournalNote, open_journals
 from rewards.keyring import Keyring
 from rewards.memory import Recollection
 from rewards.rules import find_rules
@@ -131,7 +131,7 @@ def deposit(
     assert rules is not None
     bin_id = town.bin_ids[bin_no]
     tenant = {"authority_id": town.authority_id}
-    journals = open_journals(connection, [(bin_id, JOURNAL)], **tenant, now=now)
+    journals = open_journals(connection, {(bin_id, JOURNAL): now}, **tenant)
     reported = ReportedEvent(
         bin=find_bins(connection, [bin_id], **tenant)[bin_id],
         identity=(journals[bin_id, JOURNAL], next(town.seqs)),
@@ -152,7 +152,8 @@ def deposit(
     accepted = accept(reported, rules)
     assert isinstance(accepted, AcceptedEvent), accepted
     compared = compare_events(connection, [accepted], **tenant, now=now)
-    recorded = record_compared(connection, compared, Settling(now), Recollection(), rules=rules, now=now)
+    notes = {journals[bin_id, JOURNAL]: JournalNote((bin_id, JOURNAL), now)}
+    recorded = record_compared(connection, compared, notes, Recollection(), rules=rules, now=now)
     [outcome] = recorded.list_outcomes()
     assert outcome is not None
     return outcome

@@ -20,7 +20,7 @@ from rewards.acceptance import Earning
 from rewards.badges import Holder
 from rewards.caps import CapPeriod, Demand, grant_within_caps
 from rewards.credits import Claim, cap_periods, grant_claims
-from rewards.journals import as_multirange, open_journals, parse_ranges, plan_received, read_settled
+from rewards.journals import JournalNote, as_multirange, open_journals, parse_ranges, plan_journals, read_settled
 from rewards.keyring import Keyring
 from rewards.pipelining import execute_pipelined
 from rewards.tariffs import Tariff, TariffLine, add_tariff
@@ -219,17 +219,13 @@ JOURNALS = itertools.count()
 @settings(max_examples=60, deadline=None)
 def test_postgresql_keeps_settled_numbers_as_a_set_would(scene: Scene, batches: list[list[int]]) -> None:
     with scene.database.engine("bontri_ingest").connect() as connection:
-        [journal_no] = open_journals(
-            connection,
-            [("BIN-0007-A", f"{next(JOURNALS):032x}")],
-            authority_id=AUTHORITY_ID,
-            now=START,
-        ).values()
+        key = ("BIN-0007-A", f"{next(JOURNALS):032x}")
+        [journal_no] = open_journals(connection, {key: START}, authority_id=AUTHORITY_ID).values()
         settled: set[int] = set()
         for batch in batches:
             settled |= set(batch)
-            write = plan_received({journal_no: batch}, authority_id=AUTHORITY_ID, heard_at=START)
-            ranges = read_settled(*execute_pipelined(connection, [write]))[journal_no].ranges
+            writes = plan_journals({journal_no: JournalNote(key, START, batch)}, authority_id=AUTHORITY_ID)
+            ranges = read_settled(*execute_pipelined(connection, writes))[journal_no].ranges
             assert {seq for low, high in ranges for seq in range(low, high + 1)} == settled
             # Neighbours are one range, as the receipt wants them.
             assert all(low > high + 1 for (_, high), (low, _) in itertools.pairwise(ranges))

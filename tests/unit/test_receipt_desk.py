@@ -98,6 +98,15 @@ def test_a_wide_journal_is_told_every_ten_seconds_and_then_of_everything(desk: R
     assert told.newest == (1, 10)
 
 
+def test_a_wide_journal_that_goes_on_talking_is_told_all_the_same(desk: ReceiptDesk, clock: Clock) -> None:
+    desk.take([answer(1, is_wide=True)], is_loaded=True)
+    told = 0
+    for seq in range(2, 400):
+        clock.now_s += HELD_BACK_S * 0.9
+        told += len(desk.take([answer(seq, is_wide=True)], is_loaded=True))
+    assert told >= 3
+
+
 def test_a_journal_that_is_wide_no_longer_is_told_at_once(desk: ReceiptDesk, clock: Clock) -> None:
     desk.take([answer(1, is_wide=True)], is_loaded=False)
     clock.now_s += 1
