@@ -1,11 +1,12 @@
 """Receipts on their way out: under load held back a moment, so that one covers many; longer for a wide journal.
 
-What is held back is committed. Losing it is harmless: the bin asks again.
+What is held back is committed, and its messages are acknowledged only after it has left: a worker that dies before
+is handed them again, and answers then. Those of wide journals are not waited for; the bin asks again.
 """
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ingest.receipts import Answer
@@ -23,74 +24,98 @@ DeskKey = tuple[int, str, str]
 
 
 @dataclass(slots=True)
-class Waiting:
-    """An answer and when it leaves at the latest."""
+class Departure:
+    """Answers that leave together. A batch may be acknowledged once the departure its answers left with is told."""
+
+    number: int
+    answers: list[Answer]
+
+
+@dataclass(slots=True)
+class WideAnswer:
+    """What a wide journal is to be told, and when at the earliest."""
 
     answer: Answer
     due_s: float
 
 
 class ReceiptDesk:
-    """Holds answers back and hands out what is due; its writers may share it. Times are of a monotonic clock."""
+    """Holds answers back and hands them out; a worker's writers share it. Times are of a monotonic clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: dict[DeskKey, Waiting] = {}
+        self._waiting: dict[DeskKey, Answer] = {}
+        self._due_s = math.inf
+        self._departures = 0
+        self._wide: dict[DeskKey, WideAnswer] = {}
         self._told_wide_s: dict[DeskKey, float] = {}
 
-    def take(self, answers: Iterable[Answer], *, is_loaded: bool) -> list[Answer]:
-        """Take answers in; return those that leave now, in no order that matters."""
+    def take(self, answers: Iterable[Answer], *, is_loaded: bool) -> tuple[Departure, int]:
+        """Take answers in; return what leaves now, and the number of the departure they leave with.
+
+        Without load that is this one. Those of wide journals are waited for by nobody: the number is 0 when there are
+        no others.
+        """
         now_s = self._clock()
         with self._lock:
+            is_waited_for = False
             for answer in answers:
-                self._add(answer, now_s + (HELD_BACK_S if is_loaded else 0.0))
-            return self._pop_due(now_s)
+                is_waited_for |= self._add(answer, now_s)
+            if is_waited_for:
+                self._due_s = min(self._due_s, now_s + (HELD_BACK_S if is_loaded else 0.0))
+            leaves_with = self._departures + 1 if is_waited_for else 0
+            return self._depart(now_s), leaves_with
 
-    def pop_due(self) -> list[Answer]:
-        """Return the answers held back long enough."""
-        if not self._waiting:
-            return []
+    def pop_due(self) -> Departure:
+        """Return what was held back long enough."""
         with self._lock:
-            return self._pop_due(self._clock())
+            return self._depart(self._clock())
 
-    def pop_all(self) -> list[Answer]:
+    def pop_all(self) -> Departure:
         """Return whatever is held back; for the end."""
         with self._lock:
-            waiting, self._waiting = self._waiting, {}
-        return [each.answer for each in waiting.values()]
+            self._due_s = -math.inf
+            wide, self._wide = self._wide, {}
+            departure = self._depart(self._clock())
+        departure.answers += [each.answer for each in wide.values()]
+        return departure
 
     @property
     def wait_s(self) -> float:
-        """How long until the next is due; infinite while nothing waits."""
-        if not self._waiting:
-            return math.inf
+        """How long until the next departure; infinite while nothing waits."""
         with self._lock:
-            due_s = min((each.due_s for each in self._waiting.values()), default=math.inf)
-        return max(0.0, due_s - self._clock())
+            due_s = min((each.due_s for each in self._wide.values()), default=math.inf)
+        return max(0.0, min(due_s, self._due_s) - self._clock())
 
-    def _add(self, answer: Answer, due_s: float) -> None:
+    def _add(self, answer: Answer, now_s: float) -> bool:
+        """Put an answer to those that wait; return whether it leaves with the next departure."""
         key = (answer.rules.authority_id, answer.bin_id, answer.journal)
         if answer.is_wide:
-            due_s = max(due_s, self._told_wide_s.get(key, float("-inf")) + WIDE_HELD_BACK_S)
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            self._waiting[key] = Waiting(answer, due_s)
-        else:
-            was_wide = waiting.answer.is_wide
-            waiting.answer.add(answer)
-            waiting.due_s = due_s if answer.is_wide and not was_wide else min(waiting.due_s, due_s)
+            due_s = self._told_wide_s.get(key, -math.inf) + WIDE_HELD_BACK_S
+            held = self._wide.setdefault(key, WideAnswer(answer, max(due_s, now_s)))
+            if held.answer is not answer:
+                held.answer.add(answer)
+            return False
+        wide = self._wide.pop(key, None)
+        known = self._waiting.setdefault(key, wide.answer if wide else answer)
+        if known is not answer:
+            known.add(answer)
+        return True
 
-    def _pop_due(self, now_s: float) -> list[Answer]:
-        is_full = len(self._waiting) > MOST_WAITING
-        due = [key for key, each in self._waiting.items() if is_full or each.due_s <= now_s]
-        answers = [self._waiting.pop(key).answer for key in due]
-        self._note_wide(due, answers, now_s)
-        return answers
+    def _depart(self, now_s: float) -> Departure:
+        answers = [self._wide.pop(key).answer for key in [k for k, each in self._wide.items() if each.due_s <= now_s]]
+        self._note_wide(answers, now_s)
+        if now_s < self._due_s and len(self._waiting) <= MOST_WAITING:
+            return Departure(0, answers)
+        self._departures += 1
+        answers += self._waiting.values()
+        self._waiting.clear()
+        self._due_s = math.inf
+        return Departure(self._departures, answers)
 
-    def _note_wide(self, keys: Sequence[DeskKey], answers: Sequence[Answer], now_s: float) -> None:
-        for key, answer in zip(keys, answers, strict=True):
-            if answer.is_wide:
-                self._told_wide_s[key] = now_s
+    def _note_wide(self, answers: Iterable[Answer], now_s: float) -> None:
         if len(self._told_wide_s) > MOST_WAITING:
             self._told_wide_s.clear()
+        for answer in answers:
+            self._told_wide_s[answer.rules.authority_id, answer.bin_id, answer.journal] = now_s

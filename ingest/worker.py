@@ -21,8 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.messages import Heartbeat, Message, MessageSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline, Processed
-from ingest.receipt_desk import ReceiptDesk
-from ingest.receipts import Answer
+from ingest.receipt_desk import Departure, ReceiptDesk
 
 log = structlog.get_logger(__name__)
 
@@ -90,8 +89,9 @@ class Worker:
         self._taken = itertools.count()
         self._ending = threading.Lock()
         self._desk = ReceiptDesk(time.monotonic)
-        self._committed: dict[int, Sequence[Message]] = {}
+        self._committed: dict[int, tuple[Sequence[Message], int]] = {}
         self._next_to_acknowledge = 0
+        self._told = 0
         self.handled = Handled()
 
     def run(self) -> None:
@@ -132,22 +132,26 @@ class Worker:
         processed = self._commit(batch)
         if processed is None:
             return
-        self._tell(self._desk.take(processed.answers, is_loaded=processed.events >= LOADED_EVENTS))
+        departure, leaves_with = self._desk.take(processed.answers, is_loaded=processed.events >= LOADED_EVENTS)
         with self._ending:
-            self._committed[number] = batch
-            while (done := self._committed.pop(self._next_to_acknowledge, None)) is not None:
-                self._source.acknowledge(done)
-                self._next_to_acknowledge += 1
+            self._committed[number] = (batch, leaves_with)
+        self._tell(departure)
+        with self._ending:
             self._count(batch, processed, ms=(time.perf_counter() - started_s) * 1000)
 
-    def _tell(self, answers: Sequence[Answer]) -> None:
-        """Publish the receipts of answers that leave now."""
-        if answers:
-            receipts = self._pipeline.write_receipts(answers, now=self._clock())
+    def _tell(self, departure: Departure) -> None:
+        """Publish the receipts that leave now, then acknowledge the batches that are told, in the order they came."""
+        receipts = self._pipeline.write_receipts(departure.answers, now=self._clock()) if departure.answers else []
+        if receipts:
             self._source.publish(receipts)
             self._observer.receipts_told(len(receipts))
-            with self._ending:
-                self.handled.receipts += len(receipts)
+        with self._ending:
+            self.handled.receipts += len(receipts)
+            self._told = max(self._told, departure.number)
+            while (done := self._committed.get(self._next_to_acknowledge)) is not None and done[1] <= self._told:
+                self._source.acknowledge(done[0])
+                del self._committed[self._next_to_acknowledge]
+                self._next_to_acknowledge += 1
 
     def _commit(self, batch: Sequence[Message]) -> Processed | None:
         """Process until committed; None when stopped while the database was away."""

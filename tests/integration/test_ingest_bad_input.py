@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 
 from bontri.embedded.broker import Broker
 from ingest.messages import Message, Outgoing
-from ingest.mqtt import MOST_MESSAGES, PLAIN_FILTER, shared_filter
+from ingest.mqtt import MOST_MESSAGES
+from ingest.topics import PLAIN_FILTER, shared_filter
 from ingest.worker import Worker
 from rewards.bins import NewBin, add_bins
 from rewards.fleet_watch import GAP_PATIENCE, watch_fleet

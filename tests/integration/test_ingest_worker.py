@@ -16,7 +16,7 @@ import ingest.worker
 from ingest.messages import Message, Outgoing
 from ingest.pipeline import Processed
 from ingest.receipts import Answer
-from ingest.worker import Worker, is_poison
+from ingest.worker import LOADED_EVENTS, Worker, is_poison
 from rewards.rules import AuthorityRules
 
 NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
@@ -107,6 +107,15 @@ def test_nothing_is_told_before_the_commit_and_nothing_acknowledged_before_it_is
     worker = run(FakePipeline(diary), messages("a", "b"), messages("c"))
     assert diary == ["commit a b", "tell a b", "acknowledge a b", "commit c", "tell c", "acknowledge c"]
     assert (worker.handled.messages, worker.handled.batches, worker.handled.events) == (3, 2, 3)
+
+
+def test_under_load_batches_are_told_together_and_acknowledged_only_then() -> None:
+    diary: list[str] = []
+    first, second = ([f"{name}{number}" for number in range(LOADED_EVENTS)] for name in "ab")
+    run(FakePipeline(diary), messages(*first), messages(*second))
+    assert [entry.split()[0] for entry in diary] == ["commit", "commit", "tell", "acknowledge", "acknowledge"]
+    assert diary[2].split()[1:] == first + second
+    assert [entry.split()[1:] for entry in diary[3:]] == [first, second]
 
 
 @pytest.mark.parametrize(
