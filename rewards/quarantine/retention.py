@@ -16,6 +16,12 @@ CHOOSE = text(f"""
      WHERE authority_id = :authority_id AND last_received_at < :before AND message_digest > :after
      ORDER BY message_digest LIMIT {MOST_AT_ONCE} FOR UPDATE SKIP LOCKED
 """)
+# In the order of the key, as those who store go through them.
+LOCK_EVENTS = text(f"""
+    SELECT e.seq FROM {DIGESTS.unnest("t")}
+      JOIN quarantined_events e ON e.authority_id = :authority_id AND e.message_digest = t.message_digest
+     ORDER BY e.journal_no, e.seq, e.content_digest FOR UPDATE OF e
+""")
 CUT_EVENTS = text(f"""
     UPDATE quarantined_events e SET message_digest = NULL, detail = '' FROM {DIGESTS.unnest("t")}
      WHERE e.authority_id = :authority_id AND e.message_digest = t.message_digest
@@ -39,6 +45,7 @@ def prune_messages(
     digests = [bytes(digest) for digest in connection.scalars(CHOOSE, parameters)]
     if digests:
         chosen = {"authority_id": authority_id, **DIGESTS.bind(message_digest=digests)}
+        connection.execute(LOCK_EVENTS, chosen)
         connection.execute(CUT_EVENTS, chosen)
         connection.execute(DELETE_MESSAGES, chosen)
     return digests
