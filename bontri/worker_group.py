@@ -41,6 +41,8 @@ FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 30.0
 WELL_AFTER_S = 60.0
 """A worker that has run so long and is ready is no longer held to have failed."""
+FROZEN_AFTER_S = 5.0
+"""A round that took so long was held up (a paused machine, SIGSTOP of all), and then the children were too."""
 START_ATTEMPTS = 3
 """Ends in a row of one child before all have been ready once; then the fault is not one that passes."""
 
@@ -79,6 +81,7 @@ class WorkerGroup(Collector):
     members: list[Member]
     was_ready: bool = False
     starts: int = 0
+    looked_s: float = 0.0
     since: dict[str, str] = field(default_factory=dict)
     counted: MetricsSum = field(default_factory=MetricsSum)
     reading: threading.Lock = field(default_factory=threading.Lock)
@@ -180,10 +183,19 @@ class WorkerGroup(Collector):
                 )
 
     def _kill_silent(self) -> None:
-        """End a process that says nothing any more: stopped, or hung in a way it cannot notice itself."""
+        """End a process that says nothing any more: stopped, or hung in a way it cannot notice itself.
+
+        After a round that was held up all of them get their time again: they had no chance to say anything.
+        """
         patience_s = SILENT_AFTER_S + self.settings.ingest_stuck_after
+        # Read once, so that no freeze can come between the two questions.
+        now_s, looked_s = monotonic(), self.looked_s
+        self.looked_s = now_s
+        if now_s - looked_s > FROZEN_AFTER_S:
+            for member in self.members:
+                member.heard_s = now_s
         for member in self.members:
-            if member.process is not None and monotonic() - member.heard_s > patience_s:
+            if member.process is not None and now_s - member.heard_s > patience_s:
                 log.error("worker_silent", client_id=member.client_id, pid=member.process.pid)
                 member.process.kill()
                 member.process.wait()

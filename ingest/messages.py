@@ -20,7 +20,8 @@ class Message:
 
     ``part`` says which of its events are meant, by their place in it: all, unless one of them cannot be recorded and
     is being looked for. ``replayed_at``: when it was taken out of quarantine to be tried again; None when its bin
-    sent it.
+    sent it. ``was_verified``: it comes from quarantine, and was verified when its bin sent it; what was revoked since
+    does not undo that.
     """
 
     topic: str
@@ -29,6 +30,7 @@ class Message:
     handle: object = field(default=None, compare=False)
     part: range = ALL_EVENTS
     replayed_at: datetime.datetime | None = None
+    was_verified: bool = False
 
     def halves(self) -> list["Message"]:
         """Return the message in two parts; none when it has but one event left."""

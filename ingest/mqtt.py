@@ -205,9 +205,13 @@ class MqttSource:
             self._arrived.notify()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish; what finds no connection is dropped: the bin asks again, or it is published again."""
+        """Publish; what finds no connection, or is not through when it ends, is dropped.
+
+        The bin asks again, or it is published again.
+        """
         for careful in [message for message in messages if message.qos]:
-            # Not left to paho's queue, which would send what is out of date by the time the broker is back.
+            # Not left to paho's queue, which would send what is out of date by the time the broker is back. What is
+            # beyond its window waits there while we are connected, and is dropped at the next connection.
             if self._client.is_connected():
                 self._client.publish(careful.topic, careful.payload, qos=careful.qos, retain=careful.is_retained)
         messages = [message for message in messages if not message.qos]
@@ -252,6 +256,8 @@ class MqttSource:
         self._generation += 1
         log.info("broker_connected", generation=self._generation, session_present=flags.session_present)
         self._forget_waiting(is_coming_again=flags.session_present)
+        # Before paho sends them again: a command is repeated, a configuration told again at the next hello.
+        client.drop_out_messages()
         self._observer.connected(is_first=self._generation == 1)
         filters = [(self._topic_filter, SubscribeOptions(qos=1))]
         if not self._heartbeats.is_refused:

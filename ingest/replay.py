@@ -58,12 +58,24 @@ class Replay:
     def run_once(self, now: datetime.datetime) -> int:
         """Replay the next requested messages of every authority; return how many messages were tried.
 
+        An authority whose replay breaks down is logged, and does not keep it from those after it.
+
         Raises:
-            sqlalchemy.exc.DBAPIError: the database is away or refuses; what is not noted stays requested.
+            Exception: the first such fault, when all have had their turn; what is not noted stays requested.
+            sqlalchemy.exc.DBAPIError: not even the authorities can be listed.
         """
         with self._engine.connect() as connection:
             holders = list_holders(connection)
-        return sum(self._replay_next(authority_id, now) for authority_id in holders.values())
+        tried, faults = 0, []
+        for slug, authority_id in holders.items():
+            try:
+                tried += self._replay_next(authority_id, now)
+            except Exception as fault:  # noqa: BLE001 (a top, for one authority)
+                log.error("errand_failed", errand="replay", authority=slug, **describe_fault(fault))
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+        return tried
 
     def _replay_next(self, authority_id: int, now: datetime.datetime) -> int:
         """Replay one step of one quarantine, noting each batch as it is done."""
@@ -104,7 +116,14 @@ class Replay:
     def _restore(self, taken: TakenMessage, now: datetime.datetime) -> Message:
         """Return the message as it was received; raises :class:`UndecryptableError`."""
         payload = decrypt_payload(taken.payload_encrypted, keyring=self._keyring)
-        return Message(taken.topic, payload, taken.received_at, handle=taken, replayed_at=now)
+        return Message(
+            taken.topic,
+            payload,
+            taken.received_at,
+            handle=taken,
+            replayed_at=now,
+            was_verified=taken.was_verified,
+        )
 
 
 def process(pipeline: Pipeline, messages: Sequence[Message], now: datetime.datetime, tried: Tried) -> None:

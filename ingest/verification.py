@@ -2,6 +2,9 @@
 
 Codes in order of precedence: ``too_large``, ``wrong_topic``, ``unknown_bin``, ``revoked_bin``, ``not_json`` (not even
 two lines, and no JSON either), ``bad_signature``, ``unknown_key``. They settle nothing.
+
+A message out of quarantine that was verified when it was received, and whose events were settled then, is not refused
+for what was revoked since: its bin no longer holds them. Its signature is verified all the same.
 """
 
 from dataclasses import dataclass
@@ -72,7 +75,7 @@ def verify(message: Message, topic: UpTopic | None, directory: Directory, keyrin
     rules, known = directory.find_rules(topic), directory.find_bin(topic)
     if rules is None or known is None:
         return Rejected(message, "unknown_bin", "no such bin of this authority", rules, topic.bin_id)
-    if known.state == "revoked":
+    if known.state == "revoked" and not message.was_verified:
         return Rejected(message, "revoked_bin", "the bin is revoked", rules, topic.bin_id)
     return verify_signature(message, topic, rules, known, keyring)
 
@@ -85,7 +88,8 @@ def verify_signature(
     if signed is None:
         code: MessageCode = "bad_signature" if is_json(message.payload.partition(b"\n")[0]) else "not_json"
         return Rejected(message, code, "not one line and its signature", rules, topic.bin_id)
-    if known.key_states.get(signed.key_number) != "valid":
+    key_state = known.key_states.get(signed.key_number)
+    if key_state is None or (key_state != "valid" and not message.was_verified):
         return Rejected(message, "unknown_key", f"key {signed.key_number} is not valid", rules, topic.bin_id)
     key = keyring.bin_key(authority=topic.authority, bin_id=topic.bin_id, key_number=signed.key_number)
     if not is_signed_by(key, topic=message.topic, message=signed):

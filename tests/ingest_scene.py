@@ -253,10 +253,11 @@ def scalar(database: Database, query: str, **parameters: Any) -> Any:
 
 
 class Proxy:
-    """A TCP proxy before the broker, to cut connections without either end knowing why."""
+    """A TCP proxy before the broker, to cut connections without either end knowing why; or to swallow what is sent."""
 
     def __init__(self, port: int) -> None:
         self._target = port
+        self.is_swallowing = False
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -292,11 +293,11 @@ class Proxy:
                 self._threads.append(thread)
                 thread.start()
 
-    @staticmethod
-    def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
-                sink.sendall(data)
+                if not self.is_swallowing:
+                    sink.sendall(data)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -66,7 +66,8 @@ CHOOSE = text(f"""
 TAKE = text(f"""
     UPDATE quarantined_messages q SET replay_taken_at = :now FROM {DIGESTS.unnest("t")}
      WHERE q.authority_id = :authority_id AND q.message_digest = t.message_digest
-    RETURNING q.message_digest, q.topic, q.payload_encrypted, q.received_at, q.replay_requested_at
+    RETURNING q.message_digest, q.topic, q.payload_encrypted, q.received_at, q.replay_requested_at,
+           q.code IS NULL AS was_verified
 """)
 NOTED = Columns(message_digest="bytea", requested_at="timestamptz", replayed_at="timestamptz", fault="text")
 # A request made after the step was taken stands: what the operator mended in between may not have been seen.
@@ -118,13 +119,17 @@ def count_outcomes(connection: Connection, digests: Sequence[bytes], *, authorit
 
 @dataclass(frozen=True, slots=True)
 class TakenMessage:
-    """A message taken for replay, its bytes still encrypted."""
+    """A message taken for replay, its bytes still encrypted.
+
+    ``was_verified``: bin, key and signature were in order when it was received; only events of it were refused.
+    """
 
     message_digest: bytes
     topic: str
     payload_encrypted: bytes
     received_at: datetime.datetime
     requested_at: datetime.datetime
+    was_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ def take_requested(connection: Connection, *, authority_id: int, now: datetime.d
     count = max(1, sum(1 for _ in takewhile(lambda length: length <= MOST_TAKEN_BYTES, lengths)))
     columns = DIGESTS.bind(message_digest=[bytes(row.message_digest) for row in rows[:count]])
     taken = connection.execute(TAKE, {"authority_id": authority_id, "now": now, **columns})
-    messages = [TakenMessage(bytes(row[0]), row[1], bytes(row[2]), row[3], row[4]) for row in taken]
+    messages = [TakenMessage(bytes(row[0]), row[1], bytes(row[2]), row[3], row[4], row[5]) for row in taken]
     return sorted(messages, key=lambda each: (each.requested_at, each.received_at, each.message_digest))
 
 

@@ -35,6 +35,7 @@ from tests.ingest_scene import (
     PATIENCE_S,
     connected_publisher,
     mosquitto,
+    proxy_before,
     scalar,
     wait_until,
     worker_processes,
@@ -269,11 +270,30 @@ def test_what_finds_no_connection_is_dropped_and_not_sent_when_it_is_out_of_date
     assert sorted((message.payload, message.qos) for message in heard) == [(b"careful", 1), (b"careless", 0)]
 
 
-def test_control_paho_alone_would_send_it_then(broker: Broker, town: Town) -> None:
+def test_control_paho_alone_would_send_it_then(broker: Broker, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     topic = f"bontri/v1/{town.slug}/{BIN_ID}/down/command"
     source = MqttSource(
         BrokerAddress.from_url(worker_url(broker)), client_id="keeping", topic_filter="bontri/v1/nowhere/+/up/#"
     )
+    monkeypatch.setattr(source._client, "drop_out_messages", list)
     source._client.publish(topic, b"out of date", qos=1)
     with listening(broker, town) as listener, source:
         assert listener.next_raw().payload == b"out of date"
+
+
+def test_what_was_not_through_when_a_connection_ended_is_not_sent_by_the_next(broker: Broker, town: Town) -> None:
+    """More than paho's window at once; the connection ends before the broker has answered."""
+    topic = f"bontri/v1/{town.slug}/{BIN_ID}/down/command"
+    with proxy_before(broker) as proxy, listening(broker, town) as listener:
+        address = BrokerAddress.from_url(worker_url(broker, port=proxy.port))
+        with MqttSource(address, client_id="bounded", topic_filter="bontri/v1/nowhere/+/up/#") as source:
+            assert source.wait_until_subscribed(timeout_s=PATIENCE_S)
+            proxy.is_swallowing = True
+            source.publish([Outgoing(topic, b"out of date", qos=1)] * 50)
+            proxy.cut()
+            wait_until(lambda: not source.is_connected)
+            proxy.is_swallowing = False
+            wait_until(lambda: source.is_connected)
+            for payload in (b"present", b"still present"):
+                source.publish([Outgoing(topic, payload, qos=1)])
+                assert listener.next_raw().payload == payload

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError, ProgrammingError
+from structlog.testing import capture_logs
 
 import ingest.replay
 from ingest.messages import Message
@@ -14,6 +15,7 @@ from ingest.pipeline import Pipeline
 from ingest.replay import CANNOT_DECRYPT, CANNOT_PROCESS, Replay
 from rewards.keyring import Keyring
 from rewards.quarantine import NO_AUTHORITY, ReplayNote, Selection, note_replays, take_requested
+from rewards.quarantine.refused import PURPOSE
 from rewards.quarantine.replaying import LEASE, MOST_TAKEN
 from rewards.tariffs import add_tariff
 from rewards.territory import add_materials
@@ -166,6 +168,102 @@ def test_a_conflict_stays_one(scene: Scene) -> None:
     assert scene.row().replayed_at is None
     assert scene.points() == 3
     scene.assert_sound()
+
+
+@pytest.mark.parametrize(
+    "revoke",
+    [
+        "UPDATE bin_keys SET state = 'revoked' WHERE bin_id = :bin_id AND key_number = 1",
+        "UPDATE bins SET state = 'revoked' WHERE bin_id = :bin_id",
+    ],
+    ids=["its key", "its bin"],
+)
+def test_what_was_verified_when_received_is_credited_though_it_was_revoked_since(scene: Scene, revoke: str) -> None:
+    """Its receipt settled the event: the bin no longer holds it, and the replay is the only way to the points."""
+    speaker = scene.speaker()
+    scene.ingest(speaker.events(scene.now, deposit(1, scene.now, items=3, material="wood", badge=BADGE)))
+    assert (scene.row().code, scene.waiting()) == (None, {"unknown_material": 1})
+    scene.alter(revoke, bin_id=speaker.bin_id)
+    assert scene.replay_all() == 1
+    assert (scene.row().code, scene.waiting()) == (None, {"unknown_material": 1})
+
+    scene.declare("wood", points=2)
+    assert scene.replay_all() == 1
+    assert scene.points() == 6
+    assert scene.waiting() == {}
+    scene.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("revoke", "code"),
+    [
+        ("UPDATE bin_keys SET state = 'revoked' WHERE bin_id = :bin_id AND key_number = 1", "unknown_key"),
+        ("UPDATE bins SET state = 'revoked' WHERE bin_id = :bin_id", "revoked_bin"),
+    ],
+    ids=["its key", "its bin"],
+)
+def test_control_what_was_refused_whole_for_being_revoked_stays_refused(scene: Scene, revoke: str, code: str) -> None:
+    speaker = scene.speaker()
+    scene.alter(revoke, bin_id=speaker.bin_id)
+    scene.ingest(speaker.events(scene.now, deposit(1, scene.now, items=3, badge=BADGE)))
+    for _ in range(2):
+        assert scene.replay_all() == 1
+        assert (scene.row().code, scene.waiting()) == (code, {code: 1})
+    assert scene.points() == 0
+
+
+def test_a_message_signed_with_a_key_not_yet_known_stays_refused_once_that_key_is_revoked(scene: Scene) -> None:
+    speaker = dataclasses.replace(scene.speaker(), key_number=2)
+    scene.ingest(speaker.events(scene.now, deposit(1, scene.now, items=3, badge=BADGE)))
+    assert scene.waiting() == {"unknown_key": 1}
+    scene.alter(
+        "INSERT INTO bin_keys (authority_id, bin_id, key_number, state, created_at)"
+        " VALUES (:authority_id, :bin_id, 2, 'revoked', :now)",
+        authority_id=scene.town.authority_id,
+        bin_id=speaker.bin_id,
+        now=scene.now,
+    )
+    assert scene.replay_all() == 1
+    assert scene.waiting() == {"unknown_key": 1}
+    assert scene.points() == 0
+
+
+def test_the_signature_of_what_was_verified_is_verified_again(scene: Scene) -> None:
+    """That a row was verified once does not vouch for the bytes it holds now."""
+    speaker = scene.speaker()
+    genuine = speaker.events(scene.now, deposit(1, scene.now, items=3, material="wood", badge=BADGE))
+    scene.ingest(genuine)
+    scene.alter(
+        "UPDATE quarantined_messages SET payload_encrypted = :forged",
+        forged=scene.keyring.encrypt(genuine.payload.replace(b'"items": 3', b'"items": 9'), purpose=PURPOSE),
+    )
+    scene.declare("wood")
+    assert scene.replay_all() == 1
+    assert scene.points() == 0
+    assert "bad_signature" in scene.waiting()
+
+
+def test_an_authority_whose_replay_breaks_down_does_not_hold_up_another(scene: Scene) -> None:
+    with scene.database.engine().begin() as connection:
+        build_town(connection, scene.keyring, authority_id=8, slug="roubaix")
+        build_town(connection, scene.keyring, authority_id=6, slug="annecy")
+    for slug, bin_id in (("annecy", "BIN-0006-A"), (scene.town.slug, None), ("roubaix", "BIN-0008-A")):
+        speaker = scene.speaker(bin_id, authority=slug)
+        scene.ingest(dataclasses.replace(speaker.events(scene.now, deposit(1, scene.now)), payload=b"garbage"))
+    for authority_id in (6, scene.town.authority_id, 8):
+        scene.ask(authority_id=authority_id)
+    scene.alter(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE insufficient_privilege; END $$"
+    )
+    scene.alter(
+        "CREATE TRIGGER fail BEFORE UPDATE ON quarantined_messages FOR EACH ROW"
+        f" WHEN (new.authority_id = {scene.town.authority_id}) EXECUTE FUNCTION fail()"
+    )
+    with capture_logs() as logs, pytest.raises(ProgrammingError):
+        scene.replay.run_once(scene.now)
+    waiting = {owner: scene.row(owner).replay_requested_at for owner in (6, scene.town.authority_id, 8)}
+    assert waiting == {6: None, scene.town.authority_id: scene.now, 8: None}
+    assert [line["authority"] for line in logs if line["event"] == "errand_failed"] == [scene.town.slug]
 
 
 def test_two_contents_refused_under_one_number_keep_accounting_for_it(scene: Scene) -> None:
