@@ -3,8 +3,12 @@
 import re
 from pathlib import Path
 
+import bontri.quarantine.refusals
 import rewards.fleet.refusals
 from rewards.errors import OperatorRefusedError
+
+MODULES = (bontri.quarantine.refusals, rewards.fleet.refusals)
+"""Where refusals are declared; imported, or they would not be found."""
 
 PAGE = Path(rewards.fleet.refusals.__file__).parents[2] / "docs" / "operators.md"
 
