@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from ingest.answers import heed_answers
 from ingest.contract import Hello
 from ingest.decisions import Decision, conflict_of, decide_events, refused_messages
-from ingest.decoding import DecodedMessage
+from ingest.decoding import DecodedMessage, EventsMessage
 from ingest.messages import Message
 from ingest.receipts import Answer, list_answers
 from ingest.reports import list_reports
@@ -118,7 +118,9 @@ def list_journals(messages: Iterable[DecodedMessage]) -> dict[JournalKey, dateti
     heard_at: dict[JournalKey, datetime.datetime] = {}
     for decoded in messages:
         key, received_at = decoded.journal_key, decoded.verified.message.received_at
-        if key is not None:
+        content = decoded.content
+        # Half a message may hold none of its events, and then says nothing.
+        if key is not None and not (isinstance(content, EventsMessage) and not content.events and not content.faulty):
             heard_at[key] = max(received_at, heard_at.get(key, received_at))
     return heard_at
 

@@ -38,7 +38,7 @@ def decide_events(
     decisions = []
     for decoded in messages:
         content, key = decoded.content, decoded.journal_key
-        if key is None or not isinstance(content, EventsMessage):
+        if key not in journal_nos or not isinstance(content, EventsMessage):
             continue
         journal_no = journal_nos[key]
         for event in content.events:

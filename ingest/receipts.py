@@ -101,7 +101,7 @@ def list_answers(
     for decoded in messages:
         key, part = decoded.journal_key, decoded.journaled
         # Half a message may hold none of its events, and then has nothing to answer.
-        if key is None or part is None or journal_nos[key] not in settled:
+        if key is None or part is None or key not in journal_nos:
             continue
         journal_no, verified = journal_nos[key], decoded.verified
         answer = answers.get(journal_no)
