@@ -101,20 +101,19 @@ class Pipeline:
 
     def _commit(self, tenant: Tenant, *, now: datetime.datetime, is_isolated: bool) -> Committed:
         """Commit one authority's messages; when the database does not hold what was remembered, without memory."""
-        lot_month = lot_month_of(now.astimezone(tenant.rules.timezone).date())
-        recollection = self._memory.recall(tenant.rules, lot_month=lot_month)
         try:
-            with self._engine.begin() as connection:
-                committed = commit_tenant(
-                    connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
-                )
+            return self._commit_once(tenant, now=now, is_isolated=is_isolated)
         except RowsMissingError:
             self._memory.forget()
-            recollection = self._memory.recall(tenant.rules, lot_month=lot_month)
-            with self._engine.begin() as connection:
-                committed = commit_tenant(
-                    connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
-                )
+            return self._commit_once(tenant, now=now, is_isolated=is_isolated)
+
+    def _commit_once(self, tenant: Tenant, *, now: datetime.datetime, is_isolated: bool) -> Committed:
+        lot_month = lot_month_of(now.astimezone(tenant.rules.timezone).date())
+        recollection = self._memory.recall(tenant.rules, lot_month=lot_month)
+        with self._engine.begin() as connection:
+            committed = commit_tenant(
+                connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
+            )
         recollection.keep()
         self._directory.note_key_numbers(tenant.rules.slug, committed.key_numbers)
         return committed
