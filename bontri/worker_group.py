@@ -81,7 +81,7 @@ class WorkerGroup(Collector):
     members: list[Member]
     was_ready: bool = False
     starts: int = 0
-    looked_s: float = 0.0
+    looked_s: float = field(default_factory=monotonic)
     since: dict[str, str] = field(default_factory=dict)
     counted: MetricsSum = field(default_factory=MetricsSum)
     reading: threading.Lock = field(default_factory=threading.Lock)
