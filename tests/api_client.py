@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from partners_api.app import ApiConfig, create_app
 from rewards.citizens import Citizen
 from rewards.keyring import Keyring
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_key, build_town, deposit, open_session_for
 
 EMAIL = "ada@example.org"

@@ -1,4 +1,4 @@
-"""Fixtures on real services: one PostgreSQL per test process, a fresh migrated database per test.
+"""Fixtures on real services: one PostgreSQL per test process, an empty migrated database per test.
 
 ``BONTRI_TEST_DATABASE_URL`` (a superuser on a server of one's own) replaces the embedded PostgreSQL.
 """
@@ -9,30 +9,15 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, make_url
 
-from rewards.database import DatabaseRole, migrate, open_engine
+from rewards.database import migrate, open_engine
 from rewards.keyring import Keyring
+from tests.databases import Database, DatabasePool, execute, url_of
 
 TEMPLATE = "bontri_template"
-
-
-@dataclass
-class Database:
-    """One migrated database of a test; engines are closed when the test ends."""
-
-    url: str
-    engines: dict[str, Engine]
-
-    def engine(self, role: DatabaseRole = "owner") -> Engine:
-        """Return the engine of ``role``, opened once."""
-        if role not in self.engines:
-            self.engines[role] = open_engine(self.url, role=role, pool_size=8)
-        return self.engines[role]
 
 
 @pytest.fixture(scope="session")
@@ -54,19 +39,6 @@ def server_url() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def execute(server_url: str, *statements: str) -> None:
-    """Run statements outside any transaction, as CREATE DATABASE wants."""
-    engine = open_engine(server_url, role="owner")
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-    engine.dispose()
-
-
-def url_of(server_url: str, database: str) -> str:
-    return make_url(server_url).set(database=database).render_as_string(hide_password=False)
-
-
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """Name of a migrated database that tests copy."""
@@ -80,16 +52,19 @@ def template(server_url: str) -> Iterator[str]:
     execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def databases(server_url: str, template: str) -> Iterator[DatabasePool]:
+    """Migrated databases to borrow, for fixtures that outlive one test."""
+    pool = DatabasePool(server_url, template)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def database(server_url: str, template: str) -> Iterator[Database]:
-    """A fresh, empty, migrated database."""
-    name = f"bontri_test_{uuid.uuid4().hex[:12]}"
-    execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    database = Database(url_of(server_url, name), {})
-    yield database
-    for engine in database.engines.values():
-        engine.dispose()
-    execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+def database(databases: DatabasePool) -> Iterator[Database]:
+    """An empty, migrated database."""
+    with databases.lend() as database:
+        yield database
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ from ingest.pipeline import Pipeline
 from ingest.worker import Worker
 from rewards.database import open_engine
 from rewards.keyring import Keyring
-from tests.conftest import Database, execute, url_of
+from tests.databases import Database
 from tests.speaker import read
 
 KEYRING = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
@@ -64,20 +63,6 @@ def open_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def fresh_database(server_url: str, template: str) -> Iterator[Database]:
-    """A migrated database that a whole module shares."""
-    name = f"bontri_test_{uuid.uuid4().hex[:12]}"
-    execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    database = Database(url_of(server_url, name), {})
-    try:
-        yield database
-    finally:
-        for engine in database.engines.values():
-            engine.dispose()
-        execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

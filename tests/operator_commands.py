@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from bontri.cli import cli, main
 from rewards.errors import OperatorRefusedError
-from tests.conftest import Database
+from tests.databases import Database
 from tests.ingest_scene import KEYRING
 
 

@@ -16,7 +16,7 @@ from rewards.quarantine import Selection, count_by_code, request_replay
 from rewards.tariffs import add_tariff
 from rewards.territory import add_materials
 from rewards.verify import verify
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, Town, build_citizen, build_town
 from tests.speaker import Speaker
 

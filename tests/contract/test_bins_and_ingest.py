@@ -32,9 +32,9 @@ from simulators.messages import BinIdentity
 from simulators.messages import Message as SentMessage
 from simulators.signatures import sign_message as sign_as_bin
 from simulators.signatures import verify_message as verify_as_bin
-from tests.conftest import Database
+from tests.databases import Database, DatabasePool
 from tests.factories import START, build_citizen, build_town
-from tests.ingest_scene import KEYRING, fresh_database
+from tests.ingest_scene import KEYRING
 from tests.speaker import Speaker, deposit, read, tell
 
 AUTHORITY, BIN_ID, BADGE = "plaine-commune", "CON-00001", "04A2B9C1"
@@ -209,9 +209,9 @@ def test_both_ends_sign_identically_and_accept_each_other(key: bytes, topic: str
 
 
 @pytest.fixture(scope="module")
-def database(server_url: str, template: str) -> Iterator[Database]:
+def database(databases: DatabasePool) -> Iterator[Database]:
     """One database for all examples; every example has a bin of its own."""
-    with fresh_database(server_url, template) as database:
+    with databases.lend() as database:
         with database.engine().begin() as connection:
             town = build_town(connection, KEYRING, authority_id=7, slug=AUTHORITY)
             build_citizen(connection, town, badge=BADGE)

@@ -12,8 +12,8 @@ from rewards.citizens import register_citizen
 from rewards.keyring import Keyring
 from rewards.tariffs import add_tariff
 from rewards.territory import NewSite, add_commune, add_materials, add_sites, create_authority
-from tests.conftest import Database
 from tests.contract.golden import AUTHORITY, BIN, BY_NAME, DOCUMENT
+from tests.databases import Database
 from tests.factories import START
 from tests.speaker import tell
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api_client import Api, assert_problem, start_api
-from tests.conftest import Database
+from tests.databases import Database
 
 SOME_ID = "0190a0b0-0000-7000-8000-000000000000"
 PERIOD = "from=2026-11-01&to=2026-11-30"

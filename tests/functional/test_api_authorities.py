@@ -6,7 +6,7 @@ import io
 import pytest
 
 from tests.api_client import Api, assert_problem, start_api
-from tests.conftest import Database
+from tests.databases import Database
 
 PATH = "/authority/figures/deposits"
 

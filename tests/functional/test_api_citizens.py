@@ -10,7 +10,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.api_client import EMAIL, Api, assert_problem, start_api
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_citizen, open_session_for
 
 

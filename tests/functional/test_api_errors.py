@@ -13,7 +13,7 @@ from partners_api.errors import CODE_OF_STATUS, STATUS_OF
 from rewards.errors import OperatorRefusedError, RewardsError
 from rewards.vouchers import VoucherRefusedError
 from tests.api_client import EMAIL, Api, assert_problem, start_api
-from tests.conftest import Database
+from tests.databases import Database
 
 PAGE = Path(partners_api.app.__file__).parents[1] / "docs" / "errors.md"
 

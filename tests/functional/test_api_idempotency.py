@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from partners_api.app import ApiConfig, create_app
 from tests.api_client import EMAIL, Api, assert_problem, start_api
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import open_session_for
 
 

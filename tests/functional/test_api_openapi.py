@@ -13,7 +13,7 @@ from partners_api.app import ApiConfig, create_app
 from partners_api.principals import SECURITY_SCHEMES
 from rewards.keyring import Keyring
 from tests.api_client import Api, start_api
-from tests.conftest import Database
+from tests.databases import Database
 
 METHODS = ("get", "post", "delete", "put", "patch")
 

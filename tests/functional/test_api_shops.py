@@ -6,7 +6,7 @@ from sqlalchemy import text
 from rewards.access import create_api_key, revoke_api_key
 from rewards.shops import create_shop, revoke_shop
 from tests.api_client import Api, assert_problem, start_api
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_key
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from rewards.keyring import Keyring
 from rewards.sign_ins import OPEN_SIGN_INS_MAX
 from tests.api_client import EMAIL, start_api
-from tests.conftest import Database
+from tests.databases import Database
 
 
 def test_only_a_few_codes_of_one_citizen_are_good_at_a_time(

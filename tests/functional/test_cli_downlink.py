@@ -17,7 +17,7 @@ from rewards.commands import NewCommand, end_expired, issue_command
 from rewards.due_commands import take_due_commands
 from rewards.fleet_watch import watch_fleet
 from rewards.keyring import Keyring
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_town
 from tests.operator_commands import code_of, run_main
 from tests.speaker import JOURNAL, Speaker, deposit

@@ -21,7 +21,7 @@ from bontri.settings import SettingsError
 from ingest.messages import Message
 from rewards.keyring import Keyring
 from rewards.quarantine import KEPT_FOR
-from tests.conftest import Database
+from tests.databases import Database
 from tests.ingest_scene import wait_until
 from tests.operator_commands import code_of
 from tests.quarantine_scene import BADGE, Scene, build_scene

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from rewards.access import create_api_key, find_principal, revoke_api_key
 from rewards.sign_ins import begin_sign_in, open_session, revoke_session
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_citizen, build_town
 
 EMAIL = "ada@example.org"

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from ingest.pipeline import Pipeline
 from rewards.keyring import Keyring
 from rewards.verify import verify
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.ingest_scene import scalar
 from tests.speaker import Speaker, deposit, read, tell

@@ -24,7 +24,7 @@ from bontri.embedded.broker import Broker
 from bontri.settings import read_settings
 from rewards.bins import NewBin, add_bins, revoke_bin
 from tests.bin_session import open_session
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, Town, build_town
 from tests.ingest_scene import KEYRING, mosquitto, wait_until
 from tests.operator_commands import run, run_main, succeed

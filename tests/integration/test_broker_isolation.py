@@ -15,13 +15,12 @@ from ingest.messages import Message
 from ingest.signatures import sign_message
 from rewards.bins import NewBin, add_bins
 from tests.bin_session import BinSession, bin_session, open_session
-from tests.conftest import Database
+from tests.databases import Database, DatabasePool
 from tests.factories import START, build_citizen, build_town
 from tests.ingest_scene import (
     FLEET,
     KEYRING,
     connected_publisher,
-    fresh_database,
     mosquitto,
     scalar,
     wait_until,
@@ -43,9 +42,9 @@ def broker() -> Iterator[Broker]:
 
 
 @pytest.fixture
-def scene(server_url: str, template: str) -> Iterator[Database]:
+def scene(databases: DatabasePool) -> Iterator[Database]:
     """Two authorities with three bins each, and a citizen whose badge is known in both."""
-    with fresh_database(server_url, template) as database:
+    with databases.lend() as database:
         with database.engine().begin() as connection:
             for authority_id, slug in ((7, "plaine-commune"), (8, "grand-lyon")):
                 town = build_town(connection, KEYRING, authority_id=authority_id, slug=slug)

@@ -24,9 +24,9 @@ from rewards.journals import JournalNote, as_multirange, open_journals, parse_ra
 from rewards.keyring import Keyring
 from rewards.pipelining import execute_pipelined
 from rewards.tariffs import Tariff, TariffLine, add_tariff
-from tests.conftest import Database
+from tests.databases import Database, DatabasePool
 from tests.factories import START, build_citizen, build_town
-from tests.ingest_scene import KEYRING, fresh_database
+from tests.ingest_scene import KEYRING
 from tests.speaker import Speaker, deposit, read, tell
 
 AUTHORITY_ID = 7
@@ -42,9 +42,9 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(server_url: str, template: str) -> Iterator[Scene]:
+def scene(databases: DatabasePool) -> Iterator[Scene]:
     """A database for all examples, each of which is rolled back."""
-    with fresh_database(server_url, template) as database:
+    with databases.lend() as database:
         with database.engine().begin() as connection:
             town = build_town(connection, KEYRING, authority_id=AUTHORITY_ID)
             citizens = [build_citizen(connection, town) for _ in range(2)]

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from rewards.citizens import BadgeTakenError, EmailTakenError, find_citizen_by_email, pair_badge, register_citizen
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_town, deposit
 
 

@@ -23,7 +23,7 @@ from rewards.commands import (
 )
 from rewards.due_commands import REPEAT_AFTER, TAKE_DUE, DueCommand, make_due, take_due_commands
 from rewards.keyring import Keyring
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_town
 
 SECOND = datetime.timedelta(seconds=1)

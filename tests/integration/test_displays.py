@@ -16,7 +16,7 @@ from rewards.displays import (
 from rewards.due_displays import note_shown, take_due_displays
 from rewards.keyring import Keyring
 from rewards.tariffs import add_tariff
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, Town, build_town
 
 Now = datetime.datetime

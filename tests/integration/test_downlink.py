@@ -22,7 +22,7 @@ from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.tariffs import Tariff, TariffLine
 from simulators.signatures import SignatureError, verify_message
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_town
 from tests.post import Post
 from tests.speaker import JOURNAL, Speaker

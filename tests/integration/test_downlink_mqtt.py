@@ -28,7 +28,7 @@ from ingest.worker import utc_now
 from rewards.commands import ListedCommand, NewCommand, issue_command, list_commands
 from rewards.database import open_engine
 from simulators.signatures import verify_message
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_town
 from tests.ingest_scene import (
     KEYRING,

@@ -22,7 +22,7 @@ from rewards.fleet.keys import list_valid_keys, revoke_key, rotate_key
 from rewards.fleet.placing import move_bin
 from rewards.fleet.states import change_state, revoke_for_good
 from rewards.keyring import Keyring
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, Town, build_town
 from tests.ingest_scene import KEYRING
 from tests.operator_commands import run, run_main, succeed

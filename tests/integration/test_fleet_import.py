@@ -17,7 +17,7 @@ from bontri.fleet_import import HandOver, import_fleet
 from bontri.hand_over import HandOverError, provisioning_change
 from rewards.fleet.refusals import BinTakenError
 from simulators.fleet_file import read_fleet_file
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_town
 from tests.ingest_scene import KEYRING
 from tests.operator_commands import run, run_main

@@ -12,7 +12,7 @@ import bontri.commands.bin_takeovers
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.fleet import refusals
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_town
 from tests.ingest_scene import KEYRING
 from tests.operator_commands import run, succeed

@@ -11,7 +11,7 @@ from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.bins import NewBin, add_bins
 from rewards.fleet.listing import list_bins
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, Town, build_town
 from tests.ingest_scene import KEYRING
 from tests.operator_commands import succeed

@@ -26,7 +26,7 @@ from rewards.fleet_watch import (
 )
 from rewards.journals import WIDE_RANGES
 from rewards.keyring import Keyring
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_town
 from tests.post import Post
 from tests.speaker import JOURNAL, Speaker, deposit

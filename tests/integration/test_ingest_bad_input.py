@@ -26,13 +26,12 @@ from rewards.bins import NewBin, add_bins
 from rewards.fleet_watch import GAP_PATIENCE, watch_fleet
 from rewards.quarantine import MOST_KEPT_PER_DAY, NO_AUTHORITY
 from rewards.verify import verify
-from tests.conftest import Database
+from tests.databases import Database, DatabasePool
 from tests.factories import START, build_citizen, build_town
 from tests.ingest_scene import (
     FLEET,
     KEYRING,
     connected_publisher,
-    fresh_database,
     mosquitto,
     scalar,
     wait_until,
@@ -70,8 +69,8 @@ def broker() -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="module")
-def whole_scene(server_url: str, template: str, broker: Broker) -> Iterator[BadInput]:
-    with fresh_database(server_url, template) as database:
+def whole_scene(databases: DatabasePool, broker: Broker) -> Iterator[BadInput]:
+    with databases.lend() as database:
         with database.engine().begin() as connection:
             town = build_town(connection, KEYRING)
             build_citizen(connection, town, badge=BADGE)

@@ -10,7 +10,7 @@ from ingest.directory import REMEMBERED_S, Directory
 from ingest.topics import UpTopic
 from rewards.bins import NewBin, add_bins, revoke_bin
 from rewards.keyring import Keyring
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, Town, build_town
 
 

@@ -32,7 +32,7 @@ from ingest.observer import Observer
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker
 from rewards.database import migrate, open_engine
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.ingest_scene import (
     KEYRING,

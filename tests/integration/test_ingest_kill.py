@@ -18,7 +18,7 @@ from rewards.verify import verify
 from simulators.counts import FleetCounts
 from simulators.fleet_file import ProvisionedFleet, read_fleet
 from simulators.run import run_fleet
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, Town, build_citizen, build_town
 from tests.ingest_scene import (
     KEYRING,

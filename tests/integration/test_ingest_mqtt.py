@@ -29,7 +29,7 @@ from ingest.mqtt import Delivery, MqttSource
 from ingest.mqtt_client import Parser
 from rewards.database import migrate, open_engine
 from rewards.verify import verify
-from tests.conftest import Database, execute
+from tests.databases import Database, DatabasePool, execute
 from tests.factories import Town, build_citizen, build_town
 from tests.ingest_scene import (
     KEYRING,
@@ -37,7 +37,6 @@ from tests.ingest_scene import (
     Proxy,
     Publisher,
     connected_publisher,
-    fresh_database,
     mosquitto,
     open_folder,
     proxy_before,
@@ -62,10 +61,10 @@ def broker() -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def unanswered(server_url: str, template: str) -> Iterator["subprocess.Popen[str]"]:
+def unanswered(databases: DatabasePool) -> Iterator["subprocess.Popen[str]"]:
     """A worker whose broker does not exist: it takes its time to say so, while the other tests run."""
     nowhere = f"mqtt://{WORKER_USERNAME}:secret@127.0.0.1:{choose_free_port()}"
-    with fresh_database(server_url, template) as database, started_ingest(database.url, nowhere) as process:
+    with databases.lend() as database, started_ingest(database.url, nowhere) as process:
         yield process
 
 

@@ -18,9 +18,9 @@ from ingest.pipeline import Pipeline
 from rewards.arrays import Columns
 from rewards.quarantine import digest_message
 from rewards.verify import verify
-from tests.conftest import Database
+from tests.databases import Database, DatabasePool
 from tests.factories import build_citizen, build_town
-from tests.ingest_scene import KEYRING, fresh_database
+from tests.ingest_scene import KEYRING
 from tests.speaker import Speaker, deposit, read, tell
 
 NOW = datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC)
@@ -38,8 +38,8 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(server_url: str, template: str) -> Iterator[Scene]:
-    with fresh_database(server_url, template) as database:
+def scene(databases: DatabasePool) -> Iterator[Scene]:
+    with databases.lend() as database:
         with database.engine().begin() as connection:
             town = build_town(connection, KEYRING)
             build_citizen(connection, town, badge=BADGE)

@@ -30,7 +30,7 @@ from ingest.messages import Message
 from ingest.mqtt import MqttSource
 from ingest.sessions import end_former_sessions, member_ids
 from ingest.topics import PLAIN_FILTER, shared_filter
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_town
 from tests.hanging_worker import HANG_FILE
 from tests.ingest_scene import (

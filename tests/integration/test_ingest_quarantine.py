@@ -16,13 +16,12 @@ from ingest.messages import Message
 from rewards.bins import NewBin, add_bins, announce_change, revoke_bin
 from rewards.quarantine import NO_AUTHORITY, PURPOSE
 from rewards.territory import add_materials
-from tests.conftest import Database
+from tests.databases import Database, DatabasePool
 from tests.factories import START, Town, build_citizen, build_town
 from tests.ingest_scene import (
     KEYRING,
     Publisher,
     connected_publisher,
-    fresh_database,
     mosquitto,
     scalar,
     wait_until,
@@ -106,8 +105,8 @@ def broker() -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="module")
-def scene(server_url: str, template: str, broker: Broker) -> Iterator[Scene]:
-    with fresh_database(server_url, template) as database:
+def scene(databases: DatabasePool, broker: Broker) -> Iterator[Scene]:
+    with databases.lend() as database:
         with database.engine().begin() as connection:
             town = build_town(connection, KEYRING)
             build_citizen(connection, town, badge=BADGE)

@@ -15,7 +15,7 @@ from ingest.mqtt import MOST_BATCH_EVENTS
 from ingest.receipt_desk import WIDE_HELD_BACK_S
 from rewards.journals import WIDE_RANGES
 from rewards.verify import verify
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_citizen, build_town
 from tests.ingest_scene import (
     KEYRING,

@@ -15,7 +15,7 @@ from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
 from rewards.verify import verify
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_town
 from tests.ingest_scene import scalar, wait_until
 

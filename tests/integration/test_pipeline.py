@@ -10,7 +10,7 @@ from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.keyring import Keyring
 from rewards.quarantine import count_by_code
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.speaker import JOURNAL, Speaker, deposit, read, tell
 

@@ -10,7 +10,7 @@ import rewards.quarantine.bounding
 from ingest.messages import Message
 from rewards.keyring import Keyring
 from rewards.quarantine import MOST_KEPT_PER_DAY, NO_AUTHORITY, RefusedMessage, Selection, store_refused
-from tests.conftest import Database
+from tests.databases import Database
 from tests.quarantine_scene import Scene, build_scene
 from tests.speaker import deposit
 

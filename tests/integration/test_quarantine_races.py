@@ -10,7 +10,7 @@ from ingest.pipeline import Pipeline
 from ingest.replay import Replay
 from rewards.keyring import Keyring
 from rewards.quarantine import KEPT_FOR, prune_messages
-from tests.conftest import Database
+from tests.databases import Database
 from tests.quarantine_scene import BADGE, Scene, build_scene
 from tests.speaker import deposit
 

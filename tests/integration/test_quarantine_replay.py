@@ -19,7 +19,7 @@ from rewards.quarantine.refused import PURPOSE
 from rewards.quarantine.replaying import LEASE, MOST_TAKEN
 from rewards.tariffs import add_tariff
 from rewards.territory import add_materials
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_town
 from tests.quarantine_scene import BADGE, Scene, build_scene
 from tests.speaker import Speaker, deposit

@@ -9,7 +9,7 @@ from ingest.messages import Message
 from rewards.keyring import Keyring
 from rewards.quarantine import KEPT_FOR, NO_AUTHORITY, prune_messages, prune_overflows
 from rewards.quarantine.retention import MOST_AT_ONCE
-from tests.conftest import Database
+from tests.databases import Database
 from tests.quarantine_scene import BADGE, Scene, build_scene
 from tests.speaker import deposit
 

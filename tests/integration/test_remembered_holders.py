@@ -16,7 +16,7 @@ from rewards.memory import MOST_REMEMBERED, Memory, Recollection
 from rewards.pipelining import RowsMissingError
 from rewards.rules import find_rules
 from rewards.verify import verify
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.ingest_scene import wait_until
 from tests.speaker import Speaker, deposit, read, tell

@@ -19,7 +19,7 @@ from rewards.epochs import raise_epoch
 from rewards.verify import verify
 from simulators.bin import SimulatedBin
 from simulators.messages import BinIdentity
-from tests.conftest import Database, execute, url_of
+from tests.databases import Database, execute, url_of
 from tests.factories import START, build_citizen, build_town
 from tests.ingest_scene import KEYRING
 from tests.operator_commands import run, succeed

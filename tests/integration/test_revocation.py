@@ -20,7 +20,7 @@ from bontri.embedded.broker import Broker
 from ingest.messages import Outgoing
 from rewards.bins import NewBin, add_bins
 from tests.bin_session import BinSession, bin_session, open_session
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, build_town
 from tests.ingest_scene import (
     FLEET,

@@ -16,7 +16,7 @@ from rewards.database import DatabaseRole, migrate
 from rewards.errors import violates
 from rewards.keyring import Keyring
 from rewards.schema import Base
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town, deposit
 
 INSUFFICIENT_PRIVILEGE = "42501"

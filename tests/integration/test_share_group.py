@@ -14,7 +14,7 @@ from ingest.topics import shared_filter
 from rewards.bins import NewBin, add_bins
 from rewards.keyring import Keyring
 from tests.bin_session import bin_session
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import START, build_town
 from tests.ingest_scene import (
     KEYRING,

@@ -9,7 +9,7 @@ from rewards.explanations import DepositExplanation
 from rewards.statements import explain, list_movements
 from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher
 from rewards.wallets import get_wallet
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_citizen, build_town, deposit
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -7,7 +7,7 @@ import pytest
 
 from rewards.statistics.deposits import Figures, get_deposit_figures
 from rewards.statistics.periods import Period, PeriodReversedError, PeriodTooLongError
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import build_citizen, build_town, deposit
 
 PARIS = ZoneInfo("Europe/Paris")

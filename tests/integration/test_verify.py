@@ -15,7 +15,7 @@ from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
 from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
 from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher, voucher_text
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.speaker import Speaker, deposit, read, tell
 

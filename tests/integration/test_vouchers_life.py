@@ -28,7 +28,7 @@ from rewards.vouchers import (
     voucher_text,
 )
 from rewards.wallets import get_wallet
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_citizen, build_holder, build_town, deposit
 
 DAY = datetime.timedelta(days=1)

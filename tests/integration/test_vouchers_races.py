@@ -17,7 +17,7 @@ from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
 from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher
 from rewards.wallets import get_wallet
-from tests.conftest import Database
+from tests.databases import Database
 from tests.factories import Town, build_holder, build_town
 
 THREADS = 16
