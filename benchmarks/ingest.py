@@ -10,7 +10,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,12 @@ from benchmarks.town import BenchMessage, BenchTown
 from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.postgres import PostgresServer, running_postgres
+from bontri.embedded.process_tree import list_descendants
 from bontri.embedded.processes import Child, start_child
 from bontri.settings import SECRETS
 from ingest.mqtt_client import Parser
+from ingest.sessions import member_ids
+from ingest.topics import PLAIN_FILTER
 from ingest.worker import utc_now
 from rewards.database import migrate, open_engine
 from rewards.keyring import Keyring
@@ -59,6 +63,7 @@ class BenchOptions:
     messages: int
     peer_messages: int
     rounds: int
+    workers: int
     bins: int
     citizens: int
     seed: int
@@ -83,7 +88,7 @@ class Bench:
 
 def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measure and return rates and ratios; ``tell`` gets a line per step."""
-    rates: dict[str, list[float]] = {"bontri": [], "bontri_backlog": [], "sqlalchemy_row": [], "reference_sql": []}
+    rates: defaultdict[str, list[float]] = defaultdict(list)
     peak_mb: list[float] = []
     with ExitStack() as stack:
         bench = stack.enter_context(open_bench(options, tell))
@@ -96,13 +101,13 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
         stack.callback(reference.close)
         # One round more, not counted: caches, lots of the month, the plans of the statements.
         for number in range(options.rounds + 1):
-            drained, drained_backlog = (
-                drain_worker(bench, engine, options, events=events) for events in (1, BACKLOG_EVENTS)
-            )
-            peak_mb += [drained.peak_mb, drained_backlog.peak_mb]
+            drained = {
+                "bontri": drain_workers(bench, engine, options),
+                "bontri_backlog": drain_workers(bench, engine, options, events=BACKLOG_EVENTS),
+            }
+            peak_mb += [each.peak_mb for each in drained.values()]
             results = {
-                "bontri": drained.rate,
-                "bontri_backlog": drained_backlog.rate,
+                **{pipeline: each.rate for pipeline, each in drained.items()},
                 "sqlalchemy_row": drain_peer(bench, peer_engine, options.peer_messages),
                 "reference_sql": options.messages / reference.write(reference.prepare(options.messages)),
             }
@@ -117,6 +122,7 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
         "ok": verification.is_sound,
         "what": "one signed event a message, from a full broker queue to committed ledger, rollups and receipt",
         "parser": options.parser,
+        "workers": options.workers,
         "messages": options.messages,
         "peer_messages": options.peer_messages,
         "bins": options.bins,
@@ -178,14 +184,14 @@ def build(url: str, town: BenchTown) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """Events a second a worker committed, and the most memory its process held."""
+    """Events a second the workers committed, and the most memory one of their processes held."""
 
     rate: float
     peak_mb: float
 
 
-def drain_worker(bench: Bench, engine: Engine, options: BenchOptions, *, events: int = 1) -> Drained:
-    """Fill the queue of the real worker with messages of ``events`` each, start it, and return how it did.
+def drain_workers(bench: Bench, engine: Engine, options: BenchOptions, *, events: int = 1) -> Drained:
+    """Fill the queues of real workers with messages of ``events`` each, start them, and return how they did.
 
     A backlog gets twice the events, as it is drained faster.
     """
@@ -199,16 +205,17 @@ def drain_worker(bench: Bench, engine: Engine, options: BenchOptions, *, events:
         "BONTRI_MQTT_TOPIC_FILTER": bench.broker.worker_filter,
         "BONTRI_MQTT_PARSER": options.parser,
         "BONTRI_LOG_LEVEL": "warning",
+        "BONTRI_INGEST_HTTP_PORT": "0",
     }
-    command = [sys.executable, "-m", "bontri", "ingest"]
+    command = [sys.executable, "-m", "bontri", "ingest", "--workers", str(options.workers)]
     messages = bench.town.messages(count, now=utc_now(), events=events)
     before = count_rows(engine, DEPOSITS)
     with (
-        queue(bench, "bench-worker", bench.broker.worker_filter, messages),
+        queues(bench, member_ids("bench-worker", options.workers), bench.broker.worker_filter, messages),
         running(bench, command, environment) as child,
     ):
         rate = time_drain(engine, DEPOSITS, child, before=before, count=count * events)
-        return Drained(rate, read_peak_mb(child.pid))
+        return Drained(rate, max(read_peak_mb(pid) for pid in (child.pid, *list_descendants(child.pid))))
 
 
 def read_peak_mb(pid: int) -> float:
@@ -226,19 +233,23 @@ def drain_peer(bench: Bench, engine: Engine, count: int) -> float:
     command = [sys.executable, "-m", module, bench.server.url("peer"), bench.mqtt_url("worker"), "bench-peer"]
     messages = bench.peer_town.messages(count, now=utc_now())
     before = count_rows(engine, PLAIN_ROWS)
-    with queue(bench, "bench-peer", "bontri/v1/+/+/up/#", messages), running(bench, command, os.environ) as child:
+    with queues(bench, ["bench-peer"], PLAIN_FILTER, messages), running(bench, command, os.environ) as child:
         return time_drain(engine, PLAIN_ROWS, child, before=before, count=count)
 
 
 @contextmanager
-def queue(bench: Bench, client_id: str, topic_filter: str, messages: Iterable[BenchMessage]) -> Iterator[None]:
-    """Fill the queue of a session; drop it at the end, so that it queues nothing meant for the others."""
-    open_session(bench.mqtt_url("worker"), client_id=client_id, topic_filter=topic_filter)
+def queues(
+    bench: Bench, client_ids: Sequence[str], topic_filter: str, messages: Iterable[BenchMessage]
+) -> Iterator[None]:
+    """Fill the queues of sessions; drop them at the end, so that they queue nothing meant for the others."""
+    for client_id in client_ids:
+        open_session(bench.mqtt_url("worker"), client_id=client_id, topic_filter=topic_filter)
     publish(bench.mqtt_url("publisher"), messages)
     yield
-    client = connect(bench.mqtt_url("worker"), client_id=client_id)
-    client.disconnect()
-    client.loop_stop()
+    for client_id in client_ids:
+        client = connect(bench.mqtt_url("worker"), client_id=client_id)
+        client.disconnect()
+        client.loop_stop()
 
 
 @contextmanager

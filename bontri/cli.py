@@ -204,9 +204,10 @@ def bench() -> None:
 
 
 @bench.command("ingest")
-@click.option("--messages", default=20_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
+@click.option("--messages", default=50_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
 @click.option("--peer-messages", default=3000, show_default=True, type=click.IntRange(500), help="For the slow peer.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
 @click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 99_999))
 @click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
