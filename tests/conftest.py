@@ -7,12 +7,14 @@ import datetime
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bontri.embedded.process_tree import list_descendants
 from rewards.database import migrate, open_engine
 from rewards.keyring import Keyring
 from tests.databases import Database, DatabasePool, execute, url_of
@@ -65,6 +67,18 @@ def database(databases: DatabasePool) -> Iterator[Database]:
     """An empty, migrated database."""
     with databases.lend() as database:
         yield database
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Asserts that no process a test started is there after it."""
+    before = set(list_descendants(os.getpid()))
+    yield
+    # The server of the whole run may just have started a worker of its own, which ends by itself.
+    deadline_s = time.monotonic() + 10
+    while left := set(list_descendants(os.getpid())) - before:
+        assert time.monotonic() < deadline_s, f"left running: {left}"
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from bontri.embedded.errors import (
 )
 from bontri.embedded.listeners import list_listeners
 from bontri.embedded.mosquitto import find_mosquitto
-from bontri.embedded.process_tree import list_descendants
 
 BIN_A, BIN_B = (BrokerAccount(name, "secret", "bin") for name in ("AAA-00001", "BBB-00002"))
 WORKER = BrokerAccount("worker", "secret", "worker")
@@ -77,13 +76,6 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     chosen: Kind = request.param
     require(chosen)
     return chosen
-
-
-@pytest.fixture
-def nothing_left() -> Iterator[None]:
-    before = set(list_descendants(os.getpid()))
-    yield
-    assert set(list_descendants(os.getpid())) == before
 
 
 class Session:

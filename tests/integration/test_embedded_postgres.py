@@ -25,7 +25,6 @@ from bontri.embedded.errors import (
 from bontri.embedded.listeners import choose_free_port, list_listeners
 from bontri.embedded.postgres import PostgresServer, running_postgres, server_command
 from bontri.embedded.postgres_programs import find_postgres_programs
-from bontri.embedded.process_tree import list_descendants
 from bontri.embedded.processes import start_child
 from bontri.embedded.unprivileged import find_unprivileged_user
 
@@ -59,14 +58,6 @@ def server() -> Iterator[PostgresServer]:
     with running_postgres(folder, settings={"max_connections": "23"}) as running:
         yield running
     shutil.rmtree(folder)
-
-
-@pytest.fixture
-def nothing_left() -> Iterator[None]:
-    before = set(list_descendants(os.getpid()))
-    yield
-    # The server of the whole run may just have started a worker of its own, which ends by itself.
-    assert wait_for(lambda: set(list_descendants(os.getpid())) <= before)
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:
