@@ -21,6 +21,7 @@ from ingest.reports import list_reports
 from ingest.verification import Rejected
 from rewards.bin_reports import store_reports
 from rewards.bins import note_key_numbers
+from rewards.crash_points import crash
 from rewards.deposits import Recorded, compare_events, record_compared
 from rewards.journals import Held, JournalKey, JournalNote, open_journals
 from rewards.keyring import Keyring
@@ -97,6 +98,7 @@ def commit_tenant(
             decision.refused = conflict_of(decision.accepted)
     store_refused(connection, refused_messages(decisions), authority_id=authority_id, keyring=keyring)
     store_rejected(connection, tenant.rejected, authority_id=authority_id, keyring=keyring)
+    crash.at("refusals_stored")
 
     notes = {journal_nos[key]: JournalNote(key, at) for key, at in heard_at.items()}
     for decoded in tenant.messages:

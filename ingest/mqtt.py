@@ -29,6 +29,7 @@ from ingest.heartbeat_sender import HeartbeatSender
 from ingest.messages import Heartbeat, Message, Outgoing
 from ingest.mqtt_client import Parser, make_client
 from ingest.observer import Observer
+from rewards.crash_points import crash
 
 log = structlog.get_logger(__name__)
 
@@ -305,6 +306,7 @@ class MqttSource:
         with self._arrived:
             self._queue.extend(messages)
             self._arrived.notify()
+        crash.at("received")
 
     def _on_message(self, client: Client, userdata: Any, received: MQTTMessage) -> None:
         """Take one message from stock paho, or one of QoS 0."""

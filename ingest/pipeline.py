@@ -19,6 +19,7 @@ from ingest.messages import Message, Outgoing
 from ingest.receipts import Answer, write_receipts
 from ingest.topics import UpTopic
 from ingest.verification import Rejected, find_topic, verify
+from rewards.crash_points import crash
 from rewards.keyring import Keyring
 from rewards.lots import lot_month_of
 from rewards.memory import Memory
@@ -111,9 +112,11 @@ class Pipeline:
         lot_month = lot_month_of(now.astimezone(tenant.rules.timezone).date())
         recollection = self._memory.recall(tenant.rules, lot_month=lot_month)
         with self._engine.begin() as connection:
+            crash.at("begun")
             committed = commit_tenant(
                 connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
             )
+        crash.at("committed")
         recollection.keep()
         self._directory.note_key_numbers(tenant.rules.slug, committed.key_numbers)
         return committed

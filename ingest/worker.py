@@ -22,6 +22,7 @@ from ingest.messages import Heartbeat, Message, MessageSource
 from ingest.observer import Observer
 from ingest.pipeline import Pipeline, Processed
 from ingest.receipt_desk import Departure, ReceiptDesk
+from rewards.crash_points import crash
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +118,7 @@ class Worker:
                 batch = self._source.next_batch(wait_s=min(IDLE_WAIT_S, self._desk.wait_s))
                 number = next(self._taken) if batch else None
             if number is not None:
+                crash.at("taken")
                 self.handle(batch, number)
             self._observer.vitals.writer_rested()
 
@@ -135,6 +137,7 @@ class Worker:
         departure, leaves_with = self._desk.take(processed.answers, is_loaded=processed.events >= LOADED_EVENTS)
         with self._ending:
             self._committed[number] = (batch, leaves_with)
+        crash.at("receipts_due")
         self._tell(departure)
         with self._ending:
             self._count(batch, processed, ms=(time.perf_counter() - started_s) * 1000)
@@ -143,13 +146,16 @@ class Worker:
         """Publish the receipts that leave now, then acknowledge the batches that are told, in the order they came."""
         receipts = self._pipeline.write_receipts(departure.answers, now=self._clock()) if departure.answers else []
         if receipts:
+            crash.at("receipts_written")
             self._source.publish(receipts)
+            crash.at("receipts_published")
             self._observer.receipts_told(len(receipts))
         with self._ending:
             self.handled.receipts += len(receipts)
             self._told = max(self._told, departure.number)
             while (done := self._committed.get(self._next_to_acknowledge)) is not None and done[1] <= self._told:
                 self._source.acknowledge(done[0])
+                crash.at("acknowledged")
                 del self._committed[self._next_to_acknowledge]
                 self._next_to_acknowledge += 1
 

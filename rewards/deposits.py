@@ -16,6 +16,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from rewards.acceptance import AcceptedEvent, Identity
+from rewards.crash_points import crash
 from rewards.credits import Claim, grant_claims, list_claims, plan_credits
 from rewards.events import StoredEvent, find_stored_events, insert_events
 from rewards.journals import JournalNote, Settled, plan_journals, read_settled
@@ -105,6 +106,7 @@ def compare_events(
         firsts.setdefault(each.reported.identity, each)
     events = list(firsts.values())
     new = insert_events(connection, events, authority_id=authority_id, now=now) if events else set()
+    crash.at("events_inserted")
     stored = find_stored_events(connection, firsts.keys() - new, authority_id=authority_id)
     return Compared(accepted, firsts, new, stored)
 
@@ -139,9 +141,11 @@ def record_compared(
     wanted = [claim.earning.points for claim in claims]
     writes = plan(wanted)
     granted = grant_claims(connection, claims, authority_id=rules.authority_id)
+    crash.at("caps_granted")
     if granted != wanted:
         writes = plan(granted)
     rows = execute_pipelined(connection, writes)
+    crash.at("written")
     settled = read_settled(rows[writes.index(journals[-1])]) if journals else {}
     return Recorded(compared, credits_of(claims, granted), settled)
 

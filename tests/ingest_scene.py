@@ -148,12 +148,17 @@ def connected_publisher(broker: Broker) -> Iterator[Publisher]:
 
 @contextmanager
 def worker_thread(
-    database: Database, url: str, *, topic_filter: str, source_class: type[MqttSource] = MqttSource
+    database: Database,
+    url: str,
+    *,
+    topic_filter: str,
+    client_id: str = "worker",
+    source_class: type[MqttSource] = MqttSource,
 ) -> Iterator[Worker]:
     """The real worker on its real source, in a thread; it is stopped in order."""
     stop = threading.Event()
     engine = open_engine(database.url, role="bontri_ingest")
-    source = source_class(BrokerAddress.from_url(url), client_id="worker", topic_filter=topic_filter)
+    source = source_class(BrokerAddress.from_url(url), client_id=client_id, topic_filter=topic_filter)
     with ExitStack() as stack:
         stack.callback(engine.dispose)
         stack.enter_context(source)
