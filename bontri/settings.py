@@ -14,6 +14,7 @@ from bontri.embedded.folders import default_data_dir
 from ingest.broker_address import Broker
 from ingest.mqtt_client import Parser
 from ingest.topics import shared_filter
+from rewards.crash_points import CrashStep, parse_crash_step
 from rewards.keyring import Keyring
 
 SECRET_BYTES = 32
@@ -123,6 +124,7 @@ TABLE = (
     Setting("BONTRI_INGEST_STUCK_AFTER", duration_s, "60", "seconds a worker may be stuck before it ends itself"),
     Setting("BONTRI_INGEST_HTTP_HOST", str, "127.0.0.1", "address of the worker's metrics and health"),
     Setting("BONTRI_INGEST_HTTP_PORT", port, None, "port of the worker's metrics and health; off when unset"),
+    Setting("CRASH_AT", parse_crash_step, None, "for tests: the step of the pipeline at which the worker kills itself"),
     Setting("BONTRI_API_HOST", str, "127.0.0.1", "address the API listens on; loopback unless told"),
     Setting("BONTRI_API_PORT", port, "8000", "port the API listens on"),
     Setting("BONTRI_API_WORKERS", worker_count, "2", "processes of the API"),
@@ -155,6 +157,7 @@ class Settings:
     ingest_stuck_after: float
     ingest_http_host: str
     ingest_http_port: int | None
+    crash_at: CrashStep | None
     api_host: str
     api_port: int
     api_workers: int

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from bontri.database_probe import DatabaseProbe
 from bontri.monitoring import monitoring_listener
 from bontri.readiness import notify_ready
-from bontri.settings import Settings, SettingsError
+from bontri.settings import Settings
 from bontri.signals import stop_event
 from bontri.worker_reports import ReportSender
 from bontri.worker_watch import Patience, WorkerWatch
@@ -27,7 +27,7 @@ from ingest.pipeline import Pipeline
 from ingest.replay import Replay
 from ingest.sessions import end_former_sessions
 from ingest.worker import Worker
-from rewards.crash_points import CrashPointError, crash
+from rewards.crash_points import crash
 from rewards.database import open_engine
 
 log = structlog.get_logger(__name__)
@@ -48,12 +48,13 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
     With ``report_to`` it tells the parent of its group about itself once a second.
 
     Raises:
-        SettingsError: ``CRASH_AT`` names no step.
         sqlalchemy.exc.OperationalError: the database cannot be reached at the start.
         BrokerUnreachableError: the broker has not granted the subscription in time.
         MonitoringError: the listener for monitoring cannot be opened.
     """
-    arm_crash(os.environ.get("CRASH_AT"))
+    if settings.crash_at:
+        crash.arm(settings.crash_at)
+        log.warning("armed_to_crash", at=settings.crash_at.point)
     stop, observer = stop_event(), Observer()
     engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=settings.ingest_writers)
     errands_engine = open_engine(settings.database_url or "", role="bontri_ingest", pool_size=1)
@@ -98,17 +99,6 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
         with running_errands(errands, stop=stop, on_done=observer.errand_done):
             worker.run()
     log.info("worker_stopped", messages=worker.handled.messages, events=worker.handled.events)
-
-
-def arm_crash(wanted: str | None) -> None:
-    """Have this process die at a step of the pipeline, for tests; says so, since nobody else wants that."""
-    if not wanted:
-        return
-    try:
-        crash.arm(wanted)
-    except CrashPointError as error:
-        raise SettingsError([str(error)]) from None
-    log.warning("armed_to_crash", at=wanted)
 
 
 def make_watch(settings: Settings, source: MqttSource, observer: Observer, report_to: Path | None) -> WorkerWatch:

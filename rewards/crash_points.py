@@ -8,7 +8,7 @@ of what survives; unset, a step costs one comparison a batch.
 import os
 import signal
 import threading
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 CrashPoint = Literal[
     "received",
@@ -29,8 +29,25 @@ CrashPoint = Literal[
 CRASH_POINTS: tuple[CrashPoint, ...] = get_args(CrashPoint)
 
 
-class CrashPointError(Exception):
-    """There is no such step."""
+class CrashStep(NamedTuple):
+    """Where to die, and which time a process comes there."""
+
+    point: str
+    time: int
+
+
+def parse_crash_step(wanted: str) -> CrashStep:
+    """Read ``name`` or ``name:n``.
+
+    Raises:
+        ValueError: no step has that name, or ``n`` is no number from 1.
+    """
+    point, colon, time = wanted.partition(":")
+    if point not in CRASH_POINTS:
+        raise ValueError(f"{point!r} is no step; there are {', '.join(CRASH_POINTS)}")
+    if colon and not (time.isdecimal() and int(time) >= 1):
+        raise ValueError(f"{time!r} is no number of times from 1")
+    return CrashStep(point, int(time or 1))
 
 
 class Crash:
@@ -41,18 +58,9 @@ class Crash:
         self._times_left = 0
         self._lock = threading.Lock()
 
-    def arm(self, wanted: str) -> None:
-        """Die at a step, by its name; ``name:n`` the n-th time.
-
-        Raises:
-            CrashPointError: no step has that name, or ``n`` is no number from 1.
-        """
-        point, _, times = wanted.partition(":")
-        if point not in CRASH_POINTS:
-            raise CrashPointError(f"CRASH_AT: {point!r} is no step; there are {', '.join(CRASH_POINTS)}")
-        if times and not (times.isdecimal() and int(times) >= 1):
-            raise CrashPointError(f"CRASH_AT: {times!r} is no number of times from 1")
-        self._point, self._times_left = point, int(times or 1)
+    def arm(self, step: CrashStep) -> None:
+        """Have this process die at a step."""
+        self._point, self._times_left = step
 
     def at(self, point: CrashPoint) -> None:
         """Kill this process if it was armed for ``point``; nothing is cleaned up, flushed or said."""
