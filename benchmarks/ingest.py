@@ -39,6 +39,7 @@ from rewards.database import migrate, open_engine
 from rewards.keyring import Keyring
 from rewards.verify import verify
 
+PEERS = ("sqlalchemy_row", "psycopg_row")
 POLL_S = 0.02
 SELDOM_POLL_S = 0.5
 SOON_DRAINED = 0.9
@@ -108,7 +109,7 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
             peak_mb += [each.peak_mb for each in drained.values()]
             results = {
                 **{pipeline: each.rate for pipeline, each in drained.items()},
-                "sqlalchemy_row": drain_peer(bench, peer_engine, options.peer_messages),
+                **{peer: drain_peer(bench, peer_engine, peer, options.peer_messages) for peer in PEERS},
                 "reference_sql": options.messages / reference.write(reference.prepare(options.messages)),
             }
             name = f"round {number}" if number else "warm-up"
@@ -133,7 +134,7 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
         "machine": machine(),
         "rates": {name: each.as_dict() for name, each in measured.items()},
         "ratios": {
-            "bontri_to_sqlalchemy_row": round(measured["bontri"].median / measured["sqlalchemy_row"].median, 2),
+            **{f"bontri_to_{peer}": round(measured["bontri"].median / measured[peer].median, 2) for peer in PEERS},
             "bontri_to_reference_sql": round(measured["bontri"].median / measured["reference_sql"].median, 2),
             "bontri_backlog_to_bontri": round(measured["bontri_backlog"].median / measured["bontri"].median, 2),
         },
@@ -145,7 +146,7 @@ def bench_ingest(options: BenchOptions, *, tell: Callable[[str], None]) -> dict[
 
 @contextmanager
 def open_bench(options: BenchOptions, tell: Callable[[str], None]) -> Iterator[Bench]:
-    """Start services with three databases: ours, the reference's copy of it, and the peer's."""
+    """Start services with three databases: ours, the reference's copy of it, and the peers'."""
     keyring = Keyring(os.urandom(32), os.urandom(32), os.urandom(32))
     towns = [
         BenchTown(keyring, bins=options.bins, citizens=options.citizens, seed=options.seed + number)
@@ -224,12 +225,12 @@ def read_peak_mb(pid: int) -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def drain_peer(bench: Bench, engine: Engine, count: int) -> float:
-    """The same for the peer that commits a row at a time.
+def drain_peer(bench: Bench, engine: Engine, peer: str, count: int) -> float:
+    """The same for a peer that commits a row at a time.
 
-    It gets bins of its own, whose numbers are not missing in our journals; to the peer they are all the same.
+    It gets bins of its own, whose numbers are not missing in our journals; to a peer they are all the same.
     """
-    module = f"{peers.__name__}.sqlalchemy_row"
+    module = f"{peers.__name__}.{peer}"
     command = [sys.executable, "-m", module, bench.server.url("peer"), bench.mqtt_url("worker"), "bench-peer"]
     messages = bench.peer_town.messages(count, now=utc_now())
     before = count_rows(engine, PLAIN_ROWS)

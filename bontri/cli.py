@@ -205,7 +205,7 @@ def bench() -> None:
 
 @bench.command("ingest")
 @click.option("--messages", default=50_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
-@click.option("--peer-messages", default=3000, show_default=True, type=click.IntRange(500), help="For the slow peer.")
+@click.option("--peer-messages", default=3000, show_default=True, type=click.IntRange(500), help="For the slow peers.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
 @click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 99_999))
@@ -216,7 +216,7 @@ def bench() -> None:
 )
 @click.option("--json", "is_json", is_flag=True, help="Print JSON at the end; progress goes to standard error.")
 def bench_ingest_command(is_json: bool, **options: Any) -> None:
-    """Drain a full broker queue: the worker (one event a message, and a backlog of 50), a peer that commits row by row,
+    """Drain a full broker queue: the worker (one event a message, and a backlog of 50), peers that commit row by row,
     and set-wise SQL alone.
 
     Needs some minutes and a quiet machine. Ratios count; absolute figures are this machine's.
