@@ -160,6 +160,8 @@ def open_bench(options: BenchOptions, tell: Callable[[str], None]) -> Iterator[B
     ]
     try:
         with running_postgres(folder) as server, running_broker(folder, accounts=accounts) as broker:
+            if options.workers > 1 and broker.worker_filter == PLAIN_FILTER:
+                raise BenchError(f"{broker.kind} cannot share messages out: install mosquitto, or take --workers 1")
             tell(f"PostgreSQL {server.version} and {broker.kind} run; building {options.bins:,} bins")
             server.create_database("bontri")
             build(server.url("bontri"), towns[0])

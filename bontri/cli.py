@@ -207,7 +207,7 @@ def bench() -> None:
 @click.option("--messages", default=50_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
 @click.option("--peer-messages", default=3000, show_default=True, type=click.IntRange(500), help="For the slow peers.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
 @click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 99_999))
 @click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
@@ -221,12 +221,16 @@ def bench_ingest_command(is_json: bool, **options: Any) -> None:
 
     Needs some minutes and a quiet machine. Ratios count; absolute figures are this machine's.
     """
-    from benchmarks.ingest import BenchOptions, bench_ingest
+    from benchmarks.ingest import BenchError, BenchOptions, bench_ingest
+    from benchmarks.publishing import PublishingError
     from benchmarks.report import as_text
     from bontri.embedded.processes import stop_on_signals
 
-    with stop_on_signals():
-        report = bench_ingest(BenchOptions(**options), tell=lambda words: click.echo(words, err=True))
+    try:
+        with stop_on_signals():
+            report = bench_ingest(BenchOptions(**options), tell=lambda words: click.echo(words, err=True))
+    except (BenchError, PublishingError) as error:
+        fail(str(error), EXIT_FAILED)
     click.echo(json.dumps(report, indent=2) if is_json else as_text(report))
     sys.exit(0 if report["ok"] else EXIT_FAILED)
 

@@ -23,9 +23,18 @@ class UpTopic:
     channel: UpChannel
 
 
-@lru_cache(maxsize=50_000)
+LONGEST_UP_TOPIC = len("bontri/v1//" + "/up/presence") + 32 + 32
+
+
 def parse_up_topic(topic: str) -> UpTopic | None:
     """Parse a topic bins publish to; None when it is none of the protocol. Remembered, since bins keep to theirs."""
+    # A stranger's may have 65,535 bytes: nothing to remember thousands of.
+    return remember_up_topic(topic) if len(topic) <= LONGEST_UP_TOPIC else None
+
+
+@lru_cache(maxsize=50_000)
+def remember_up_topic(topic: str) -> UpTopic | None:
+    """Parse a topic of a length that one of the protocol can have."""
     match = UP_TOPIC.fullmatch(topic)
     if match is None:
         return None

@@ -1,7 +1,7 @@
 """Migrated, empty databases for tests: one that was only filled is emptied and handed out again.
 
-Copying a template costs several times what emptying does. A test that changed anything else than rows (a constraint,
-a grant, a setting, the planner's statistics) leaves a database that is dropped.
+Copying a template and dropping the copy costs twice what emptying does. A test that changed anything else than rows (a
+constraint, a grant, a setting, the planner's statistics) leaves a database that is dropped.
 """
 
 import uuid
