@@ -4,7 +4,6 @@ import datetime
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -21,8 +20,6 @@ from tests.ingest_scene import (
     KEYRING,
     ROOT,
     Publisher,
-    connected_publisher,
-    mosquitto,
     scalar,
     worker_environment,
     worker_thread,
@@ -33,18 +30,6 @@ from tests.speaker import Speaker, deposit
 BADGE = "04A2B9C1"
 GOOD, REFUSED = range(1, 31), 31
 KILLED = -9
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with mosquitto() as broker:
-        yield broker
-
-
-@pytest.fixture
-def publisher(broker: Broker) -> Iterator[Publisher]:
-    with connected_publisher(broker) as publisher:
-        yield publisher
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ import datetime
 import os
 import signal
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from bontri.embedded.broker import Broker
 from ingest.broker_address import Broker as BrokerAddress
 from ingest.messages import Message
 from ingest.mqtt import MqttSource
-from tests.ingest_scene import PATIENCE_S, Publisher, connected_publisher, mosquitto, wait_until, worker_url
+from tests.ingest_scene import PATIENCE_S, Publisher, wait_until, worker_url
 
 MESSAGES, TAKEN = 3000, 1000
 
@@ -22,18 +19,6 @@ class Hasty(MqttSource):
 
     def _let_all_leave(self) -> None:
         return
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with mosquitto() as broker:
-        yield broker
-
-
-@pytest.fixture
-def publisher(broker: Broker) -> Iterator[Publisher]:
-    with connected_publisher(broker) as publisher:
-        yield publisher
 
 
 def count_coming_again(broker: Broker, publisher: Publisher, source_class: type[MqttSource], client_id: str) -> int:

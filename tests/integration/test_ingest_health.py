@@ -38,7 +38,6 @@ from tests.ingest_scene import (
     KEYRING,
     PATIENCE_S,
     Publisher,
-    connected_publisher,
     mosquitto,
     open_folder,
     proxy_before,
@@ -146,12 +145,6 @@ class HangingAtTaking(HangingSource):
         MqttSource.acknowledge(self, messages)
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with mosquitto() as broker:
-        yield broker
-
-
 @pytest.fixture
 def town(database: Database) -> Town:
     with database.engine().begin() as connection:
@@ -163,12 +156,6 @@ def town(database: Database) -> Town:
 @pytest.fixture
 def speaker(town: Town) -> Speaker:
     return Speaker(KEYRING, town.slug, town.bin_ids[0])
-
-
-@pytest.fixture
-def publisher(broker: Broker) -> Iterator[Publisher]:
-    with connected_publisher(broker) as publisher:
-        yield publisher
 
 
 def test_an_idle_worker_proves_itself_alive_by_heartbeats_that_come_round(broker: Broker, database: Database) -> None:

@@ -23,7 +23,6 @@ from tests.factories import START, Town, build_citizen, build_town
 from tests.ingest_scene import (
     KEYRING,
     Publisher,
-    connected_publisher,
     mosquitto,
     scalar,
     wait_until,
@@ -46,12 +45,6 @@ BLOCKED = """
 def broker() -> Iterator[Broker]:
     with mosquitto(BINS) as broker:
         yield broker
-
-
-@pytest.fixture
-def publisher(broker: Broker) -> Iterator[Publisher]:
-    with connected_publisher(broker) as publisher:
-        yield publisher
 
 
 @pytest.fixture

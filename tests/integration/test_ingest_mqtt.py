@@ -36,8 +36,6 @@ from tests.ingest_scene import (
     PATIENCE_S,
     Proxy,
     Publisher,
-    connected_publisher,
-    mosquitto,
     open_folder,
     proxy_before,
     scalar,
@@ -54,24 +52,12 @@ SYSTEM_POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 SESSIONS = itertools.count(1)
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with mosquitto() as broker:
-        yield broker
-
-
 @pytest.fixture(scope="module", autouse=True)
 def unanswered(databases: DatabasePool) -> Iterator["subprocess.Popen[str]"]:
     """A worker whose broker does not exist: it takes its time to say so, while the other tests run."""
     nowhere = f"mqtt://{WORKER_USERNAME}:secret@127.0.0.1:{choose_free_port()}"
     with databases.lend() as database, started_ingest(database.url, nowhere) as process:
         yield process
-
-
-@pytest.fixture
-def publisher(broker: Broker) -> Iterator[Publisher]:
-    with connected_publisher(broker) as publisher:
-        yield publisher
 
 
 @pytest.fixture

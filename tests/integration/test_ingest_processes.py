@@ -38,8 +38,6 @@ from tests.ingest_scene import (
     PATIENCE_S,
     Publisher,
     WorkerProcesses,
-    connected_publisher,
-    mosquitto,
     open_folder,
     scalar,
     wait_until,
@@ -51,18 +49,6 @@ from tests.speaker import Speaker, deposit
 MESSAGES = 24
 LOAD = 3500
 GROUP = ("-m", "bontri", "ingest", "--workers", "2")
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with mosquitto() as broker:
-        yield broker
-
-
-@pytest.fixture
-def publisher(broker: Broker) -> Iterator[Publisher]:
-    with connected_publisher(broker) as publisher:
-        yield publisher
 
 
 @pytest.fixture

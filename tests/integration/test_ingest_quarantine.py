@@ -22,7 +22,6 @@ from tests.ingest_scene import (
     KEYRING,
     Publisher,
     connected_publisher,
-    mosquitto,
     scalar,
     wait_until,
     worker_thread,
@@ -96,12 +95,6 @@ class Scene:
     def count_events(self, speaker: Speaker) -> int:
         query = "SELECT count(*) FROM events WHERE bin_id = :bin_id"
         return int(scalar(self.database, query, bin_id=speaker.bin_id))
-
-
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
-    with mosquitto() as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from tests.ingest_scene import (
     FLEET,
     KEYRING,
     Publisher,
-    connected_publisher,
     mosquitto,
     scalar,
     wait_until,
@@ -76,12 +75,6 @@ def speaker(database: Database) -> Speaker:
         bins = [NewBin(bin_id, site_id, START) for bin_id in (BIN_ID, NEIGHBOUR)]
         add_bins(connection, bins, authority_id=town.authority_id, now=START)
     return Speaker(KEYRING, town.slug, BIN_ID)
-
-
-@pytest.fixture
-def publisher(broker: Broker) -> Iterator[Publisher]:
-    with connected_publisher(broker) as publisher:
-        yield publisher
 
 
 @dataclass
