@@ -4,7 +4,7 @@ import datetime
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,15 @@ class BenchTill:
 
     sessions: list[str]
     redeemable: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchShop:
+    """A shop with one offer, and the key of its till."""
+
+    shop_id: UUID
+    offer_id: UUID
+    till_key: str = field(repr=False)
 
 
 @contextmanager
@@ -70,7 +79,7 @@ def build_till(url: str, keyring: Keyring, *, vouchers: int, now: datetime.datet
         add_commune(
             connection, **tenant, insee_code="93066", name="Saint-Denis", population=149_077, population_year=2021
         )
-        offers = [open_shop(connection, keyring, number, now=now) for number in range(SHOPS)]
+        shops = [open_shop(connection, keyring, number, now=now) for number in range(SHOPS)]
         emails = [f"citizen-{number}@example.org" for number in range(CITIZENS)]
         wallet_ids = [
             register_citizen(connection, keyring, **tenant, email=email, now=now).wallet_id for email in emails
@@ -83,7 +92,7 @@ def build_till(url: str, keyring: Keyring, *, vouchers: int, now: datetime.datet
                 keyring,
                 **tenant,
                 wallet_id=wallet_ids[number % CITIZENS],
-                offer_id=offers[number % SHOPS][0],
+                offer_id=shops[number % SHOPS].offer_id,
                 now=now,
             )
             for number in range(vouchers)
@@ -91,18 +100,18 @@ def build_till(url: str, keyring: Keyring, *, vouchers: int, now: datetime.datet
         connection.execute(text("ANALYZE"))
     owner.dispose()
     codes = [voucher_text(keyring, authority=SLUG, voucher_id=voucher_id) for voucher_id in issued]
-    return BenchTill(sessions, [(offers[number % SHOPS][1], code) for number, code in enumerate(codes)])
+    return BenchTill(sessions, [(shops[number % SHOPS].till_key, code) for number, code in enumerate(codes)])
 
 
-def open_shop(connection: Connection, keyring: Keyring, number: int, *, now: datetime.datetime) -> tuple[UUID, str]:
-    """Add a shop with one offer and one till; return the offer and the till's key."""
+def open_shop(connection: Connection, keyring: Keyring, number: int, *, now: datetime.datetime) -> BenchShop:
+    """Add a shop with one offer and one till."""
     tenant: dict[str, Any] = {"authority_id": AUTHORITY_ID}
     shop = create_shop(connection, **tenant, name=f"Shop {number}", address="", insee_code="93066", now=now)
     offer_id = publish_offer(
         connection, **tenant, shop_id=shop.shop_id, title="Offer", price_points=PRICE_POINTS, value_cents=100
     )
     key = create_api_key(connection, keyring, **tenant, audience="shop", shop_id=shop.shop_id, label="till", now=now)
-    return offer_id, key.secret
+    return BenchShop(shop.shop_id, offer_id, key.secret)
 
 
 def give_points(connection: Connection, wallet_ids: list[UUID], *, points: int, now: datetime.datetime) -> None:

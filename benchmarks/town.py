@@ -46,6 +46,11 @@ class BenchTown:
         """The bins, in the order their messages come."""
         return self._bin_ids
 
+    @property
+    def badges(self) -> list[str]:
+        """The cards of the citizens."""
+        return self._badges
+
     def build(self, connection: Connection, *, now: datetime.datetime) -> None:
         """Write the authority, its bins, and citizens with a card each. Needs the owner's transaction."""
         create_authority(

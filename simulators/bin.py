@@ -130,7 +130,7 @@ class SimulatedBin:
     def restart(self, now: datetime) -> SimulatedBin:
         """Start the firmware anew over the same journal and return it; this object is closed, the clock goes on."""
         self.close()
-        return SimulatedBin(
+        return type(self)(
             self.identity,
             self.journal.file.path,
             now,

@@ -61,6 +61,11 @@ class BinClock:
         """Return this clock as the next start of the firmware finds it: still going if a battery keeps it, on trust."""
         return BinClock(now, is_set=self._is_set, offset=self.read(now) - now, drift_ppm=self._drift_ppm)
 
+    def jump(self, by: timedelta, *, now: datetime) -> None:
+        """Set the clock wrong by as much, as a person or a brown-out does; what it believes of itself stays."""
+        self._reading_when_set = self.read(now) + by
+        self._set_at = now
+
     def learn(self, time: datetime, *, sent_at: datetime, now: datetime) -> bool:
         """Set the clock from a receipt's ``time`` if its round trip was prompt; return whether it was.
 

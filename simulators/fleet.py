@@ -46,7 +46,13 @@ class Fleet:
     """All bins of one fleet file over the journals below a folder; call ``step`` again and again to let them live."""
 
     def __init__(
-        self, provisioned: ProvisionedFleet, *, folder: Path, seed: int, capacity_events: int = DEFAULT_CAPACITY
+        self,
+        provisioned: ProvisionedFleet,
+        *,
+        folder: Path,
+        seed: int,
+        capacity_events: int = DEFAULT_CAPACITY,
+        bin_class: type[SimulatedBin] = SimulatedBin,
     ) -> None:
         """Start the firmware of every bin; the connections are made by ``step``.
 
@@ -55,6 +61,7 @@ class Fleet:
             folder: Where journals lie, ``{authority}/{bin}.journal``; found ones continue with ``boot`` + 1.
             seed: For the drift of the clocks, the jitter and the sensor readings.
             capacity_events: Size of each journal.
+            bin_class: The firmware; another one to try what a faulty firmware does.
 
         Raises:
             sqlite3.OperationalError: another process holds one of the journals.
@@ -67,6 +74,7 @@ class Fleet:
         self._started_at = self._ticked_at = self.clock.now()
         self._is_closing = False
         self._broker = provisioned.broker
+        self._bin_class = bin_class
         self.links: list[Link] = []
         try:
             for handed_over in provisioned.bins:
@@ -84,7 +92,7 @@ class Fleet:
     def _start_bin(self, handed_over: ProvisionedBin, folder: Path, capacity_events: int) -> Link:
         identity = handed_over.identity
         now = self.clock.now()
-        simulated = SimulatedBin(
+        simulated = self._bin_class(
             identity,
             folder / identity.authority / f"{identity.bin}.journal",
             now,

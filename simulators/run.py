@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from simulators.bin import SimulatedBin
 from simulators.counts import FleetCounts
 from simulators.emptying_mode import HatchClosedError
 from simulators.events import MAX_MASS_G
@@ -40,6 +41,7 @@ def run_fleet(
     stop_drain_s: float = 5.0,
     anonymous_share: float = ANONYMOUS_SHARE,
     capacity_events: int = DEFAULT_CAPACITY,
+    bin_class: type[SimulatedBin] = SimulatedBin,
 ) -> FleetCounts:
     """Let all bins produce deposits for a time, wait for the receipts, and return what happened.
 
@@ -61,6 +63,7 @@ def run_fleet(
             than 10 s to be replaced.
         anonymous_share: Share of deposits without a badge.
         capacity_events: Size of each bin's journal.
+        bin_class: The firmware of every bin.
 
     Raises:
         sqlite3.OperationalError: another process runs one of these bins from the same folder.
@@ -68,7 +71,7 @@ def run_fleet(
     rng = random.Random(seed)
     identities = [handed_over.identity for handed_over in provisioned.bins]
     households = Households(identities, provisioned.badges, rng=rng, anonymous_share=anonymous_share)
-    fleet = Fleet(provisioned, folder=folder, seed=seed, capacity_events=capacity_events)
+    fleet = Fleet(provisioned, folder=folder, seed=seed, capacity_events=capacity_events, bin_class=bin_class)
     if rate_per_s is not None:
         times: Iterator[timedelta] = steady_times(rate_per_s)
     else:

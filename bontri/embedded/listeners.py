@@ -1,5 +1,6 @@
 """Which process serves a loopback port: a harness that talks to somebody else's server proves nothing."""
 
+import random
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from bontri.embedded.process_tree import list_descendants
 
 LOOPBACK = "127.0.0.1"
 _PROC_NET_TCP_LISTEN = "0A"
+_LASTING_PORTS = range(20_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,22 @@ def choose_free_port() -> int:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def choose_lasting_port() -> int:
+    """Return a free loopback port for a service that will be down at times.
+
+    It is below those the system gives to outgoing connections: a client that tries again and again while the service is
+    down would sooner or later be given its port.
+
+    Raises:
+        ListenerError: none was free in a hundred tries.
+    """
+    for port in random.sample(_LASTING_PORTS, 100):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise ListenerError(f"no port from {_LASTING_PORTS.start} to {_LASTING_PORTS.stop - 1} is free")
 
 
 def list_listeners(port: int) -> list[Listener]:

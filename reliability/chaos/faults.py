@@ -1,0 +1,193 @@
+"""What each fault does, and how it ends. When, and to whom, is in the plan (``schedule.py``)."""
+
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from benchmarks.publishing import PublishingError, publish
+from benchmarks.town import SLUG, BenchMessage
+from bontri.embedded.process_tree import list_descendants
+from reliability.chaos.backup import Backup
+from reliability.chaos.proxy import Proxy
+from reliability.chaos.scene import USUAL_WEATHER, Scene
+from reliability.chaos.schedule import Planned
+from reliability.chaos.services import Service
+
+GARBAGE_MESSAGES = 40
+MOST_REPLAYED = 5000
+DELAY_S, SLOW_BYTES_PER_S, LOSE_SHARE, SWALLOW_EVERY, CUT_SHARE = 0.3, 4000.0, 0.2, 3, 0.5
+
+Ending = Callable[[], None]
+
+
+class NotNowError(Exception):
+    """What the fault would hit is down already; it is tried again in a moment."""
+
+
+@dataclass
+class Faults:
+    """The faults of one scene by kind. ``kills`` counts processes ended by SIGKILL, ``injected`` messages made up."""
+
+    scene: Scene
+    seed: int
+    kills: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._services = services = self.scene.services
+        self._rng = random.Random(self.seed)
+        self._publishers: list[threading.Thread] = []
+        self.backup = Backup(services)
+        bins, workers = services.bins_proxy, services.workers_proxy
+        self.by_kind: dict[str, Callable[[Planned], Ending | None]] = {
+            "kill_worker": self._kill_worker,
+            "kill_workers": lambda planned: self._kill(services.workers),
+            "kill_broker": lambda planned: self._kill(services.broker),
+            "wipe_broker": self._wipe_broker,
+            "kill_postgres": lambda planned: self._kill(services.postgres),
+            "kill_bins": lambda planned: self._kill(self._choose_bins(planned)),
+            "kill_api": lambda planned: self._kill(services.api),
+            "pause_worker": self._pause_worker,
+            "pause_broker": lambda planned: self._pause(services.broker),
+            "pause_postgres": lambda planned: self._pause(services.postgres),
+            "pause_bins": lambda planned: self._pause(self._choose_bins(planned)),
+            "cut_bins": lambda planned: bins.cut(CUT_SHARE),
+            "cut_workers": lambda planned: workers.cut(),
+            "delay_bins": lambda planned: self._change_weather(bins, "delay_s", DELAY_S),
+            "delay_workers": lambda planned: self._change_weather(workers, "delay_s", DELAY_S),
+            "slow_bins": lambda planned: self._change_weather(bins, "bytes_per_s", SLOW_BYTES_PER_S),
+            "swallow_pubacks_of_bins": lambda planned: self._swallow_pubacks(bins),
+            "swallow_pubacks_of_workers": lambda planned: self._swallow_pubacks(workers),
+            "lose_publishes": lambda planned: self._change_weather(bins, "lose_share", LOSE_SHARE),
+            "garbage": lambda planned: self._publish(self._make_garbage()),
+            "replay": lambda planned: self._publish(self._list_recorded()),
+            "backup": lambda planned: self.backup.want(),
+            "restore": self._restore,
+        }
+
+    def begin(self, planned: Planned) -> Ending | None:
+        """Bring a fault about; return how it is ended when its time is over, None when it has no duration.
+
+        Raises:
+            NotNowError: whom it would hit is not there.
+            EmbeddedServiceError: what it would start again does not start.
+        """
+        return self.by_kind[planned.kind](planned)
+
+    def stop(self) -> None:
+        """End what is still under way."""
+        self.backup.stop()
+        for publisher in self._publishers:
+            publisher.join(1.0)
+
+    def _kill(self, service: Service) -> Ending:
+        require(service)
+        self.kills[service.name] += 1
+        service.kill()
+        return service.start
+
+    def _wipe_broker(self, planned: Planned) -> Ending:
+        start = self._kill(self._services.broker)
+        self._services.wipe_broker()
+        return start
+
+    def _kill_worker(self, planned: Planned) -> None:
+        """Kill one of the group; its parent starts it again."""
+        self.kills["worker"] += 1
+        os.kill(self._choose_worker(planned), signal.SIGKILL)
+
+    def _pause_worker(self, planned: Planned) -> Ending:
+        pid = self._choose_worker(planned)
+        os.kill(pid, signal.SIGSTOP)
+
+        def resume() -> None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+        return resume
+
+    def _choose_worker(self, planned: Planned) -> int:
+        require(self._services.workers)
+        [parent, *_] = self._services.workers.pids
+        members = list_descendants(parent)
+        if not members:
+            raise NotNowError("no worker runs")
+        return members[planned.choice % len(members)]
+
+    def _choose_bins(self, planned: Planned) -> Service:
+        return self._services.fleets[planned.choice % len(self._services.fleets)]
+
+    def _pause(self, service: Service) -> Ending:
+        require(service)
+        service.pause()
+        return service.resume
+
+    def _change_weather(self, proxy: Proxy, what: str, value: float) -> Ending:
+        setattr(proxy.weather, what, value)
+        return lambda: setattr(proxy.weather, what, getattr(USUAL_WEATHER, what))
+
+    def _swallow_pubacks(self, proxy: Proxy) -> Ending:
+        """A link that loses what it carried is broken: at the end it is cut, so that both ends learn of it."""
+        proxy.weather.swallow_every_puback = SWALLOW_EVERY
+
+        def end() -> None:
+            proxy.weather.swallow_every_puback = 0
+            proxy.cut()
+
+        return end
+
+    def _make_garbage(self) -> list[BenchMessage]:
+        """Make messages no worker can accept: no signature, a wrong one, or none of the protocol at all."""
+        garbage = []
+        for number in range(GARBAGE_MESSAGES):
+            topic = f"bontri/v1/{SLUG}/{self._rng.choice(self.scene.town.bin_ids)}/up/events"
+            payload = self._rng.randbytes(self._rng.randrange(1, 300))
+            garbage.append(BenchMessage(topic, payload if number % 2 else payload + b"\n1:" + b"0" * 64))
+        self.injected["garbage"] += len(garbage)
+        return garbage
+
+    def _list_recorded(self) -> list[BenchMessage]:
+        """List what bins sent, as they sent it: the newest thousands."""
+        recorded = list(self._services.bins_proxy.recorded)[-MOST_REPLAYED:]
+        self.injected["replayed"] += len(recorded)
+        return [BenchMessage(each.topic, each.payload) for each in recorded]
+
+    def _publish(self, messages: list[BenchMessage]) -> None:
+        """Publish beside everything else; what the broker does not take, since it is killed, is not missed."""
+
+        def run() -> None:
+            with suppress(OSError, PublishingError, ValueError):
+                publish(self._services.stranger_url(), messages)
+
+        require(self._services.broker)
+        publisher = threading.Thread(target=run, name="stranger", daemon=True)
+        self._publishers.append(publisher)
+        publisher.start()
+
+    def _restore(self, planned: Planned) -> None:
+        """The database's disk is lost: backup in place, new epoch, workers and API again."""
+        services = self._services
+        require(services.postgres)
+        if not self.backup.is_done:
+            raise NotNowError("there is no backup yet")
+        self.kills["postgres"] += 1
+        for service in (services.workers, services.api, services.postgres):
+            service.kill()
+        self.scene.shopping.forget()
+        with self.scene.watch.receipts_held():
+            self.backup.put_in_place()
+            services.postgres.start()
+            services.run_bontri("restore-epoch", "--all", "--yes")
+        services.workers.start()
+        services.api.start()
+
+
+def require(service: Service) -> None:
+    """Raise NotNowError unless it runs and is not paused."""
+    if not service.is_running or service.is_paused:
+        raise NotNowError(f"{service.name} is down")

@@ -1,0 +1,311 @@
+"""What is killed, paused and started again: PostgreSQL, broker, workers, API, bins; each a real process.
+
+Only the thread that made a ``Services`` may start anything: children die with the thread that started them.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bontri.embedded.broker import Broker, running_broker
+from bontri.embedded.errors import EmbeddedServiceError
+from bontri.embedded.listeners import LOOPBACK, choose_lasting_port
+from bontri.embedded.postgres import PostgresServer, running_postgres
+from bontri.embedded.process_tree import list_descendants
+from bontri.embedded.processes import Child, start_child
+from bontri.provisioning import WORKER_USERNAME
+from bontri.settings import SECRETS
+from ingest.topics import shared_filter
+from reliability.chaos.proxy import Proxy, Weather
+from reliability.chaos.town import STRANGER, ChaosTown, list_accounts
+from rewards.keyring import Keyring
+
+DATABASE = "bontri"
+CLIENT_ID = "chaos-worker"
+BINS_PARTS = 3
+SHARE_GROUP = "chaos"
+POSTGRES_SETTINGS = {"max_connections": "200"}
+"""A race of 64 needs as many connections beside those of workers, API and watchers."""
+
+
+@dataclass
+class Service:
+    """Something that runs, or has been killed and waits to be started again."""
+
+    name: str
+    open: Callable[[], AbstractContextManager[PostgresServer | Broker | Child]]
+    is_wanted: bool = False
+    is_paused: bool = False
+    starts: int = 0
+    child: Child | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        """Start it; return once it answers, if it is of the kind that can be asked."""
+        self.is_wanted = True
+        running = self._stack.enter_context(self.open())
+        self.child = running if isinstance(running, Child) else running.child
+        self.starts += 1
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives, paused or not."""
+        return self.child is not None and self.child.is_running
+
+    @property
+    def pids(self) -> list[int]:
+        """Its process and all below it; none when it does not run."""
+        if self.child is None or not self.child.is_running:
+            return []
+        return [self.child.pid, *list_descendants(self.child.pid)]
+
+    def kill(self) -> None:
+        """End it as a power cut would. It stays away until started again."""
+        self.is_wanted = False
+        self.resume()
+        if self.child is not None:
+            self.child.kill()
+        self._close()
+
+    def pause(self) -> None:
+        """Stop all its processes where they are."""
+        self.is_paused = True
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let them go on; does nothing when they do."""
+        if self.is_paused:
+            self.is_paused = False
+            self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End it in order."""
+        self.is_wanted = False
+        self.resume()
+        self._close()
+
+    def _close(self) -> None:
+        self._stack.close()
+        self.child = None
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self.pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The modules that are run: ours, or in a control one with its guard taken out; ``python -m`` comes before."""
+
+    worker: Sequence[str] = ("bontri", "ingest", "--workers", "2")
+    api: Sequence[str] = ("bontri", "api")
+    bins: Sequence[str] = ("reliability.chaos.fleet",)
+
+
+@dataclass
+class Services:
+    """All of one scene, over one folder."""
+
+    folder: Path
+    keyring: Keyring
+    bin_ids: list[str]
+    programs: Programs
+    rate_per_s: float
+    seed: int
+    fleets: list[Service] = field(default_factory=list)
+    database_url: str = ""
+    server: PostgresServer | None = None
+    postgres: Service = field(init=False)
+    broker: Service = field(init=False)
+    workers: Service = field(init=False)
+    api: Service = field(init=False)
+    bins_proxy: Proxy = field(init=False)
+    workers_proxy: Proxy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._postgres_port, self._broker_port, self.api_port = (choose_lasting_port() for _ in range(3))
+        self.postgres = Service("postgres", self._open_postgres)
+        self.broker = Service("broker", self._open_broker)
+        self.workers = Service("workers", self._open_workers)
+        self.api = Service("api", self._open_api)
+        self.bins_proxy = Proxy(self._broker_port, self.seed)
+        self.workers_proxy = Proxy(self._broker_port, self.seed + 1)
+
+    @property
+    def all(self) -> list[Service]:
+        """Everything, in the order in which it is stopped: nobody waits for somebody already gone."""
+        return [*self.fleets, self.api, self.workers, self.broker, self.postgres]
+
+    @property
+    def api_url(self) -> str:
+        """The address of the API."""
+        return f"http://{LOOPBACK}:{self.api_port}"
+
+    def start_database(self) -> None:
+        """Start PostgreSQL with an empty database."""
+        self.postgres.start()
+        if self.server is None:
+            raise EmbeddedServiceError("PostgreSQL did not start")
+        self.server.create_database(DATABASE)
+        self.database_url = self.server.url(DATABASE)
+
+    def hand_over(self, town: ChaosTown) -> None:
+        """Make a service of each part of the bins; they connect through the bins' proxy."""
+        through = f"mqtt://{LOOPBACK}:{self.bins_proxy.port}"
+        for number, content in enumerate(town.hand_over(mqtt_url=through, parts=BINS_PARTS)):
+            path = self.folder / f"bins-{number}.json"
+            path.write_text(json.dumps(content))
+            self.fleets.append(Service(f"bins-{number}", BinsOpener(self, number, path)))
+
+    def look_after(self) -> None:
+        """Start again what ended by itself though it should run, as a service manager would."""
+        for service in self.all:
+            if service.is_wanted and not service.is_running:
+                service.kill()
+                service.start()
+
+    def stop_all(self) -> None:
+        """End everything, paused or not."""
+        for service in self.all:
+            service.stop()
+        self.bins_proxy.close()
+        self.workers_proxy.close()
+
+    def clear_weather(self) -> None:
+        """Let both networks be good ones."""
+        self.bins_proxy.weather = Weather()
+        self.workers_proxy.weather = Weather()
+
+    def wipe_broker(self) -> None:
+        """Take the broker's disk away; it must not run."""
+        shutil.rmtree(self.folder / "broker" / "store", ignore_errors=True)
+
+    def stranger_url(self) -> str:
+        """Return the broker's address for who may publish as any bin, past the proxies."""
+        password = self.keyring.broker_password(username=STRANGER)
+        return f"mqtt://{STRANGER}:{password}@{LOOPBACK}:{self._broker_port}"
+
+    def status_path(self, number: int) -> Path:
+        """Return where a part of the bins writes how it goes."""
+        return self.folder / f"bins-{number}.status"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the whole environment of our programs."""
+        secrets = (self.keyring.master_key, self.keyring.badge_pepper, self.keyring.storage_key)
+        given = {*SECRETS, "DATABASE_URL", "MQTT_URL"}
+        return {
+            **{name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in given},
+            **{name: value.hex() for name, value in zip(SECRETS, secrets, strict=True)},
+            "DATABASE_URL": self.database_url,
+            "BONTRI_LOG_FORMAT": "json",
+            **more,
+        }
+
+    def run_bontri(self, *arguments: str) -> None:
+        """Run one of our commands to its end.
+
+        Raises:
+            EmbeddedServiceError: it failed.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "bontri", *arguments],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise EmbeddedServiceError(f"bontri {arguments[0]} failed: {done.stderr.strip()}")
+
+    @contextmanager
+    def _open_postgres(self) -> Iterator[PostgresServer]:
+        with running_postgres(self.folder, settings=POSTGRES_SETTINGS, port=self._postgres_port) as self.server:
+            yield self.server
+
+    def _open_broker(self) -> AbstractContextManager[Broker]:
+        accounts = list_accounts(self.bin_ids, self.keyring)
+        return running_broker(
+            self.folder, accounts=accounts, kind="mosquitto", port=self._broker_port, share_group=SHARE_GROUP
+        )
+
+    def _open_workers(self) -> AbstractContextManager[Child]:
+        password = self.keyring.broker_password(username=WORKER_USERNAME)
+        environment = self.environment(
+            MQTT_URL=f"mqtt://{WORKER_USERNAME}:{password}@{LOOPBACK}:{self.workers_proxy.port}",
+            BONTRI_MQTT_CLIENT_ID=CLIENT_ID,
+            BONTRI_MQTT_TOPIC_FILTER=shared_filter(SHARE_GROUP),
+            BONTRI_INGEST_HTTP_PORT="0",
+        )
+        return self.running_program("workers", self.programs.worker, environment)
+
+    def _open_api(self) -> AbstractContextManager[Child]:
+        environment = self.environment(
+            BONTRI_API_HOST=LOOPBACK,
+            BONTRI_API_PORT=str(self.api_port),
+            BONTRI_API_WORKERS="1",
+            BONTRI_MAIL_URL=f"file://{self.folder}",
+        )
+        return self.running_program("api", self.programs.api, environment)
+
+    @contextmanager
+    def running_program(
+        self, name: str, module: Sequence[str], environment: Mapping[str, str], *arguments: str
+    ) -> Iterator[Child]:
+        """Run a module of ours as a process for the time of the block."""
+        child = start_child(
+            [sys.executable, "-m", *module, *arguments],
+            name=name,
+            log_path=self.folder / f"{name}.log",
+            environment=environment,
+        )
+        try:
+            yield child
+        finally:
+            child.stop(patience_s=20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class BinsOpener:
+    """Starts one part of the bins; every start draws other deposits, over the same journals."""
+
+    services: Services
+    number: int
+    path: Path
+
+    def __call__(self) -> AbstractContextManager[Child]:
+        """Run them for the time of the block."""
+        services = self.services
+        return services.running_program(
+            f"bins-{self.number}",
+            services.programs.bins,
+            services.environment(),
+            str(self.path),
+            str(services.folder / "journals"),
+            str(services.status_path(self.number)),
+            str(services.rate_per_s / BINS_PARTS),
+            str(services.seed * 1000 + self.number * 100_000 + services.fleets[self.number].starts),
+        )
+
+
+def wait_for(condition: Callable[[], Any], *, within_s: float, what: str) -> None:
+    """Return once ``condition`` holds.
+
+    Raises:
+        EmbeddedServiceError: it does not in time.
+    """
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise EmbeddedServiceError(f"{what} within {within_s:.0f} s")
+        time.sleep(0.05)
