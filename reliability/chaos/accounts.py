@@ -6,7 +6,7 @@ receipt.
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,8 +93,20 @@ class Accounts:
         }
 
 
-def draw_up(owner: Engine, journals: Path, redemptions: Redemptions, keyring: Keyring) -> Accounts:
-    """Compare the journals below a folder with the database. The bins must not run."""
+def list_conflicts(owner: Engine) -> set[Identity]:
+    """List the events that were refused since another content stands under their number."""
+    with owner.connect() as connection:
+        rows = connection.execute(QUARANTINED, {"authority_id": AUTHORITY_ID}).all()
+    return {(row.bin_id, row.journal, row.seq) for row in rows if row.code == "event_conflict"}
+
+
+def draw_up(
+    owner: Engine, journals: Path, redemptions: Redemptions, keyring: Keyring, *, twins: Set[Identity] = frozenset()
+) -> Accounts:
+    """Compare the journals below a folder with the database. The bins must not run.
+
+    ``twins`` are the events whose numbers somebody used again on purpose: being refused was right.
+    """
     produced = read_journals(journals)
     with owner.connect() as connection:
         committed = {
@@ -106,7 +118,6 @@ def draw_up(owner: Engine, journals: Path, redemptions: Redemptions, keyring: Ke
         redeemed = connection.execute(REDEEMED, {"authority_id": AUTHORITY_ID, "digests": digests}).all()
         by_code = {row.code: int(row.times) for row in connection.execute(QUARANTINED_BY_CODE)}
     quarantined = {(row.bin_id, row.journal, row.seq) for row in refused if row.code != "event_conflict"}
-    conflicts = {(row.bin_id, row.journal, row.seq) for row in refused if row.code == "event_conflict"}
     settled = produced.contents.keys() - produced.unsettled
     return Accounts(
         produced=len(produced.contents),
@@ -116,7 +127,7 @@ def draw_up(owner: Engine, journals: Path, redemptions: Redemptions, keyring: Ke
         lost=sorted(settled - committed.keys() - quarantined),
         invented=sorted((committed.keys() | quarantined) - produced.contents.keys()),
         altered=sorted(each for each, content in committed.items() if produced.contents.get(each, content) != content),
-        refused_repeats=sorted(conflicts),
+        refused_repeats=sorted(list_conflicts(owner) - twins),
         redemptions_missing=len(digests) - len(redeemed),
         quarantined_messages=by_code,
         verification=verify(owner),

@@ -4,6 +4,7 @@ SIGUSR1 asks it to make no more deposits and to end when every event has its rec
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -41,7 +42,7 @@ def run(bin_class: type[SimulatedBin]) -> None:
 
     def show(counts: FleetCounts) -> None:
         unfinished = Path(f"{status}.unfinished")
-        unfinished.write_text(json.dumps(counts.as_dict()))
+        unfinished.write_text(json.dumps({"pid": os.getpid(), **counts.as_dict()}))
         unfinished.rename(status)
 
     counts = run_fleet(

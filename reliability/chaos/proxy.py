@@ -62,16 +62,15 @@ class Link:
 class Proxy:
     """Listens on a port of its own, in a thread of its own, and passes on to ``target_port``.
 
-    ``receipts`` holds what was sent to bins since it was last emptied; ``recorded`` the newest messages of bins, as
-    their bins signed them; ``lost`` the messages of events that never reached the broker although their sender was told
-    so.
+    ``receipts`` holds all that was sent to bins; ``recorded`` the newest messages of events, as their bins signed them;
+    ``lost`` those that never reached the broker although their sender was told so.
     """
 
     target_port: int
     seed: int
     weather: Weather = field(default_factory=Weather)
     counts: Counter[str] = field(default_factory=Counter)
-    receipts: deque[Passed] = field(default_factory=deque)
+    receipts: list[Passed] = field(default_factory=list)
     recorded: deque[Passed] = field(default_factory=lambda: deque(maxlen=MOST_RECORDED))
     lost: list[Passed] = field(default_factory=list)
     port: int = 0

@@ -63,7 +63,7 @@ def run_chaos(options: ChaosOptions, tell: Tell) -> dict[str, Any]:
         scene.shopping.stop()
         time.sleep(1.0)
         owner = scene.owner()
-        accounts = draw_up(owner, folder / "journals", scene.shopping.redemptions, scene.town.keyring)
+        accounts = draw_up(owner, scene.services.journals, scene.shopping.redemptions, scene.town.keyring)
         owner.dispose()
         recoveries = time_recoveries(storm.happened, scene.watch.samples)
         counts = scene.services.bins_proxy.counts + scene.services.workers_proxy.counts

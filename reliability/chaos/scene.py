@@ -13,7 +13,7 @@ from bontri.embedded.errors import EmbeddedServiceError
 from ingest.worker import utc_now
 from reliability.chaos.fleet import NO_MORE
 from reliability.chaos.proxy import Weather
-from reliability.chaos.services import Programs, Service, Services, wait_for
+from reliability.chaos.services import Programs, Services, wait_for
 from reliability.chaos.tills import Shopping
 from reliability.chaos.town import ChaosTown, bin_ids_of, build_town, draw_keyring
 from reliability.chaos.watching import Watch
@@ -23,8 +23,8 @@ USUAL_WEATHER = Weather(repeat_share=0.5, swap_share=0.1, corrupt_share=0.01)
 """Of the bins' network throughout a storm: every second message comes twice."""
 
 FIRST_COMMIT_WITHIN_S = 60.0
-ASK_TO_END_EVERY_S = 3.0
 ROUND_S = 0.1
+QUIET_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,9 @@ class Scene:
     watch: Watch
     shopping: Shopping
     healed_s: float | None = None
+    _asked: set[int] = field(default_factory=set)
+    _quiet_with: int = -1
+    _quiet_since_s: float = 0.0
 
     def owner(self) -> Engine:
         """Return an engine of the owner, to be disposed of by the caller."""
@@ -58,28 +61,35 @@ class Scene:
         services.clear_weather()
         for service in services.all:
             service.resume()
-            if not service.is_running:
+            if service.starts and not service.is_running:
                 service.kill()
                 service.start()
-        asked_s = {fleet.name: began_s for fleet in services.fleets}
         while time.monotonic() < began_s + within_s:
-            for fleet in services.fleets:
-                self._let_drain(fleet, asked_s)
-            if not any(fleet.is_wanted for fleet in services.fleets):
-                self.healed_s = time.monotonic() - began_s
+            for number in range(len(services.fleets)):
+                self._let_drain(number)
+            if not any(fleet.is_wanted for fleet in services.fleets) and self._is_quiet():
+                self.healed_s = time.monotonic() - began_s - QUIET_S
                 return True
             services.look_after()
             on_round()
             time.sleep(ROUND_S)
         return False
 
-    def _let_drain(self, fleet: Service, asked_s: dict[str, float]) -> None:
+    def _is_quiet(self) -> bool:
+        """Tell whether workers have been ready for a while in which nothing new came: the broker has nothing left."""
+        events, now_s = self.watch.events, time.monotonic()
+        if events != self._quiet_with or not self.services.are_workers_ready():
+            self._quiet_with, self._quiet_since_s = events, now_s
+        return now_s - self._quiet_since_s > QUIET_S
+
+    def _let_drain(self, number: int) -> None:
         """Ask a part of the bins to end when it is drained, and note when it has."""
+        fleet = self.services.fleets[number]
         if fleet.is_wanted and fleet.child is not None and fleet.child.process.poll() == 0:
             fleet.stop()
-        elif fleet.is_running and fleet.child and time.monotonic() - asked_s[fleet.name] > ASK_TO_END_EVERY_S:
-            # Not at once: a process that has just started does not know the signal yet, and would die of it.
-            asked_s[fleet.name] = time.monotonic()
+        elif fleet.child and fleet.child.pid not in self._asked and self.services.has_said_how_it_goes(number):
+            # Once: a second signal could meet a process that is just leaving.
+            self._asked.add(fleet.child.pid)
             fleet.child.process.send_signal(NO_MORE)
 
 
@@ -110,6 +120,8 @@ def playing(folder: Path, options: SceneOptions, *, with_api: bool = True) -> It
             stack.callback(shopping.stop)
             shopping.start()
         services.hand_over(town)
+        # Bins that find nobody to take their messages wait half a minute before they try again.
+        wait_for(services.are_workers_ready, within_s=FIRST_COMMIT_WITHIN_S, what="the workers were not ready")
         for fleet in services.fleets:
             fleet.start()
         wait_for(lambda: watch.events > 0, within_s=FIRST_COMMIT_WITHIN_S, what="nothing was committed")

@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +116,7 @@ class Programs:
 
 @dataclass
 class Services:
-    """All of one scene, over one folder."""
+    """All of one scene, over one folder. ``ended_by_themselves`` tells what nobody killed, with its last words."""
 
     folder: Path
     keyring: Keyring
@@ -124,6 +126,7 @@ class Services:
     seed: int
     fleets: list[Service] = field(default_factory=list)
     database_url: str = ""
+    ended_by_themselves: list[str] = field(default_factory=list)
     server: PostgresServer | None = None
     postgres: Service = field(init=False)
     broker: Service = field(init=False)
@@ -133,7 +136,9 @@ class Services:
     workers_proxy: Proxy = field(init=False)
 
     def __post_init__(self) -> None:
-        self._postgres_port, self._broker_port, self.api_port = (choose_lasting_port() for _ in range(3))
+        self._postgres_port, self._broker_port, self.api_port, self._health_port = (
+            choose_lasting_port() for _ in range(4)
+        )
         self.postgres = Service("postgres", self._open_postgres)
         self.broker = Service("broker", self._open_broker)
         self.workers = Service("workers", self._open_workers)
@@ -161,8 +166,7 @@ class Services:
 
     def hand_over(self, town: ChaosTown) -> None:
         """Make a service of each part of the bins; they connect through the bins' proxy."""
-        through = f"mqtt://{LOOPBACK}:{self.bins_proxy.port}"
-        for number, content in enumerate(town.hand_over(mqtt_url=through, parts=BINS_PARTS)):
+        for number, content in enumerate(town.hand_over(mqtt_url=self.bins_url, parts=BINS_PARTS)):
             path = self.folder / f"bins-{number}.json"
             path.write_text(json.dumps(content))
             self.fleets.append(Service(f"bins-{number}", BinsOpener(self, number, path)))
@@ -171,6 +175,8 @@ class Services:
         """Start again what ended by itself though it should run, as a service manager would."""
         for service in self.all:
             if service.is_wanted and not service.is_running:
+                said = service.child.read_last_lines() if service.child else "it never ran"
+                self.ended_by_themselves.append(f"{service.name}: {said}")
                 service.kill()
                 service.start()
 
@@ -195,9 +201,24 @@ class Services:
         password = self.keyring.broker_password(username=STRANGER)
         return f"mqtt://{STRANGER}:{password}@{LOOPBACK}:{self._broker_port}"
 
+    @property
+    def bins_url(self) -> str:
+        """The broker's address for bins: the proxy's."""
+        return f"mqtt://{LOOPBACK}:{self.bins_proxy.port}"
+
+    @property
+    def journals(self) -> Path:
+        """Where the bins keep their journals."""
+        return self.folder / "journals"
+
     def status_path(self, number: int) -> Path:
-        """Return where a part of the bins writes how it goes."""
+        """Return where a part of the bins writes how it goes, once a second."""
         return self.folder / f"bins-{number}.status"
+
+    def has_said_how_it_goes(self, number: int) -> bool:
+        """Tell whether a part of the bins is so far that it heeds signals."""
+        child, path = self.fleets[number].child, self.status_path(number)
+        return child is not None and path.exists() and json.loads(path.read_text())["pid"] == child.pid
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the whole environment of our programs."""
@@ -210,6 +231,14 @@ class Services:
             "BONTRI_LOG_FORMAT": "json",
             **more,
         }
+
+    def are_workers_ready(self) -> bool:
+        """Ask the workers whether they take messages."""
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{self._health_port}/readyz", timeout=2.0) as answer:
+                return bool(answer.status == HTTPStatus.OK)
+        except OSError:
+            return False
 
     def run_bontri(self, *arguments: str) -> None:
         """Run one of our commands to its end.
@@ -245,7 +274,7 @@ class Services:
             MQTT_URL=f"mqtt://{WORKER_USERNAME}:{password}@{LOOPBACK}:{self.workers_proxy.port}",
             BONTRI_MQTT_CLIENT_ID=CLIENT_ID,
             BONTRI_MQTT_TOPIC_FILTER=shared_filter(SHARE_GROUP),
-            BONTRI_INGEST_HTTP_PORT="0",
+            BONTRI_INGEST_HTTP_PORT=str(self._health_port),
         )
         return self.running_program("workers", self.programs.worker, environment)
 
@@ -291,7 +320,7 @@ class BinsOpener:
             services.programs.bins,
             services.environment(),
             str(self.path),
-            str(services.folder / "journals"),
+            str(services.journals),
             str(services.status_path(self.number)),
             str(services.rate_per_s / BINS_PARTS),
             str(services.seed * 1000 + self.number * 100_000 + services.fleets[self.number].starts),

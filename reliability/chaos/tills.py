@@ -23,12 +23,17 @@ WAYS = 4
 SHOPPING_THREADS = 2
 ANSWER_WITHIN_S = 10.0
 ASK_AGAIN_S = 0.2
+INSISTS_S = 60.0
 CREATED, CONFLICT, UNPROCESSABLE = 201, 409, 422
 IN_FLIGHT = "request_in_flight"
 
 
 class GoneByRestoreError(Exception):
     """The database was set back meanwhile: what was asked for belongs to a time that is no more."""
+
+
+class UnansweredError(Exception):
+    """Nobody said what became of a request, however often it was repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Shopping:
         self._stop.set()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(ANSWER_WITHIN_S * 3)
+                thread.join(INSISTS_S)
         self._tills.shutdown(wait=False, cancel_futures=True)
 
     def forget(self) -> None:
@@ -96,6 +101,8 @@ class Shopping:
                 self._race(rng, era)
             except GoneByRestoreError:
                 self._count("races_lost_to_restore")
+            except UnansweredError as error:
+                self._blame(str(error))
 
     def _race(self, rng: random.Random, era: int) -> None:
         shop, token = rng.choice(self.town.shops), rng.choice(self.town.tokens)
@@ -142,7 +149,8 @@ class Shopping:
 
     def _insist(self, path: str, token: str, body: dict[str, Any], key: str, era: int) -> Answer:
         """Ask until there is a definite answer, always with the same key."""
-        while True:
+        deadline_s = time.monotonic() + INSISTS_S
+        while time.monotonic() < deadline_s:
             answer = self._ask(path, token, body, key)
             if era != self.era:
                 raise GoneByRestoreError
@@ -150,6 +158,7 @@ class Shopping:
                 return answer
             self._count("asked_again")
             time.sleep(ASK_AGAIN_S)
+        raise UnansweredError(f"POST {path} had no definite answer within {INSISTS_S:.0f} s")
 
     def _ask(self, path: str, token: str, body: dict[str, Any], key: str) -> Answer | None:
         """Ask once; None when nobody knows what became of it."""

@@ -44,13 +44,16 @@ class ChaosTown:
         return self.keyring.bin_key(authority=SLUG, bin_id=bin_id, key_number=1)
 
     def hand_over(self, *, mqtt_url: str, parts: int) -> list[dict[str, Any]]:
-        """Return the fleet files of the bins, in ``parts`` of about the same size."""
-        return [
-            fleet_file(
-                self.bin_ids[part::parts], authority=SLUG, mqtt_url=mqtt_url, keyring=self.keyring, badges=self.badges
-            )
-            for part in range(parts)
-        ]
+        """Return the fleet files of the bins at work, in ``parts`` of about the same size."""
+        at_work = self.bin_ids[:-1]
+        return [self._fleet_file(at_work[part::parts], mqtt_url) for part in range(parts)]
+
+    def hand_over_offline_bin(self, *, mqtt_url: str) -> dict[str, Any]:
+        """Return the fleet file of the last bin, which none of the parts has."""
+        return self._fleet_file(self.bin_ids[-1:], mqtt_url)
+
+    def _fleet_file(self, bin_ids: list[str], mqtt_url: str) -> dict[str, Any]:
+        return fleet_file(bin_ids, authority=SLUG, mqtt_url=mqtt_url, keyring=self.keyring, badges=self.badges)
 
 
 def draw_keyring() -> Keyring:

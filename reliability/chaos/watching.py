@@ -108,7 +108,6 @@ class Watch:
     receipts_checked: int = 0
 
     def __post_init__(self) -> None:
-        self._waiting: list[Passed] = []
         self._are_receipts_held = False
         self.commits = Watcher(self.database_url, self._count, COMMITS_EVERY_S, "commits")
         self.snapshots = Watcher(self.database_url, self._snapshot, SNAPSHOTS_EVERY_S, "snapshots")
@@ -155,34 +154,47 @@ class Watch:
         """Compare receipts with the database: what they say is settled must be there, from before they were sent."""
         if self._are_receipts_held:
             return
-        while len(self._waiting) < MOST_RECEIPTS and self.proxy.receipts:
-            self._waiting.append(self.proxy.receipts.popleft())
-        if not self._waiting:
+        said = [read_receipt(each) for each in self.proxy.receipts[self.receipts_checked :][:MOST_RECEIPTS]]
+        if not said:
             return
-        said = [read_receipt(each) for each in self._waiting]
         rows = connection.execute(
             BROKEN_RECEIPTS,
             {
                 "id": AUTHORITY_ID,
-                "bins": [each["bin"] for each in said],
-                "journals": [each["journal"] for each in said],
-                "settled": [each["settled"] for each in said],
-                "epochs": [each["epoch"] for each in said],
+                "bins": [each.bin_id for each in said],
+                "journals": [each.journal for each in said],
+                "settled": [each.multirange for each in said],
+                "epochs": [each.epoch for each in said],
             },
         ).fetchall()
         self.broken_receipts += rows
         self.receipts_checked += len(said)
-        self._waiting.clear()
 
 
-def read_receipt(passed: Passed) -> dict[str, Any]:
-    """Return what a receipt says, with all it settles as a PostgreSQL multirange."""
+@dataclass(frozen=True, slots=True)
+class ToldReceipt:
+    """What a receipt says: all the ranges it settles, ends included."""
+
+    bin_id: str
+    journal: str
+    epoch: int
+    ranges: list[tuple[int, int]]
+    at_s: float
+
+    @property
+    def multirange(self) -> str:
+        """The ranges as PostgreSQL writes them."""
+        return "{" + ",".join(f"[{low},{high}]" for low, high in self.ranges) + "}"
+
+    def settles(self, seq: int) -> bool:
+        """Whether it settles an event."""
+        return any(low <= seq <= high for low, high in self.ranges)
+
+
+def read_receipt(passed: Passed) -> ToldReceipt:
+    """Return what a receipt on its way says."""
     receipt = json.loads(passed.payload.partition(b"\n")[0])
-    ranges = ([[1, receipt["upto"]]] if receipt["upto"] else []) + receipt.get("also", [])
-    settled = "{" + ",".join(f"[{low},{high}]" for low, high in ranges) + "}"
-    return {
-        "bin": passed.topic.split("/")[3],
-        "journal": receipt["journal"],
-        "epoch": receipt["epoch"],
-        "settled": settled,
-    }
+    ranges = ([(1, receipt["upto"])] if receipt["upto"] else []) + [
+        (low, high) for low, high in receipt.get("also", [])
+    ]
+    return ToldReceipt(passed.topic.split("/")[3], receipt["journal"], receipt["epoch"], ranges, passed.at_s)
