@@ -14,6 +14,7 @@ from bontri import __version__
 from bontri.commands.alarms import alarms
 from bontri.commands.bins import bins
 from bontri.commands.broker import broker
+from bontri.commands.chaos import chaos
 from bontri.commands.commands import commands
 from bontri.commands.display import display
 from bontri.commands.docs import docs
@@ -238,6 +239,7 @@ def bench_ingest_command(is_json: bool, **options: Any) -> None:
 cli.add_command(alarms)
 cli.add_command(bins)
 cli.add_command(broker)
+cli.add_command(chaos)
 cli.add_command(commands)
 cli.add_command(display)
 cli.add_command(docs)

@@ -93,6 +93,13 @@ class Accounts:
         }
 
 
+def list_committed(owner: Engine) -> dict[Identity, Content]:
+    """List every event of the database with its content."""
+    with owner.connect() as connection:
+        rows = connection.execute(COMMITTED, {"authority_id": AUTHORITY_ID}).all()
+    return {(row.bin_id, row.journal, row.seq): (row.type, row.material, row.items, row.mass_g) for row in rows}
+
+
 def list_conflicts(owner: Engine) -> set[Identity]:
     """List the events that were refused since another content stands under their number."""
     with owner.connect() as connection:
@@ -108,11 +115,8 @@ def draw_up(
     ``twins`` are the events whose numbers somebody used again on purpose: being refused was right.
     """
     produced = read_journals(journals)
+    committed = list_committed(owner)
     with owner.connect() as connection:
-        committed = {
-            (row.bin_id, row.journal, row.seq): (row.type, row.material, row.items, row.mass_g)
-            for row in connection.execute(COMMITTED, {"authority_id": AUTHORITY_ID})
-        }
         refused = connection.execute(QUARANTINED, {"authority_id": AUTHORITY_ID}).all()
         digests = [digest_of_entered_code(keyring, code) for code, times in redemptions.paid_codes.items() if times]
         redeemed = connection.execute(REDEEMED, {"authority_id": AUTHORITY_ID, "digests": digests}).all()

@@ -3,21 +3,23 @@
 The same number with other content; gaps; a bin that comes back after a month; races of 64 for one voucher.
 """
 
+import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import timedelta
 
 from benchmarks.publishing import publish
 from benchmarks.town import BenchMessage
 from ingest.signatures import sign_message
 from ingest.worker import utc_now
-from reliability.chaos.accounts import Identity, list_conflicts
+from reliability.chaos.accounts import Identity, list_committed, list_conflicts
 from reliability.chaos.checks import GAP_NOTICED_S, Check, percentile, rounded
 from reliability.chaos.proxy import Passed
 from reliability.chaos.races import WAYS, race_for_vouchers
 from reliability.chaos.scene import Scene
+from reliability.chaos.town import ChaosTown
 from reliability.chaos.watching import ToldReceipt, read_receipt
 from rewards.database import open_engine
 from simulators.bin import SimulatedBin
@@ -37,10 +39,11 @@ OFFLINE_DRAINED_WITHIN_S = 600.0
 
 def try_other_content(scene: Scene) -> tuple[Check, set[Identity]]:
     """Publish events again under their numbers, well signed, with another content; return whose numbers those were."""
-    twins = dict(make_twins(scene))
-    publish(scene.services.stranger_url(), twins.values())
     owner, deadline_s = scene.owner(), time.monotonic() + TWINS_REFUSED_WITHIN_S
     try:
+        committed = list_committed(owner)
+        twins = dict(itertools.islice(make_twins(scene, committed.keys()), TWINS))
+        publish(scene.services.stranger_url(), twins.values())
         while (refused := list_conflicts(owner) & twins.keys()) < twins.keys() and time.monotonic() < deadline_s:
             time.sleep(0.2)
     finally:
@@ -54,22 +57,20 @@ def try_other_content(scene: Scene) -> tuple[Check, set[Identity]]:
     return check, set(twins)
 
 
-def make_twins(scene: Scene) -> Iterator[tuple[Identity, BenchMessage]]:
-    """Make up to 300 messages with one deposit each that differs in its items from the one recorded."""
+def make_twins(scene: Scene, committed: Set[Identity]) -> Iterator[tuple[Identity, BenchMessage]]:
+    """Make messages with one deposit each that differs in its items from the one committed."""
     seen: set[Identity] = set()
     for passed in reversed(scene.services.bins_proxy.recorded):
         envelope = json.loads(passed.payload.partition(b"\n")[0])
         event = envelope["events"][0]
         identity = (envelope["bin"], envelope["journal"], event["seq"])
-        if event["type"] != "deposit" or identity in seen:
+        if event["type"] != "deposit" or identity in seen or identity not in committed:
             continue
         seen.add(identity)
         envelope["events"] = [{**event, "items": event["items"] % 200 + 1}]
         line = json.dumps(envelope, separators=(",", ":")).encode()
         key = scene.town.bin_key(envelope["bin"])
         yield identity, BenchMessage(passed.topic, sign_message(key, key_number=1, topic=passed.topic, line=line))
-        if len(seen) == TWINS:
-            return
 
 
 def try_gaps(scene: Scene, show: Show) -> Check:
@@ -138,11 +139,11 @@ def try_long_absence(scene: Scene, *, events: int, show: Show) -> Check:
     return Check("long_absence", "a bin away for 30 days hands over all it holds", events, left, facts)
 
 
-def try_races(scene: Scene, *, races: int, show: Show) -> Check:
+def try_races(database_url: str, town: ChaosTown, *, races: int, show: Show) -> Check:
     """Let 64 tills race for each of so many vouchers."""
-    engine = open_engine(scene.services.database_url, role="bontri_api", pool_size=WAYS)
+    engine = open_engine(database_url, role="bontri_api", pool_size=WAYS)
     try:
-        raced = race_for_vouchers(engine, scene.town, races=races, tell=lambda done: show(done / races))
+        raced = race_for_vouchers(engine, town, races=races, tell=lambda done: show(done / races))
     finally:
         engine.dispose()
     return Check(

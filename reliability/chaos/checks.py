@@ -10,6 +10,7 @@ from typing import Any
 from reliability.chaos.accounts import Accounts
 from reliability.chaos.recovery import Recovery
 from reliability.chaos.tills import Redemptions
+from reliability.chaos.watching import Watch
 
 RECOVERED_P95_S, RECOVERED_MAX_S = 10.0, 30.0
 GAP_NOTICED_S = 60.0
@@ -70,6 +71,26 @@ def check_events(accounts: Accounts, *, repeats: int) -> list[Check]:
         ),
         Check("repeats_recognised", "no repeat is taken for another event", repeats, len(accounts.refused_repeats)),
         Check("invariants", "every standing invariant holds", len(accounts.verification.findings), len(broken), broken),
+    ]
+
+
+def check_watch(watch: Watch) -> list[Check]:
+    """Check what was looked at during the faults."""
+    return [
+        Check(
+            "receipts",
+            "every receipt that a bin could see tells of what is committed",
+            watch.receipts_checked,
+            len(watch.broken_receipts),
+            {"samples": watch.broken_receipts[:SAMPLES]} if watch.broken_receipts else {},
+        ),
+        Check(
+            "snapshots",
+            "the ledger balances at every concurrent read, and no wallet is below zero",
+            watch.snapshots.looks,
+            len(watch.bad_snapshots),
+            {"samples": watch.bad_snapshots[:SAMPLES]} if watch.bad_snapshots else {},
+        ),
     ]
 
 

@@ -158,8 +158,10 @@ class Direction:
                 if data == b"":
                     break
                 packets, rest = split_packets(rest + (data or b""))
-                for packet in packets or ([] if data else self._release()):
-                    await self._forward(packet)
+                if data is None:
+                    await self._send(self._release())
+                for packet in packets:
+                    await self._send(self._befall(packet))
         self.link.close()
 
     async def _read(self) -> bytes | None:
@@ -174,14 +176,14 @@ class Direction:
         held, self.held = self.held, None
         return [] if held is None else [held]
 
-    async def _forward(self, packet: bytes) -> None:
+    async def _send(self, packets: list[bytes]) -> None:
         weather = self.proxy.weather
         if weather.delay_s:
             await asyncio.sleep(weather.delay_s)
-        for each in self._befall(packet):
+        for packet in packets:
             if weather.bytes_per_s:
-                await asyncio.sleep(len(each) / weather.bytes_per_s)
-            self.sink.write(each)
+                await asyncio.sleep(len(packet) / weather.bytes_per_s)
+            self.sink.write(packet)
         await self.sink.drain()
 
     def _befall(self, packet: bytes) -> list[bytes]:
