@@ -6,13 +6,12 @@ receipt it hears.
 
 import os
 import shutil
-import socket
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from ingest.messages import Message, Outgoing
 from ingest.mqtt import MqttSource
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker
+from reliability.chaos.proxy import Proxy
 from rewards.database import open_engine
 from rewards.keyring import Keyring
 from tests.databases import Database
@@ -242,61 +242,9 @@ def scalar(database: Database, query: str, **parameters: Any) -> Any:
         return connection.scalar(text(query), parameters)
 
 
-class Proxy:
-    """A TCP proxy before the broker, to cut connections without either end knowing why; or to swallow what is sent."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self.is_swallowing = False
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def cut(self) -> None:
-        """Break every connection there is; new ones are let through."""
-        for pair in self._pairs:
-            for end in pair:
-                with suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-        self._pairs.clear()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self.cut()
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
-            assert not thread.is_alive()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", self._target))
-            self._pairs.append((near, far))
-            for source, sink in ((near, far), (far, near)):
-                thread = threading.Thread(target=self._pass_on, args=(source, sink))
-                self._threads.append(thread)
-                thread.start()
-
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65_536):
-                if not self.is_swallowing:
-                    sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        source.close()
-
-
 @contextmanager
 def proxy_before(broker: Broker) -> Iterator[Proxy]:
-    proxy = Proxy(broker.port)
+    proxy = Proxy(broker.port, seed=0)
     try:
         yield proxy
     finally:

@@ -63,6 +63,8 @@ class Faults:
             "slow_bins": lambda planned: self._change_weather(bins, "bytes_per_s", SLOW_BYTES_PER_S),
             "swallow_pubacks_of_bins": lambda planned: self._swallow_pubacks(bins),
             "swallow_pubacks_of_workers": lambda planned: self._swallow_pubacks(workers),
+            "silence_bins": lambda planned: self._silence(bins),
+            "silence_workers": lambda planned: self._silence(workers),
             "lose_publishes": lambda planned: self._change_weather(bins, "lose_share", LOSE_SHARE),
             "garbage": lambda planned: self._publish(self._make_garbage()),
             "replay": lambda planned: self._publish(self._list_recorded()),
@@ -137,6 +139,16 @@ class Faults:
 
         def end() -> None:
             proxy.weather.swallow_every_puback = 0
+            proxy.cut()
+
+        return end
+
+    def _silence(self, proxy: Proxy) -> Ending:
+        """Part both sides without either learning of it, until the links break."""
+        proxy.weather.is_silent = True
+
+        def end() -> None:
+            proxy.weather.is_silent = False
             proxy.cut()
 
         return end

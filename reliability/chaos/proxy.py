@@ -33,6 +33,8 @@ class Weather:
     swallow_every_puback: int = 0
     delay_s: float = 0.0
     bytes_per_s: float = 0.0
+    is_silent: bool = False
+    """Nothing gets through, and neither end learns of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,8 @@ class Direction:
 
     async def _send(self, packets: list[bytes]) -> None:
         weather = self.proxy.weather
+        if weather.is_silent:
+            return
         if weather.delay_s:
             await asyncio.sleep(weather.delay_s)
         for packet in packets:

@@ -11,7 +11,7 @@ from reliability.chaos.watching import Sample
 TIMED = ("kill_worker", "kill_workers", "kill_broker", "wipe_broker", "kill_postgres")
 """After a kill of PostgreSQL the time counts from when it answers again: its own replay is its own."""
 
-IN_THE_WAY = (*TIMED, "pause_worker", "pause_broker", "pause_postgres", "cut_workers", "restore")
+IN_THE_WAY = (*TIMED, "pause_worker", "pause_broker", "pause_postgres", "cut_workers", "silence_workers", "restore")
 """What keeps commits back: when one of these follows before the first new commit, the time counts from its end."""
 
 

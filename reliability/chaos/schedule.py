@@ -32,6 +32,8 @@ TROUBLES = {
     "slow_bins": 1,
     "swallow_pubacks_of_bins": 2,
     "swallow_pubacks_of_workers": 1,
+    "silence_bins": 1,
+    "silence_workers": 1,
     "lose_publishes": 2,
     "garbage": 2,
     "replay": 1,

@@ -138,7 +138,7 @@ def test_whatever_step_a_worker_dies_at_all_is_there_once_and_told(scene: Scene,
 
 def test_control_a_worker_that_acknowledges_before_the_commit_loses_what_it_had_in_hand(scene: Scene) -> None:
     scene.publish_once()
-    assert scene.die("written", module=("-m", "tests.eager_worker")) == KILLED
+    assert scene.die("written", module=("-m", "reliability.chaos.mutants", "eager-worker")) == KILLED
     scene.recover()
     assert scene.count_events() < len(scene.town.bin_ids) * len(GOOD)
 

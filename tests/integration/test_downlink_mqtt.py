@@ -288,11 +288,11 @@ def test_what_was_not_through_when_a_connection_ended_is_not_sent_by_the_next(br
         address = BrokerAddress.from_url(worker_url(broker, port=proxy.port))
         with MqttSource(address, client_id="bounded", topic_filter="bontri/v1/nowhere/+/up/#") as source:
             assert source.wait_until_subscribed(timeout_s=PATIENCE_S)
-            proxy.is_swallowing = True
+            proxy.weather.is_silent = True
             source.publish([Outgoing(topic, b"out of date", qos=1)] * 50)
             proxy.cut()
             wait_until(lambda: not source.is_connected)
-            proxy.is_swallowing = False
+            proxy.weather.is_silent = False
             wait_until(lambda: source.is_connected)
             for payload in (b"present", b"still present"):
                 source.publish([Outgoing(topic, payload, qos=1)])

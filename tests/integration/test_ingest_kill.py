@@ -34,7 +34,7 @@ BINS = [f"KIL-{number:05}" for number in range(8)]
 BADGES = [f"BADGE-{number:03}" for number in range(30)]
 KILLS = 3
 RATE_PER_S, LONGEST_S, SEED = 300, 60, 7
-EAGER = ("-m", "tests.eager_worker")
+EAGER = ("-m", "reliability.chaos.mutants", "eager-worker")
 BLOCKED = """
     SELECT count(*) FROM pg_stat_activity
      WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'bontri/bontri_ingest'
