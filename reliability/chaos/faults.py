@@ -100,8 +100,8 @@ class Faults:
 
     def _kill_worker(self, planned: Planned) -> None:
         """Kill one of the group; its parent starts it again."""
-        self.kills["worker"] += 1
         os.kill(self._choose_worker(planned), signal.SIGKILL)
+        self.kills["worker"] += 1
 
     def _pause_worker(self, planned: Planned) -> Ending:
         pid = self._choose_worker(planned)

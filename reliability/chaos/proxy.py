@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bontri.embedded.listeners import LOOPBACK
+from ingest.fast_paho import MalformedPacketError
 from reliability.chaos.packets import PUBACK, PUBLISH, kind_of, read_publish, split_packets, write_puback
 
 READ_BYTES = 65_536
 HELD_BACK_S = 0.05
-STARTS_WITHIN_S = 10.0
+STARTS_WITHIN_S, ENDS_WITHIN_S = 10.0, 2.0
 MOST_RECORDED = 20_000
 
 
@@ -112,10 +113,8 @@ class Proxy:
         finally:
             self._cut(1.0)
             server.close()
-            tasks = asyncio.all_tasks(self._loop)
-            for task in tasks:
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            if tasks := asyncio.all_tasks(self._loop):
+                self._loop.run_until_complete(asyncio.wait(tasks, timeout=ENDS_WITHIN_S))
             self._loop.close()
 
     async def _accept(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
@@ -154,7 +153,7 @@ class Direction:
     async def pass_on(self) -> None:
         """Pass on until either end closes."""
         rest = b""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, MalformedPacketError):
             while True:
                 data = await self._read()
                 if data == b"":

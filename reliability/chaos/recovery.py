@@ -9,7 +9,9 @@ from reliability.chaos.storm import Happened
 from reliability.chaos.watching import Sample
 
 TIMED = ("kill_worker", "kill_workers", "kill_broker", "wipe_broker", "kill_postgres")
-"""After a kill of PostgreSQL the time counts from when it answers again: its own replay is its own."""
+"""What is timed, from the kill. Of the broker and of the whole group of workers only a commit after they were started
+again counts: what was in hand at the kill may still be committed. After a kill of PostgreSQL the time counts from when
+it answers again: its own replay is its own."""
 
 IN_THE_WAY = (*TIMED, "pause_worker", "pause_broker", "pause_postgres", "cut_workers", "silence_workers", "restore")
 """What keeps commits back: when one of these follows before the first new commit, the time counts from its end."""
@@ -39,16 +41,17 @@ def time_recoveries(happened: Sequence[Happened], samples: Sequence[Sample]) -> 
 def time_recovery(kill: Happened, in_the_way: Sequence[Happened], commits_s: Sequence[float]) -> Recovery:
     """Return how long after ``kill``, or after what followed it too soon, there was a commit."""
     from_s = kill.until_s if kill.kind == "kill_postgres" else kill.from_s
-    is_overtaken = False
+    after_s, is_overtaken = kill.until_s, False
     while True:
-        place = bisect_right(commits_s, from_s)
+        place = bisect_right(commits_s, after_s)
         if place == len(commits_s):
-            raise LookupError(f"nothing was committed after the {kill.kind} {from_s - kill.from_s:.1f} s before")
+            raise LookupError(f"nothing was committed after the {kill.kind} {after_s - kill.from_s:.1f} s before")
         later = [
             other.until_s
             for other in in_the_way
-            if other is not kill and other.from_s < commits_s[place] and other.until_s > from_s
+            if other is not kill and other.from_s < commits_s[place] and other.until_s > after_s
         ]
         if not later:
             return Recovery(kill.kind, kill.from_s, commits_s[place] - from_s, is_overtaken)
-        from_s, is_overtaken = max(later), True
+        from_s = after_s = max(later)
+        is_overtaken = True

@@ -1,0 +1,94 @@
+"""The chaos harness itself: a short storm through the command, a control that must be caught, and what it needs."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bontri.embedded.errors import ProgramMissingError
+from bontri.embedded.mosquitto import find_mosquitto
+from reliability.chaos import run
+from reliability.chaos.accounts import read_journals
+from reliability.chaos.controls import CONTROLS, play_control
+from reliability.chaos.report import as_text
+from reliability.chaos.run import ChaosOptions, run_chaos, scratch_folder
+from simulators.bin import SimulatedBin
+from simulators.messages import BinIdentity
+from tests.ingest_scene import ROOT
+
+pytestmark = pytest.mark.timeout(300)
+SHORT = ("--minutes", "0.3", "--seed", "4", "--bins", "13", "--rate", "30", "--races", "3", "--offline-events", "200")
+
+
+@pytest.fixture
+def mosquitto() -> None:
+    try:
+        find_mosquitto()
+    except ProgramMissingError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+def test_every_promise_holds_in_a_short_storm(mosquitto: None, tmp_path: Path) -> None:
+    picture = tmp_path / "chaos.svg"
+    done = subprocess.run(
+        [sys.executable, "-m", "bontri", "chaos", *SHORT, "--no-controls", "--picture", str(picture), "--json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["ok"]
+    assert report["kills"]["total"] >= 3
+    assert report["faults"]["restore"] == 1
+    assert report["accounts"]["events_still_in_journals"] == 0
+    assert report["ended_by_themselves"] == []
+    assert report["not_run"] == {"controls": "--no-controls was given"}
+    assert "deposits committed per second" in picture.read_text()
+    text = as_text(report)
+    assert "0 events lost: 0 of" in text
+    assert text.endswith("Every promise held.")
+
+
+@pytest.mark.parametrize("control", CONTROLS[:1], ids=lambda control: control.name)
+def test_worker_without_its_guard_is_caught(mosquitto: None, control) -> None:
+    with scratch_folder() as folder:
+        result = play_control(control, folder, seed=1)
+    assert result["caught"], result
+
+
+def test_without_mosquitto_the_races_run_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_none() -> Path:
+        raise ProgramMissingError("no Mosquitto")
+
+    monkeypatch.setattr(run, "find_mosquitto", find_none)
+    options = ChaosOptions(minutes=1, seed=1, bins=9, rate_per_s=10, races=2, offline_events=10, with_controls=True)
+    result = run_chaos(options, lambda words, share: None)
+    assert result.report["ok"]
+    assert [check["name"] for check in result.report["checks"]] == ["races"]
+    assert result.report["not_run"] == {"storm, aftermath and controls": "no Mosquitto"}
+    assert "not run: storm, aftermath and controls: no Mosquitto" in as_text(result.report)
+
+
+def test_journals_say_what_was_produced_and_what_is_settled(tmp_path: Path) -> None:
+    now = datetime(2026, 3, 2, 8, tzinfo=UTC)
+    identity = BinIdentity("val", "VAL-00001", {1: b"k" * 32}, ("glass",), 3000, False)
+    bin_ = SimulatedBin(identity, tmp_path / "val" / "VAL-00001.journal", now)
+    for items in (1, 2, 3):
+        bin_.deposit(now, material="glass", items=items)
+    bin_.journal.note_settled([(1, 2)], now)
+    bin_.close()
+    produced = read_journals(tmp_path)
+    journal = bin_.journal.id
+    assert produced.contents == {
+        ("VAL-00001", journal, items): ("deposit", "glass", items, None) for items in (1, 2, 3)
+    }
+    assert produced.unsettled == {("VAL-00001", journal, 3)}
