@@ -11,13 +11,14 @@ from typing import Any
 
 from ingest.messages import Outgoing
 from ingest.signatures import split_message
-from reliability.simulation.bins import SimulatedBin, Town, seqs_of
+from reliability.simulation.bins import SimulatedBin, seqs_of
 from reliability.simulation.broker import SimulatedBroker
 from reliability.simulation.database import SimulatedDatabase
 from reliability.simulation.scheduler import BrokenInvariantError, Scheduler
 from reliability.simulation.source import Delivery, SimulatedSource
 from reliability.simulation.speech import Fact, Utterance
 from reliability.simulation.tables import Key, Place, Row
+from reliability.simulation.voice import Town
 from rewards.journals import WIDE_RANGES
 
 INVARIANTS = {

@@ -16,7 +16,8 @@ from ingest.observer import Observer
 from ingest.pipeline import Pipeline
 from ingest.worker import Worker
 from reliability.simulation.broker import SimulatedBroker
-from reliability.simulation.database import IDLE_IN_TRANSACTION_S, SimulatedDatabase, SimulatedEngine
+from reliability.simulation.connections import SimulatedEngine
+from reliability.simulation.database import IDLE_IN_TRANSACTION_S, SimulatedDatabase
 from reliability.simulation.faults import Faults
 from reliability.simulation.scheduler import Killed, Scheduler, Task
 from reliability.simulation.source import Ears, SimulatedSource
@@ -120,6 +121,7 @@ class WorkerProcess:
         writers = range(1, host.writers + 1)
         self._tasks = [host.scheduler.spawn(f"{self.client_id}/{n}", lambda: self._write(worker)) for n in writers]
         source.connect()
+        source.beat()
 
     def kill(self) -> None:
         """Kill it, whatever it is doing; it is started again a while later."""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingest.messages import Message, Outgoing
+from ingest.messages import Heartbeat, Message, Outgoing
 from ingest.worker import IDLE_WAIT_S
 from reliability.simulation.broker import Link, SimulatedBroker
 from reliability.simulation.faults import Faults
@@ -20,6 +20,7 @@ from reliability.simulation.trace import Trace
 RECEIVE_MAXIMUM = 40
 GATHER_S = (0.0005, 0.02)
 RECONNECT_S = (0.05, 3.0)
+BEAT_S = 7.0
 IDLE_S = 10.0
 """For how long a writer without anything to do rests at most: to look again every half second shows nothing new."""
 
@@ -87,8 +88,14 @@ class SimulatedSource:
         if not self._queue:
             self._idle_s[self._scheduler.task()] = wait_s if wait_s < IDLE_WAIT_S else IDLE_S
             return []
+        batch: list[Message] = []
         most = self._faults.chance.randint(1, self._most_messages)
-        return [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
+        while self._queue and len(batch) < most:
+            # A heartbeat comes alone, in its place between the others.
+            if isinstance(self._queue[0].handle, Heartbeat):
+                return batch or [self._queue.popleft()]
+            batch.append(self._queue.popleft())
+        return batch
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish receipts; what finds no connection is dropped."""
@@ -139,6 +146,15 @@ class SimulatedSource:
             # What waits comes again.
             self._queue.clear()
 
+    def beat(self) -> None:
+        """Put a heartbeat into the queue, again and again, as the worker's watch does."""
+        if self._is_dead:
+            return
+        if not any(isinstance(message.handle, Heartbeat) for message in self._queue):
+            beat = Heartbeat(self._scheduler.now_s, is_from_broker=False)
+            self._arrive(Message("heartbeat", b"", self._clock(), beat))
+        self._scheduler.call_in(BEAT_S, self.beat)
+
     def disconnect(self) -> None:
         """Lose the connection; the client connects again by itself."""
         self._broker.disconnect(self._link)
@@ -168,7 +184,10 @@ class SimulatedSource:
             self._scheduler.now_s,
             self._ears.count_restores(),
         )
-        self._queue.append(Message(utterance.topic, utterance.payload, self._clock(), handle))
+        self._arrive(Message(utterance.topic, utterance.payload, self._clock(), handle))
+
+    def _arrive(self, message: Message) -> None:
+        self._queue.append(message)
         if not self._is_gathering:
             self._is_gathering = True
             self._scheduler.call_in(self._faults.chance.uniform(*GATHER_S), self._gathered)

@@ -15,13 +15,14 @@ from sqlalchemy import Engine, text
 from ingest.contract import MOST_EVENTS
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
-from reliability.simulation.bins import Town as SimulatedTown
-from reliability.simulation.database import SimulatedDatabase, SimulatedEngine
+from reliability.simulation.connections import SimulatedEngine
+from reliability.simulation.database import SimulatedDatabase
 from reliability.simulation.faults import Faults
 from reliability.simulation.processes import WorkerProcess
+from reliability.simulation.provisioning import KEYRING, provision_bin, provision_town
 from reliability.simulation.scheduler import Scheduler
 from reliability.simulation.trace import Trace
-from reliability.simulation.world import KEYRING, provision_bin, provision_town
+from reliability.simulation.voice import Town as SimulatedTown
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.speaker import Speaker, deposit, tell
