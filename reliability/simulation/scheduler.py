@@ -8,6 +8,7 @@ Which of those that could go on is next is drawn from the run's chance. Time pas
 import heapq
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from random import Random
 
@@ -71,6 +72,15 @@ class Task:
             raise Killed
 
 
+class Turn:
+    """From the baton handed out to the baton given back."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self.returned = threading.Lock()
+        self.returned.acquire()
+
+
 class Scheduler:
     """Runs tasks and timers of one seed, one after the other. ``now_s`` is the virtual time."""
 
@@ -83,8 +93,7 @@ class Scheduler:
         self._ready: list[Task] = []
         self._timers: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
-        self._returned = threading.Lock()
-        self._returned.acquire()
+        self._turn = Turn()
 
     def spawn(self, name: str, run: Callable[[], object]) -> Task:
         """Start a task; it runs when its turn comes."""
@@ -159,6 +168,9 @@ class Scheduler:
 
     def close(self) -> None:
         """Have every task die, so that no thread lives on."""
+        # After a signal broke off the wait for it, a turn may not be over yet, but is in an instant.
+        while self.current is not None and not self._turn.is_over:
+            time.sleep(0.001)
         for task in self._tasks:
             task.is_killed = True
             self._resume(task)
@@ -171,7 +183,9 @@ class Scheduler:
 
     def give_back(self) -> None:
         """Give the baton back to the scheduler; called by the thread of a task."""
-        self._returned.release()
+        turn = self._turn
+        turn.returned.release()
+        turn.is_over = True
 
     def _hand_back(self) -> None:
         task = self.task()
@@ -185,8 +199,9 @@ class Scheduler:
             self.call_in(task.frozen_until_s - self.now_s, lambda: self._ready.append(task))
             return
         self.current = task
+        turn = self._turn = Turn()
         task.take_baton()
-        self._returned.acquire()
+        turn.returned.acquire()
         self.current = None
         if isinstance(task.fault, BrokenInvariantError):
             raise task.fault
