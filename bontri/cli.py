@@ -20,6 +20,7 @@ from bontri.commands.display import display
 from bontri.commands.docs import docs
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
+from bontri.commands.simulate_faults import simulate_faults
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
 
@@ -245,6 +246,7 @@ cli.add_command(display)
 cli.add_command(docs)
 cli.add_command(quarantine)
 cli.add_command(restore_epoch)
+cli.add_command(simulate_faults)
 
 
 def fail(words: str, code: int) -> NoReturn:

@@ -6,7 +6,7 @@ them. The same decides about retries and acknowledgements (``ingest/worker.py``)
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -70,9 +70,10 @@ class Processed:
 class Pipeline:
     """Processes batches. Between them it keeps what the directory remembers for a second, and the memory of holders."""
 
-    def __init__(self, engine: Engine, keyring: Keyring) -> None:
+    def __init__(self, engine: Engine, keyring: Keyring, *, monotonic: Callable[[], float] = monotonic) -> None:
         self._engine = engine
         self._keyring = keyring
+        self._monotonic = monotonic
         self._directory = Directory(engine)
         self._memory = Memory()
 
@@ -86,7 +87,7 @@ class Pipeline:
             sqlalchemy.exc.DBAPIError: the database is away or refuses; nothing of that authority was committed.
         """
         topics = [find_topic(message) for message in messages]
-        self._directory.load(topics, monotonic_s=monotonic())
+        self._directory.load(topics, monotonic_s=self._monotonic())
         tenants, strangers = self._sort_out(messages, topics)
         processed = Processed()
         if strangers:
@@ -131,7 +132,7 @@ class Pipeline:
         It is filed under the authority and the bin its topic names, if there is such an authority.
         """
         topic = find_topic(message)
-        self._directory.load([topic], monotonic_s=monotonic())
+        self._directory.load([topic], monotonic_s=self._monotonic())
         rules = self._directory.find_rules(topic) if topic else None
         bin_id = topic.bin_id if topic and rules else None
         authority_id = rules.authority_id if rules else NO_AUTHORITY

@@ -25,7 +25,11 @@ DeskKey = tuple[int, str, str]
 
 @dataclass(slots=True)
 class Departure:
-    """Answers that leave together. A batch may be acknowledged once the departure its answers left with is told."""
+    """Answers that leave together. A batch may be acknowledged once the departure its answers left with is told.
+
+    Departures are numbered from 1 without gaps, in the order they were handed out; 0 is none. Writers tell them beside
+    each other, so one can overtake another.
+    """
 
     number: int
     answers: list[Answer]

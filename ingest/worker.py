@@ -78,6 +78,8 @@ class Worker:
         stop: threading.Event,
         writers: int = 1,
         clock: Callable[[], datetime.datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        loaded_events: int = LOADED_EVENTS,
         observer: Observer | None = None,
     ) -> None:
         self._source = source
@@ -85,14 +87,16 @@ class Worker:
         self._stop = stop
         self._writers = writers
         self._clock = clock
+        self._loaded_events = loaded_events
         self._observer = observer or Observer()
         self._taking = threading.Lock()
         self._taken = itertools.count()
         self._ending = threading.Lock()
-        self._desk = ReceiptDesk(time.monotonic)
+        self._desk = ReceiptDesk(monotonic)
         self._committed: dict[int, tuple[Sequence[Message], int]] = {}
         self._next_to_acknowledge = 0
         self._told = 0
+        self._told_ahead: set[int] = set()
         self.handled = Handled()
 
     def run(self) -> None:
@@ -102,15 +106,19 @@ class Worker:
         What one of them raises stops all, and is raised here.
         """
         with ThreadPoolExecutor(self._writers, thread_name_prefix="writer") as pool:
-            writers = [pool.submit(self._write) for _ in range(self._writers)]
+            writers = [pool.submit(self.write) for _ in range(self._writers)]
             wait(writers, return_when=FIRST_EXCEPTION)
             self._stop.set()
-        self._tell(self._desk.pop_all())
+        self.finish()
         for writer in writers:
             writer.result()
 
-    def _write(self) -> None:
-        """Take batches, one writer at a time, and handle them beside the others."""
+    def finish(self) -> None:
+        """Publish the receipts still held back, and acknowledge what they answer; once no writer is at work."""
+        self._tell(self._desk.pop_all())
+
+    def write(self) -> None:
+        """Be a writer until stopped: take batches, one writer at a time, and handle them beside the others."""
         while not self._stop.is_set():
             self._tell(self._desk.pop_due())
             with self._taking:
@@ -134,7 +142,7 @@ class Worker:
         processed = self._commit(batch)
         if processed is None:
             return
-        departure, leaves_with = self._desk.take(processed.answers, is_loaded=processed.events >= LOADED_EVENTS)
+        departure, leaves_with = self._desk.take(processed.answers, is_loaded=processed.events >= self._loaded_events)
         with self._ending:
             self._committed[number] = (batch, leaves_with)
         crash.at("receipts_due")
@@ -152,12 +160,20 @@ class Worker:
             self._observer.receipts_told(len(receipts))
         with self._ending:
             self.handled.receipts += len(receipts)
-            self._told = max(self._told, departure.number)
+            self._note_told(departure)
             while (done := self._committed.get(self._next_to_acknowledge)) is not None and done[1] <= self._told:
                 self._source.acknowledge(done[0])
                 crash.at("acknowledged")
                 del self._committed[self._next_to_acknowledge]
                 self._next_to_acknowledge += 1
+
+    def _note_told(self, departure: Departure) -> None:
+        """Note that a departure is told; one that overtook another counts only when that one is told as well."""
+        if departure.number:
+            self._told_ahead.add(departure.number)
+        while self._told + 1 in self._told_ahead:
+            self._told += 1
+            self._told_ahead.remove(self._told)
 
     def _commit(self, batch: Sequence[Message]) -> Processed | None:
         """Process until committed; None when stopped while the database was away."""

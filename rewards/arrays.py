@@ -75,6 +75,11 @@ class Columns:
         self._kinds = kinds
 
     @property
+    def kinds(self) -> Mapping[str, str]:
+        """The PostgreSQL type of each column, by name, in order."""
+        return self._kinds
+
+    @property
     def names(self) -> str:
         """The names, separated by commas."""
         return ", ".join(self._kinds)

@@ -8,6 +8,8 @@ of what survives; unset, a step costs one comparison a batch.
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal, NamedTuple, get_args
 
 CrashPoint = Literal[
@@ -51,19 +53,38 @@ def parse_crash_step(wanted: str) -> CrashStep:
 
 
 class Crash:
-    """What has been armed in this process: nothing, or one step."""
+    """Who watches the steps of this process: nobody, one that kills it at a step, or a simulation."""
 
     def __init__(self) -> None:
-        self._point: str | None = None
-        self._times_left = 0
-        self._lock = threading.Lock()
+        self._watcher: Callable[[CrashPoint], object] | None = None
 
     def arm(self, step: CrashStep) -> None:
-        """Have this process die at a step."""
-        self._point, self._times_left = step
+        """Have this process die at a step; nothing is cleaned up, flushed or said."""
+        self._watcher = Killer(step)
+
+    @contextmanager
+    def watched_by(self, watcher: Callable[[CrashPoint], object]) -> Iterator[None]:
+        """Have ``watcher`` told of every step of every thread; what it raises is raised at the step."""
+        former, self._watcher = self._watcher, watcher
+        try:
+            yield
+        finally:
+            self._watcher = former
 
     def at(self, point: CrashPoint) -> None:
-        """Kill this process if it was armed for ``point``; nothing is cleaned up, flushed or said."""
+        """Tell whoever watches that the calling thread has come to ``point``."""
+        if self._watcher is not None:
+            self._watcher(point)
+
+
+class Killer:
+    """Kills this process when it comes to one step for the n-th time."""
+
+    def __init__(self, step: CrashStep) -> None:
+        self._point, self._times_left = step
+        self._lock = threading.Lock()
+
+    def __call__(self, point: CrashPoint) -> None:
         if point != self._point:
             return
         with self._lock:

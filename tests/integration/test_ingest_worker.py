@@ -177,6 +177,33 @@ def test_acknowledgements_leave_in_the_order_of_arrival_whichever_writer_is_done
     assert worker.handled.messages == 2
 
 
+def test_a_batch_is_not_acknowledged_before_its_own_receipts_left_though_later_ones_overtook_them() -> None:
+    diary: list[str] = []
+    first_is_leaving, second_is_through = threading.Event(), threading.Event()
+
+    class Overtaken(FakeSource):
+        def next_batch(self, *, wait_s: float) -> list[Message]:
+            if not self.batches:
+                second_is_through.set()
+            return super().next_batch(wait_s=wait_s)
+
+        def publish(self, receipts: Sequence[Outgoing]) -> None:
+            if receipts[0].topic == "a":
+                first_is_leaving.set()
+                assert second_is_through.wait(10)
+            super().publish(receipts)
+
+    def hold_the_second(batch: Sequence[Message]) -> None:
+        if batch[0].topic == "b":
+            assert first_is_leaving.wait(10)
+
+    source = Overtaken([messages("a"), messages("b")], diary)
+    pipeline = FakePipeline(diary, before=hold_the_second)
+    worker = Worker(source, pipeline, stop=source.stop, writers=2, clock=lambda: NOW)  # type: ignore[arg-type]
+    worker.run()
+    assert diary == ["commit a", "commit b", "tell b", "tell a", "acknowledge a", "acknowledge b"]
+
+
 def test_a_batch_stopped_while_the_database_is_away_is_neither_told_nor_acknowledged() -> None:
     diary: list[str] = []
     pipeline = FakePipeline(diary, {"a": [AWAY] * 10_000})

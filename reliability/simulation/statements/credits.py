@@ -1,0 +1,107 @@
+"""Statements about points: holders and lots, caps, the ledger, the daily figures."""
+
+import rewards.badges
+import rewards.caps
+import rewards.credits
+import rewards.ledger
+import rewards.lots
+import rewards.rollups
+from reliability.simulation.statements.registry import Done, Parameters, changed, does
+from reliability.simulation.tables import Transaction, read_rows
+
+
+@does(rewards.badges.FIND_HOLDERS, "find_holders")
+def find_holders(tables: Transaction, parameters: Parameters) -> Done:
+    rows = []
+    for wanted in read_rows(rewards.badges.DIGESTS, parameters):
+        holder = tables.find("holders", (parameters["authority_id"], wanted["badge_digest"]))
+        if holder:
+            lot = tables.find("lots", (parameters["authority_id"], holder["wallet_id"], parameters["lot_month"]))
+            lot_account_id = lot["account_id"] if lot else None
+            rows.append((wanted["badge_digest"], holder["citizen_id"], holder["wallet_id"], lot_account_id))
+    return Done(rows, len(rows))
+
+
+@does(rewards.lots.LINK_LOTS, "link_lots")
+def link_lots(tables: Transaction, parameters: Parameters) -> Done:
+    linked = []
+    for row in sorted(read_rows(rewards.lots.LINKS, parameters), key=lambda row: str(row["wallet_id"])):
+        # Not the identifier drawn by the caller: accounts are locked in the order of theirs, which must be repeatable.
+        account_id = f"lot-{row['wallet_id']}-{parameters['lot_month']}"
+        key = (parameters["authority_id"], row["wallet_id"], parameters["lot_month"])
+        if tables.insert("lots", key, {"account_id": account_id}):
+            linked.append(account_id)
+    return Done(linked, len(linked))
+
+
+@does(rewards.lots.CREATE_LOTS, "create_lots")
+def create_lots(tables: Transaction, parameters: Parameters) -> Done:
+    rows = read_rows(rewards.lots.ACCOUNTS, parameters)
+    for row in rows:
+        tables.insert_unique("accounts", (parameters["authority_id"], row["account_id"]), {"debits": 0, "credits": 0})
+    return changed(len(rows))
+
+
+@does(rewards.lots.FIND_LOTS, "find_lots")
+def find_lots(tables: Transaction, parameters: Parameters) -> Done:
+    rows = []
+    for row in read_rows(rewards.lots.WALLETS, parameters):
+        lot = tables.find("lots", (parameters["authority_id"], row["wallet_id"], parameters["lot_month"]))
+        rows.append((row["wallet_id"], lot["account_id"] if lot else None))
+    return Done(rows, len(rows))
+
+
+@does(rewards.caps.GRANT, "grant")
+def grant(tables: Transaction, parameters: Parameters) -> Done:
+    rows = read_rows(rewards.caps.DEMANDS, parameters)
+    granted = []
+    for row in sorted(rows, key=lambda row: (row["citizen_id"], row["period"], row["starts_on"])):
+        period = (row["citizen_id"], row["period"], row["starts_on"])
+        key = (parameters["authority_id"], *period)
+        tables.lock("cap_usages", key)
+        used = (tables.find("cap_usages", key) or {"used_points": 0})["used_points"]
+        points = max(0, min(row["cap"] - used, row["points"]))
+        tables.put("cap_usages", key, {"used_points": used + points})
+        granted.append((*period, points))
+    return Done(granted, len(granted))
+
+
+@does(rewards.ledger.INSERT_TRANSFERS, "insert_transfers")
+def insert_transfers(tables: Transaction, parameters: Parameters) -> Done:
+    rows = read_rows(rewards.ledger.TRANSFER_COLUMNS, parameters)
+    for row in rows:
+        tables.insert_unique("transfers", (parameters["authority_id"], row["journal_no"], row["seq"]), row)
+    return changed(len(rows))
+
+
+@does(rewards.credits.INSERT_CAPPED, "insert_capped")
+def insert_capped(tables: Transaction, parameters: Parameters) -> Done:
+    rows = read_rows(rewards.credits.CAPPED, parameters)
+    for row in rows:
+        tables.insert_unique("capped_deposits", (parameters["authority_id"], row["journal_no"], row["seq"]), row)
+    return changed(len(rows))
+
+
+@does(rewards.ledger.MOVE_COUNTERS, "move_counters")
+def move_counters(tables: Transaction, parameters: Parameters) -> Done:
+    count = 0
+    for row in sorted(read_rows(rewards.ledger.MOVED, parameters), key=lambda row: str(row["account_id"])):
+        key = (parameters["authority_id"], row["account_id"])
+        tables.lock("accounts", key)
+        known = tables.find("accounts", key)
+        if known is not None:
+            debits, credits = known["debits"] + row["debits_posted"], known["credits"] + row["credits_posted"]
+            tables.put("accounts", key, {"debits": debits, "credits": credits})
+            count += 1
+    return changed(count)
+
+
+@does(rewards.rollups.ADD_TO_ROLLUPS, "add_to_rollups")
+def add_to_rollups(tables: Transaction, parameters: Parameters) -> Done:
+    rows = read_rows(rewards.rollups.COLUMNS, parameters)
+    for row in sorted(rows, key=lambda row: (row["day"], row["bin_id"], row["site_id"], row["material"])):
+        key = (parameters["authority_id"], row["day"], row["bin_id"], row["site_id"], row["material"])
+        tables.lock("daily_deposits", key)
+        known = tables.find("daily_deposits", key) or dict.fromkeys(rewards.rollups.COUNTERS, 0)
+        tables.put("daily_deposits", key, {name: known[name] + row[name] for name in rewards.rollups.COUNTERS})
+    return changed(len(rows))
