@@ -125,8 +125,11 @@ def check_redemptions(redemptions: Redemptions, accounts: Accounts) -> list[Chec
     ]
 
 
-def check_recovery(recoveries: Sequence[Recovery]) -> Check:
-    """Check the time from a kill to the first new commit."""
+def check_recovery(recoveries: Sequence[Recovery], *, longest_silence_s: float) -> Check:
+    """Check the time from a kill to the first new commit.
+
+    ``longest_silence_s`` is told beside it: faults that follow one another add up.
+    """
     seconds = sorted(each.seconds for each in recoveries)
     p95_s = percentile(seconds, 95)
     too_long = sum(each > RECOVERED_MAX_S for each in seconds) + (p95_s is not None and p95_s > RECOVERED_P95_S)
@@ -143,6 +146,7 @@ def check_recovery(recoveries: Sequence[Recovery]) -> Check:
                 kind: rounded(max(each.seconds for each in recoveries if each.kind == kind))
                 for kind in sorted({each.kind for each in recoveries})
             },
+            "longest_without_a_commit_s": rounded(longest_silence_s),
             "overtaken_by_another_fault": sum(each.is_overtaken for each in recoveries),
         },
     )

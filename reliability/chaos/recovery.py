@@ -33,9 +33,20 @@ def time_recoveries(happened: Sequence[Happened], samples: Sequence[Sample]) -> 
     Raises:
         LookupError: nothing was ever committed again.
     """
-    commits_s = [later.at_s for earlier, later in pairwise(samples) if later.events > earlier.events]
+    commits_s = list_commits(samples)
     in_the_way = [each for each in happened if each.kind in IN_THE_WAY]
     return [time_recovery(each, in_the_way, commits_s) for each in happened if each.kind in TIMED]
+
+
+def find_longest_silence(samples: Sequence[Sample], *, from_s: float, until_s: float) -> float:
+    """Return the longest time within a storm in which nothing was committed, whatever was in the way."""
+    moments_s = [from_s, *(each for each in list_commits(samples) if from_s < each < until_s), until_s]
+    return max(later - earlier for earlier, later in pairwise(moments_s))
+
+
+def list_commits(samples: Sequence[Sample]) -> list[float]:
+    """List the moments at which there was more than before."""
+    return [later.at_s for earlier, later in pairwise(samples) if later.events > earlier.events]
 
 
 def time_recovery(kill: Happened, in_the_way: Sequence[Happened], commits_s: Sequence[float]) -> Recovery:

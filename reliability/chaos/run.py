@@ -19,7 +19,7 @@ from reliability.chaos.aftermath import try_gaps, try_long_absence, try_other_co
 from reliability.chaos.checks import Check, check_events, check_recovery, check_redemptions, check_watch
 from reliability.chaos.controls import CONTROLS, COUNTERPART, play_control
 from reliability.chaos.faults import Faults
-from reliability.chaos.recovery import time_recoveries
+from reliability.chaos.recovery import find_longest_silence, time_recoveries
 from reliability.chaos.scene import USUAL_WEATHER, Scene, SceneOptions, playing
 from reliability.chaos.schedule import plan_faults
 from reliability.chaos.services import Programs, Services
@@ -84,8 +84,9 @@ def play(scene: Scene, options: ChaosOptions, tell: Tell) -> tuple[dict[str, Any
     tell("healing: the bins hand over what they hold", None)
     has_healed, healed_s = scene.heal(within_s=HEALED_WITHIN_S), scene.healed_s
     scene.shopping.stop()
-    recoveries = time_recoveries(storm.happened, scene.watch.samples)
-    timeline = draw_timeline(storm, scene.watch.samples)
+    samples = scene.watch.samples[:]
+    recoveries, timeline = time_recoveries(storm.happened, samples), draw_timeline(storm, samples)
+    silence_s = find_longest_silence(samples, from_s=storm.began_s, until_s=storm.began_s + storm.seconds)
     aftermath, twins = play_aftermath(scene, options, tell)
     time.sleep(LATE_MESSAGES_S)
     tell("drawing up the accounts", None)
@@ -102,7 +103,7 @@ def play(scene: Scene, options: ChaosOptions, tell: Tell) -> tuple[dict[str, Any
         *check_events(accounts, repeats=repeats),
         *check_watch(scene.watch),
         *check_redemptions(scene.shopping.redemptions, accounts),
-        check_recovery(recoveries),
+        check_recovery(recoveries, longest_silence_s=silence_s),
         *aftermath,
     ]
     report = {

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from reliability.chaos.recovery import time_recoveries
+from reliability.chaos.recovery import find_longest_silence, time_recoveries
 from reliability.chaos.schedule import KILLS, TROUBLES, plan_faults
 from reliability.chaos.storm import Happened
 from reliability.chaos.watching import Sample
@@ -75,3 +75,8 @@ def test_fewer_events_after_a_restore_are_no_commit() -> None:
 def test_no_commit_ever_again_is_a_failure() -> None:
     with pytest.raises(LookupError, match="nothing was committed after the kill_worker"):
         time_recoveries([Happened("kill_worker", 10.0, 10.0)], sample_commits(5.0))
+
+
+def test_the_longest_silence_counts_whatever_was_in_the_way() -> None:
+    assert find_longest_silence(sample_commits(5.0, 9.0, 30.0), from_s=0.0, until_s=40.0) == 21.0
+    assert find_longest_silence([], from_s=0.0, until_s=40.0) == 40.0
