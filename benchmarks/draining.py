@@ -1,12 +1,14 @@
 """Draining a full queue: the time between the first and the last commit of a pipeline."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import BenchError
 from benchmarks.pipelines import Pipeline, Tally, filled_queue
 from benchmarks.scene import Scene
+from benchmarks.town import BenchMessage
 from bontri.embedded.process_tree import list_descendants
 from bontri.embedded.processes import Child
 
@@ -25,15 +27,20 @@ class Drained:
 
 
 def drain(scene: Scene, pipeline: Pipeline, messages: int, *, events: int = 1) -> Drained:
-    """Fill the queue with messages of ``events`` each, start the pipeline, and return how it did.
+    """Fill the queue with new messages of ``events`` each, start the pipeline, and return how it did.
 
     Raises:
         BenchError: it ended, or has not drained the queue in time.
     """
-    with Tally(pipeline) as tally, filled_queue(scene, pipeline, pipeline.messages(messages, events=events)):
+    return drain_made(scene, pipeline, pipeline.messages(messages, events=events), events=events)
+
+
+def drain_made(scene: Scene, pipeline: Pipeline, messages: Sequence[BenchMessage], *, events: int = 1) -> Drained:
+    """Do the same with messages made before."""
+    with Tally(pipeline) as tally, filled_queue(scene, pipeline, messages):
         child = pipeline.start(scene)
         try:
-            rate = time_drain(tally, child, count=messages * events)
+            rate = time_drain(tally, child, count=len(messages) * events)
             return Drained(rate, read_peak_mb(child.pid))
         finally:
             child.stop()

@@ -25,8 +25,6 @@ from rewards.database import open_engine
 from rewards.keyring import Keyring
 
 POLL_S = 0.01
-PAUSE_S = (0.5, 1.5)
-"""Between two deposits of one citizen, whose cap of 1,000 points a day lasts for a quarter of an hour at least."""
 SEEN_WITHIN_S = 20.0
 
 
@@ -78,9 +76,11 @@ class ReceiptClock:
 class Probes:
     """Citizens at bins of their own, a thread each, for the time of the block."""
 
-    def __init__(self, scene: Scene, api_port: int, *, count: int, first_bin: int, seed: int) -> None:
+    def __init__(
+        self, scene: Scene, api_port: int, *, count: int, first_bin: int, seed: int, pause_s: tuple[float, float]
+    ) -> None:
         self.seen = Seen()
-        self._scene, self._port, self._seed = scene, api_port, seed
+        self._scene, self._port, self._seed, self._pause_s = scene, api_port, seed, pause_s
         self._stop = threading.Event()
         self._noting = threading.Lock()
         self._faults: list[BaseException] = []
@@ -119,7 +119,7 @@ class Probes:
         try:
             with FastPublisher(self._scene.mqtt_url("publisher"), client_id=f"bench-probe-{number}") as publisher:
                 points = self._read_points(citizen)
-                while not self._stop.wait(chance.uniform(*PAUSE_S)):
+                while not self._stop.wait(chance.uniform(*self._pause_s)):
                     points = self._drop_in(publisher, citizen, town, points)
         except Exception as fault:  # noqa: BLE001 (handed to the main thread)
             self._faults.append(fault)

@@ -69,6 +69,33 @@ def latency_as_text(report: dict[str, Any]) -> str:
     return "\n".join([*lines, *tail_of(report)])
 
 
+def growth_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench growth`` for people."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    for name, rate in report["rates"].items():
+        spread = f"{rate['lowest_per_s']:,} to {rate['highest_per_s']:,} in {rate['rounds']} rounds"
+        cpu, size = report["postgresql_cpu_us_per_event"][name], report["database_mb"][name]
+        lines.append(
+            f"  {name:6} {report[name]:>11,} events, {size:,} MB: {rate['median_per_s']:>7,}/s ({spread}), "
+            f"{cpu:g} µs of PostgreSQL an event"
+        )
+    lines += ["", *(f"  {name.replace('_', ' '):32} {ratio:.2f}" for name, ratio in report["ratios"].items())]
+    return "\n".join([*lines, *tail_of(report)])
+
+
+def soak_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench soak`` for people: growth an hour of each series."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    lines.append(f"  {report['published']:,} deposits, {report['published_per_s']:,}/s")
+    for name, slope in report["slopes"].items():
+        lines.append(
+            f"  {name.replace('_', ' '):20} {slope['first']:>8g} to {slope['last']:>8g}, "
+            f"{slope['per_hour']:+.2f} ± {slope['standard_error']:.2f} an hour "
+            f"(bound {slope['bound_per_hour']:g}): {slope['verdict']}"
+        )
+    return "\n".join([*lines, *tail_of(report)])
+
+
 def head_of(report: dict[str, Any]) -> str:
     """Return machine and versions in one line."""
     machine = report["machine"]

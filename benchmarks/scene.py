@@ -3,10 +3,11 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import make_url
 
@@ -15,11 +16,11 @@ from benchmarks.town import BenchTown
 from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.postgres import PostgresServer, running_postgres
-from bontri.embedded.processes import Child, start_child
 from bontri.settings import SECRETS
 from ingest.worker import utc_now
 from rewards.database import migrate, open_engine
 from rewards.keyring import Keyring
+from rewards.verify import Verification, verify
 
 WORKER_CLIENT_ID = "bench-worker"
 UNSET = ("DATABASE_URL", "MQTT_URL", "CRASH_AT", "NOTIFY_SOCKET")
@@ -79,9 +80,20 @@ def clean_environment() -> dict[str, str]:
     }
 
 
+def verify_database(scene: Scene, database: str) -> Verification:
+    """Check the books of a database."""
+    engine = open_engine(scene.server.url(database), role="owner")
+    try:
+        return verify(engine)
+    finally:
+        engine.dispose()
+
+
 @contextmanager
-def open_scene(tell: Teller) -> Iterator[Scene]:
+def open_scene(tell: Teller, *, kind: Literal["auto", "mosquitto"] = "mosquitto") -> Iterator[Scene]:
     """Run the services for the time of the block; nothing is left of them after it.
+
+    ``auto`` takes the small broker of the demo where no Mosquitto is installed; it holds no queue to be drained.
 
     Raises:
         EmbeddedServiceError: one of them does not start.
@@ -94,20 +106,8 @@ def open_scene(tell: Teller) -> Iterator[Scene]:
     folder = Path(tempfile.mkdtemp(prefix="bontri-bench-"))
     folder.chmod(0o711)
     try:
-        with running_postgres(folder) as server, running_broker(folder, accounts=accounts) as broker:
+        with running_postgres(folder) as server, running_broker(folder, accounts=accounts, kind=kind) as broker:
             tell.line(f"PostgreSQL {server.version} and {broker.kind} run")
             yield Scene(server, broker, keyring, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def running(
-    scene: Scene, command: Sequence[str | Path], environment: Mapping[str, str], *, name: str
-) -> Iterator[Child]:
-    """Run a process for the time of the block; its output goes to a log in the scene's folder."""
-    child = start_child(command, name=name, log_path=scene.folder / f"{name}.log", environment=environment)
-    try:
-        yield child
-    finally:
-        child.stop()

@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,11 +44,12 @@ class PeerNames(click.ParamType[tuple[str, ...]]):
         return names
 
 
-def json_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--json``."""
-    return click.option(
-        "--json", "is_json", is_flag=True, help="Print JSON at the end; progress goes to standard error."
-    )(command)
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--json`` and ``--pictures``."""
+    folder = click.Path(path_type=Path, file_okay=False, writable=True)
+    add_pictures = click.option("--pictures", type=folder, help="Write SVG pictures there; made when missing.")
+    words = "Print JSON at the end; progress goes to standard error."
+    return click.option("--json", "is_json", is_flag=True, help=words)(add_pictures(command))
 
 
 @bench.command("ingest")
@@ -63,8 +65,8 @@ def json_option(command: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option("--peers", default="all", show_default=True, type=PeerNames(), help="Which, with commas; or none.")
 @click.option("--kills/--no-kills", default=True, show_default=True, help="Kill each once in mid-load at the end.")
-@json_option
-def ingest_command(is_json: bool, **options: Any) -> None:
+@output_options
+def ingest_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Drain a full broker queue: the worker (one event a message, and a backlog of 50), peers that keep no ledger,
     and ceilings.
 
@@ -81,7 +83,8 @@ def ingest_command(is_json: bool, **options: Any) -> None:
     from bontri.settings import read_settings
 
     cache = read_settings().data_dir.absolute() / "bench-peers"
-    measure(lambda tell: bench_ingest(IngestOptions(**options, cache=cache), tell), ingest_as_text, is_json=is_json)
+    wanted = IngestOptions(**options, cache=cache)
+    measure(lambda tell: bench_ingest(wanted, tell), ingest_as_text, Output(is_json, pictures))
 
 
 @bench.command("latency")
@@ -94,8 +97,8 @@ def ingest_command(is_json: bool, **options: Any) -> None:
 @click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000))
 @click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
-@json_option
-def latency_command(is_json: bool, **options: Any) -> None:
+@output_options
+def latency_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Measure from a deposit to its points in the API, online, at half of what a worker can take.
 
     Exits with 1 also when points do not show within 20 seconds.
@@ -108,10 +111,70 @@ def latency_command(is_json: bool, **options: Any) -> None:
     from benchmarks.latency import LatencyOptions, bench_latency
     from benchmarks.report import latency_as_text
 
-    measure(lambda tell: bench_latency(LatencyOptions(**options), tell), latency_as_text, is_json=is_json)
+    measure(lambda tell: bench_latency(LatencyOptions(**options), tell), latency_as_text, Output(is_json, pictures))
 
 
-def measure(bench_it: "Callable[[Teller], Report]", as_text: Callable[[Report], str], *, is_json: bool) -> None:
+@bench.command("growth")
+@click.option("--small", default=500_000, show_default=True, type=click.IntRange(1000), help="Events stored in one.")
+@click.option("--large", default=5_000_000, show_default=True, type=click.IntRange(1000), help="And in the other.")
+@click.option("--messages", default=50_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
+@click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 99_999))
+@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=1, show_default=True)
+@output_options
+def growth_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
+    """Measure what an event costs when much is stored already, against little.
+
+    5 million events take about 5 GB of disk and some minutes to load, 50 million ten times as much.
+
+    \b
+    Examples:
+      bontri bench growth
+      bontri bench growth --large 50000000
+      bontri bench growth --small 50000 --large 500000 --messages 20000 --rounds 3
+    """
+    from benchmarks.growth import GrowthOptions, bench_growth
+    from benchmarks.report import growth_as_text
+
+    measure(lambda tell: bench_growth(GrowthOptions(**options), tell), growth_as_text, Output(is_json, pictures))
+
+
+@bench.command("soak")
+@click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(0.2, 10_080), help="How long.")
+@click.option("--every", default=5, show_default=True, type=click.IntRange(1, 600), help="Seconds between samples.")
+@click.option("--probes", default=4, show_default=True, type=click.IntRange(1, 64), help="Citizens who ask.")
+@click.option("--rate", type=click.FloatRange(1), help="Deposits per second; default: half of the maximal load.")
+@click.option(
+    "--messages", default=30_000, show_default=True, type=click.IntRange(2000), help="To find the maximal load."
+)
+@click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000))
+@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=1, show_default=True)
+@output_options
+def soak_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
+    """Run at half load for an hour and tell whether memory, descriptors or connections grow.
+
+    \b
+    Examples:
+      bontri bench soak
+      bontri bench soak --minutes 5 --every 1 --rate 500
+    """
+    from benchmarks.report import soak_as_text
+    from benchmarks.soak import SoakOptions, bench_soak
+
+    measure(lambda tell: bench_soak(SoakOptions(**options), tell), soak_as_text, Output(is_json, pictures))
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How the report is wanted."""
+
+    is_json: bool
+    pictures: Path | None
+
+
+def measure(bench_it: "Callable[[Teller], Report]", as_text: Callable[[Report], str], output: Output) -> None:
     """Run a measurement, print its report and exit; signals end it in order, with nothing left running."""
     from benchmarks.errors import BenchError
     from benchmarks.progress import Teller
@@ -121,10 +184,30 @@ def measure(bench_it: "Callable[[Teller], Report]", as_text: Callable[[Report], 
 
     # Parts of a worker run in this process as well; standard output is the report's alone.
     configure_logs(replace(read_settings(), log_level="error"))
+    tell = Teller()
     try:
+        if output.pictures:
+            # Now, and not after an hour.
+            output.pictures.mkdir(parents=True, exist_ok=True)
         with stop_on_signals():
-            report = bench_it(Teller())
+            report = bench_it(tell)
+            draw(report, output.pictures, tell)
     except BenchError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(json.dumps(report, indent=2) if is_json else as_text(report))
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'a file'} cannot be used ({error.strerror})") from error
+    click.echo(json.dumps(report, indent=2) if output.is_json else as_text(report))
     sys.exit(0 if report["ok"] else 1)
+
+
+def draw(report: Report, folder: Path | None, tell: "Teller") -> None:
+    """Write the pictures asked for, or note in the report why there are none."""
+    from benchmarks.pictures import write_pictures
+
+    if folder is None:
+        return
+    written = write_pictures(report, folder)
+    if written is None:
+        report["not_run"].append({"what": "pictures", "why": "vl-convert-python is not installed (bontri[bench])"})
+    else:
+        tell.line(f"pictures: {', '.join(str(path) for path in written)}")
