@@ -51,10 +51,13 @@ def open_client() -> aiomqtt.Client:
 
 
 async def run() -> None:
-    """Store what comes in batches: as many as wait, 1,000 at most."""
+    """Store what comes in batches: as many as wait, 1,000 at most.
+
+    The session holds its subscription. To subscribe again would wait for an answer that comes behind the whole queue,
+    which is read into memory meanwhile: that part would not be timed, or the call times out after 10 s.
+    """
     connection = await asyncpg.connect(os.environ["PEER_DATABASE_URL"])
     async with open_client() as client:
-        await client.subscribe(os.environ["PEER_TOPIC"], qos=1)
         rows: list[Row] = []
         async for message in client.messages:
             rows += read_rows(message.payload)

@@ -32,6 +32,7 @@ RED.init(http.createServer(), {
   httpAdminRoot: false,
   httpNodeRoot: false,
   functionExternalModules: true,
+  telemetry: { enabled: false },
   logging: { console: { level: 'warn', metrics: false, audit: false } },
 });
 RED.start().catch((error) => {

@@ -2,12 +2,14 @@
 
 import random
 import re
+import sys
+import time
 
 import pytest
 
 from benchmarks.errors import NotRunError
 from benchmarks.peers.catalogue import PEERS
-from benchmarks.peers.installing import SCRIPTS, folder_of, install
+from benchmarks.peers.installing import SCRIPTS, folder_of, install, run_one
 from benchmarks.progress import Teller
 from benchmarks.promises import PROMISES, judge
 from benchmarks.quantiles import quantiles_of
@@ -33,6 +35,18 @@ def test_peer_that_cannot_be_installed_says_why_and_is_not_taken_for_complete(tm
     with pytest.raises(NotRunError, match="cannot be written"):
         install(peer, cache, Teller())
     assert not folder_of(peer, tmp_path).exists()
+
+
+def test_installation_that_fails_is_told_by_its_last_line(tmp_path):
+    command = [sys.executable, "-c", "raise SystemExit('no matching distribution')"]
+    with pytest.raises(NotRunError, match="could not be installed: no matching distribution"):
+        run_one(command, tmp_path, deadline_s=time.monotonic() + 30, tick=lambda: None)
+
+
+def test_installation_that_takes_too_long_is_ended(tmp_path):
+    command = [sys.executable, "-c", "import time; print('downloading', flush=True); time.sleep(60)"]
+    with pytest.raises(NotRunError):
+        run_one(command, tmp_path, deadline_s=time.monotonic() + 1, tick=lambda: None)
 
 
 def test_promise_is_judged_on_its_side_of_the_bound():
