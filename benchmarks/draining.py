@@ -79,7 +79,9 @@ def read_peak_mb(pid: int) -> float:
 
 
 def read_status_mb(pid: int, field: str) -> float:
-    """Return a field of a process's memory in MB of 10^6 bytes."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    [line] = [line for line in lines if line.startswith(f"{field}:")]
-    return int(line.split()[1]) * 1024 / 1e6
+    """Return a field of a process's memory in MB of 10^6 bytes; 0 for one that has just ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{field}:"))

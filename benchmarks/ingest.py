@@ -79,7 +79,7 @@ def bench_ingest(options: IngestOptions, tell: Teller) -> dict[str, Any]:
     ratios = ratios_of(medians)
     peak_mb = {"worker_peak_mb": round(max(run.peak_mb))} if run.peak_mb else {}
     return {
-        "ok": verification.is_sound,
+        "ok": verification.is_sound and is_whole(killed),
         "bench": "ingest",
         "what": "one signed event a message, from a full broker queue to committed ledger, rollups and receipt",
         **{name: getattr(options, name) for name in ("parser", "workers", "messages", "peer_messages")},
@@ -112,6 +112,12 @@ def note_not_run(name: str, error: Exception, tell: Teller, not_run: list[NotRun
     """Tell that something is left out, and why; the rest goes on."""
     tell.line(f"{name} is not run: {error}")
     not_run.append(NotRun(what=name, why=str(error)))
+
+
+def is_whole(killed: dict[str, Survived]) -> bool:
+    """Tell whether our own pipeline came through being killed with nothing lost and nothing twice."""
+    ours = killed.get("bontri")
+    return ours is None or ours["lost"] == ours["doubled"] == 0
 
 
 def peer_facts(installed: Installed) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from benchmarks.probes import Probes, Seen
 from benchmarks.progress import Teller
 from benchmarks.scene import Scene
 from benchmarks.town import DAY_CAP_POINTS, BenchTown
+from bontri.embedded.processes import Child
 
 SETTLED_WITHIN_S = 60.0
 HALF = 0.5
@@ -89,14 +90,11 @@ def run_load(
             ) as probes,
             tell.part(f"online at {rate:,.0f} deposits/s for {options.seconds} s", options.seconds) as advance,
         ):
-            for second in range(options.seconds):
+            for second in range(1, options.seconds + 1):
                 time.sleep(1)
-                advance(second + 1)
-                each_second(second + 1)
-                online.assert_running()
-                probes.raise_fault()
-                if not fleet.is_running:
-                    raise BenchError(f"the fleet ended: {fleet.read_last_lines()}")
+                advance(second)
+                each_second(second)
+                assert_going_on(online, fleet, probes)
         report = read_report(fleet)
         if report is None or not probes.seen.points_ms:
             raise BenchError("too short: no probe has seen its points")
@@ -104,6 +102,14 @@ def run_load(
         backlog = max(wanted - tally.count(), 0)
         wait_until_settled(tally, wanted)
     return Loaded(probes.seen, report, backlog)
+
+
+def assert_going_on(online: Online, fleet: Child, probes: Probes) -> None:
+    """Raise when a process has ended or a probe has failed."""
+    online.assert_running()
+    probes.raise_fault()
+    if not fleet.is_running:
+        raise BenchError(f"the fleet ended: {fleet.read_last_lines()}")
 
 
 def pause_s(seconds: int) -> tuple[float, float]:

@@ -103,11 +103,12 @@ def head_of(report: dict[str, Any]) -> str:
 
 
 def tail_of(report: dict[str, Any]) -> list[str]:
-    """Return promises, what was not run, and whether the books balance."""
+    """Return promises, what was not run, and whether all is in order."""
     lines = ["", "Promises:", *promises_as_text(report["promises"])]
     if report["not_run"]:
         lines += ["", "Not run:", *(f"  {each['what']}: {each['why']}" for each in report["not_run"])]
-    return [*lines, "", "Every invariant holds." if report["ok"] else "INVARIANTS ARE BROKEN."]
+    verdict = "NOT SOUND: an invariant is broken, or deposits of ours are missing."
+    return [*lines, "", "Every invariant holds." if report["ok"] else verdict]
 
 
 def services_of(scene: Scene) -> dict[str, Any]:

@@ -70,12 +70,8 @@ def family(pid: int) -> list[int]:
 
 
 def memory_mb(pids: list[int]) -> float:
-    """Return the resident memory of processes together; one that has just ended counts as none."""
-    total = 0.0
-    for pid in pids:
-        with suppress(OSError, ValueError):
-            total += read_status_mb(pid, "VmRSS")
-    return round(total, 2)
+    """Return the resident memory of processes together."""
+    return round(sum(read_status_mb(pid, "VmRSS") for pid in pids), 2)
 
 
 def descriptors(pids: list[int]) -> float:

@@ -185,19 +185,25 @@ def measure(bench_it: "Callable[[Teller], Report]", as_text: Callable[[Report], 
     # Parts of a worker run in this process as well; standard output is the report's alone.
     configure_logs(replace(read_settings(), log_level="error"))
     tell = Teller()
+    # Now, and not after an hour.
+    make_folder(output.pictures)
     try:
-        if output.pictures:
-            # Now, and not after an hour.
-            output.pictures.mkdir(parents=True, exist_ok=True)
         with stop_on_signals():
             report = bench_it(tell)
-            draw(report, output.pictures, tell)
     except BenchError as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or 'a file'} cannot be used ({error.strerror})") from error
+    draw(report, output.pictures, tell)
     click.echo(json.dumps(report, indent=2) if output.is_json else as_text(report))
     sys.exit(0 if report["ok"] else 1)
+
+
+def make_folder(folder: Path | None) -> None:
+    """Make the folder for pictures if one is wanted."""
+    try:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be written ({error.strerror}); choose another") from error
 
 
 def draw(report: Report, folder: Path | None, tell: "Teller") -> None:

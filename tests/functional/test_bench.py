@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks.pictures import MAKERS
 from benchmarks.promises import PROMISES
 from bontri.embedded.errors import ProgramMissingError
 from bontri.embedded.mosquitto import find_mosquitto
@@ -38,8 +39,9 @@ def bench(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[s
     )
 
 
-def report_of(done: "subprocess.CompletedProcess[str]") -> dict:
-    """Return the report, which is all there is on standard output."""
+def measured(folder: Path, *arguments: str, **environment: str) -> tuple[dict, str]:
+    """Run a benchmark that succeeds; return its report, which is all there is on standard output, and its words."""
+    done = bench(*arguments, *SMALL_TOWN, "--json", "--pictures", str(folder / "pictures"), **environment)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["ok"]
@@ -48,36 +50,32 @@ def report_of(done: "subprocess.CompletedProcess[str]") -> dict:
     for each in report["promises"]:
         assert each["aim"] is not None
         assert (each["measured"] is None) == (each["reached_aim"] is None)
-    return report
+    for name in MAKERS[report["bench"]]:
+        picture = ET.parse(folder / "pictures" / f"{name}.svg").getroot()  # noqa: S314 (our own file)
+        assert picture.get("viewBox")
+    return report, done.stderr
 
 
 def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
     without_node = tmp_path / "path"
     without_node.mkdir()
-    done = bench(
-        "ingest", "--messages", "3000", "--peer-messages", "500", "--rounds", "1", *SMALL_TOWN,
-        "--peers", "psycopg_row,node_red", "--json", "--pictures", str(tmp_path / "pictures"),
-        PATH=str(without_node), BONTRI_DATA_DIR=str(tmp_path),
-    )  # fmt: skip
-    report = report_of(done)
+    sizes = ("--messages", "3000", "--peer-messages", "500", "--rounds", "1")
+    settings = {"PATH": str(without_node), "BONTRI_DATA_DIR": str(tmp_path)}
+    report, words = measured(tmp_path, "ingest", *sizes, "--peers", "psycopg_row,node_red", **settings)
     assert report["not_run"] == [{"what": "node_red", "why": "node is not installed"}]
-    assert "node_red is not run: node is not installed" in done.stderr
-    assert set(report["rates"]) == {
-        "bontri", "bontri_backlog", "psycopg_row", "acks_only", "reference_sql", "transaction_alone", "copy",
-    }  # fmt: skip
+    assert "node_red is not run: node is not installed" in words
+    pipelines = {"bontri", "bontri_backlog", "psycopg_row", "acks_only", "reference_sql", "transaction_alone", "copy"}
+    assert set(report["rates"]) == pipelines
     assert report["killed"]["bontri"] == {"published": 3000, "lost": 0, "doubled": 0}
-    # A row a commit, told after it: nothing lost, the one under way may come twice.
+    # A row a commit, told after it: nothing lost, what was under way may come twice.
     assert report["killed"]["psycopg_row"]["lost"] == 0
-    measured = {each["name"]: each["measured"] for each in report["promises"]}
-    assert measured["bontri_to_node_red"] is None
-    assert measured["transaction_to_copy"] > 0
-    for name in ("ingest", "killed"):
-        ET.parse(tmp_path / "pictures" / f"{name}.svg")  # noqa: S314 (our own file)
+    promises = {each["name"]: each["measured"] for each in report["promises"]}
+    assert promises["bontri_to_node_red"] is None
+    assert promises["transaction_to_copy"] > 0
 
 
-def test_latency_is_measured_online():
-    done = bench("latency", "--seconds", "5", "--rate", "100", "--probes", "4", *SMALL_TOWN, "--json")
-    report = report_of(done)
+def test_latency_is_measured_online(tmp_path):
+    report, _ = measured(tmp_path, "latency", "--seconds", "5", "--rate", "100", "--probes", "4")
     assert report["deposits_missed"] == 0
     assert len(report["samples_ms"]["points"]) == report["deposits_probed"] > 0
     assert 0 < report["points_ms"]["p50"] <= report["points_ms"]["p99"] <= report["points_ms"]["max"]
@@ -85,18 +83,18 @@ def test_latency_is_measured_online():
     assert report["api_peak_mb"] > 0
 
 
-def test_history_that_growth_loads_is_sound():
+def test_history_that_growth_loads_is_sound(tmp_path):
     """What is not sound would end with 1: every invariant is verified over it."""
     sizes = ("--small", "1000", "--large", "30000", "--messages", "3000", "--rounds", "1")
-    report = report_of(bench("growth", *sizes, *SMALL_TOWN, "--json"))
+    report, _ = measured(tmp_path, "growth", *sizes)
     assert report["verified_events"]["large"]["bench"]["events"] == 30_000 + 2 * 3000
     assert report["verified_events"]["small"]["bench"]["events"] == 1000 + 2 * 3000
     assert report["ratios"]["large_to_small"] > 0
 
 
-def test_soak_fits_a_line_to_each_series():
-    done = bench("soak", "--minutes", "0.2", "--every", "1", "--rate", "100", "--probes", "2", *SMALL_TOWN, "--json")
-    report = report_of(done)
+def test_soak_fits_a_line_to_each_series(tmp_path):
+    load = ("--minutes", "0.2", "--every", "1", "--rate", "100", "--probes", "2")
+    report, _ = measured(tmp_path, "soak", *load)
     assert set(report["slopes"]) == set(report["samples"]) - {"seconds"}
     assert all(slope["verdict"] in ("steady", "growing", "undecided") for slope in report["slopes"].values())
 
@@ -112,4 +110,4 @@ def test_folder_for_pictures_is_tried_before_anything_is_measured(tmp_path):
     file.touch()
     done = bench("latency", "--pictures", str(file / "pictures"))
     assert done.returncode == 1
-    assert "cannot be used" in done.stderr
+    assert "cannot be written" in done.stderr
