@@ -28,6 +28,7 @@ def has_mosquitto() -> bool:
 pytestmark = [
     pytest.mark.skipif(not has_mosquitto(), reason="needs an installed mosquitto 2"),
     pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.timeout(300),  # services start five times over, and on a busy disk a row a commit is slow
 ]
 
 
@@ -35,7 +36,7 @@ def bench(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[s
     """Run ``bontri bench`` in a process of its own."""
     command = [sys.executable, "-m", "bontri", "bench", *arguments]
     return subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=110, check=False
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=240, check=False
     )
 
 
