@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test fuzz check format lint types contracts deps wheel lock clean
+.PHONY: demo test fuzz bench soak check format lint types contracts deps wheel lock clean
 
 demo: $(STAMP)  ## the whole path on real services, in one command
 	$(BIN)/bontri demo $(ARGS)
@@ -19,6 +19,17 @@ fuzz: requirements.lock  ## feed the decoders of both ends coverage-guided nonse
 	.venv-fuzz/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 	.venv-fuzz/bin/python -m pip install --quiet --no-deps atheris==3.0.0
 	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_decoder.py -max_total_time=$(SECONDS) -artifact_prefix=.venv-fuzz/
+
+bench: $(STAMP)  ## speed beside peers and ceilings: half an hour and more, on a quiet machine
+	mkdir -p bench
+	for what in ingest latency growth; do \
+		$(BIN)/bontri bench $$what --json --pictures bench > bench/$$what.json || exit 1; \
+	done
+
+MINUTES ?= 60
+soak: $(STAMP)  ## whether memory, descriptors or connections grow in MINUTES at half load
+	mkdir -p bench
+	$(BIN)/bontri bench soak --minutes $(MINUTES) --pictures bench $(ARGS)
 
 check: format lint types contracts deps test  ## the whole gate
 

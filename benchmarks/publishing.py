@@ -9,14 +9,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from benchmarks.fast_publisher import FastPublisher, PublishingError
 from benchmarks.town import BenchMessage
 from ingest.broker_address import Broker
-
-WITHIN_S = 120.0
-
-
-class PublishingError(Exception):
-    """The broker did not take what was published."""
 
 
 def connect(url: str, *, client_id: str, keep_session: bool = False) -> Client:
@@ -24,8 +19,6 @@ def connect(url: str, *, client_id: str, keep_session: bool = False) -> Client:
     broker = Broker.from_url(url)
     client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5)
     client.username_pw_set(broker.username, broker.password)
-    client.max_inflight_messages_set(10_000)
-    client.max_queued_messages_set(0)
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = 3600 if keep_session else 0
     connected = threading.Event()
@@ -51,12 +44,5 @@ def open_session(url: str, *, client_id: str, topic_filter: str) -> None:
 
 def publish(url: str, messages: Iterable[BenchMessage]) -> int:
     """Publish at QoS 1 and wait for every PUBACK; return how many there were."""
-    client = connect(url, client_id="bench-publisher")
-    pending = [client.publish(message.topic, message.payload, qos=1) for message in messages]
-    for info in pending:
-        info.wait_for_publish(WITHIN_S)
-    client.disconnect()
-    client.loop_stop()
-    if not all(info.is_published() for info in pending):
-        raise PublishingError(f"the broker did not take all of {len(pending)} messages within {WITHIN_S:.0f} s")
-    return len(pending)
+    with FastPublisher(url, client_id="bench-publisher") as publisher:
+        return publisher.publish(messages)

@@ -5,7 +5,18 @@ import platform
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
+
+from benchmarks.promises import promises_as_text
+from benchmarks.scene import Scene
+
+
+class NotRun(TypedDict):
+    """Something that was asked for and not measured, with the reason."""
+
+    what: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +40,98 @@ class Measured:
         }
 
 
-def as_text(report: dict[str, Any]) -> str:
-    """Write a report for people: rates, then ratios."""
-    lines = [f"{report['what']}; {report['machine']['cpu_count']} cores, PostgreSQL {report['postgresql']}", ""]
+def ingest_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench ingest`` for people: rates, ratios, promises, what was lost."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
     for name, rate in report["rates"].items():
         spread = f"{rate['lowest_per_s']:,} to {rate['highest_per_s']:,} in {rate['rounds']} rounds"
         lines.append(f"  {name:20} {rate['median_per_s']:>8,}/s   ({spread})")
-    if "worker_peak_mb" in report:
-        lines.append(f"  worker, most memory  {report['worker_peak_mb']:>8,} MB")
     lines += ["", *(f"  {name.replace('_', ' '):32} {ratio:.2f}" for name, ratio in report["ratios"].items())]
-    return "\n".join(lines)
+    if report["killed"]:
+        lines += ["", "Killed (-9) in mid-load and started again:"]
+        lines += [
+            f"  {name:20} lost {each['lost']:,} of {each['published']:,}, doubled {each['doubled']:,}"
+            for name, each in report["killed"].items()
+        ]
+    return "\n".join([*lines, *tail_of(report)])
+
+
+def latency_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench latency`` for people."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    lines.append(
+        f"  {report['published_per_s']:,} deposits/s published ({report['wanted_per_s']:,} wanted), "
+        f"{report['backlog_at_the_end']:,} not committed at the end, {report['deposits_probed']:,} probed"
+    )
+    for name, words in (("points_ms", "points in the API"), ("receipt_ms", "receipt")):
+        quantiles = ", ".join(f"{each} {value:,.0f}" for each, value in report[name].items())
+        lines.append(f"  {words:20} {quantiles} ms")
+    return "\n".join([*lines, *tail_of(report)])
+
+
+def growth_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench growth`` for people."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    for name, rate in report["rates"].items():
+        spread = f"{rate['lowest_per_s']:,} to {rate['highest_per_s']:,} in {rate['rounds']} rounds"
+        cpu, size = report["postgresql_cpu_us_per_event"][name], report["database_mb"][name]
+        lines.append(
+            f"  {name:6} {report[name]:>11,} events, {size:,} MB: {rate['median_per_s']:>7,}/s ({spread}), "
+            f"{cpu:g} µs of PostgreSQL an event"
+        )
+    lines += ["", *(f"  {name.replace('_', ' '):32} {ratio:.2f}" for name, ratio in report["ratios"].items())]
+    return "\n".join([*lines, *tail_of(report)])
+
+
+def soak_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench soak`` for people: growth an hour of each series."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    lines.append(f"  {report['published']:,} deposits, {report['published_per_s']:,}/s")
+    for name, slope in report["slopes"].items():
+        lines.append(
+            f"  {name.replace('_', ' '):20} {slope['first']:>8g} to {slope['last']:>8g}, "
+            f"{slope['per_hour']:+.2f} ± {slope['standard_error']:.2f} an hour "
+            f"(bound {slope['bound_per_hour']:g}): {slope['verdict']}"
+        )
+    return "\n".join([*lines, *tail_of(report)])
+
+
+def head_of(report: dict[str, Any]) -> str:
+    """Return machine and versions in one line."""
+    machine = report["machine"]
+    return f"{machine['cpu_count']} cores ({machine['cpu']}), PostgreSQL {report['postgresql']}, {report['broker']}"
+
+
+def tail_of(report: dict[str, Any]) -> list[str]:
+    """Return promises, what was not run, and whether all is in order."""
+    lines = ["", "Promises:", *promises_as_text(report["promises"])]
+    if report["not_run"]:
+        lines += ["", "Not run:", *(f"  {each['what']}: {each['why']}" for each in report["not_run"])]
+    verdict = "NOT SOUND: an invariant is broken, or deposits of ours are missing."
+    return [*lines, "", "Every invariant holds." if report["ok"] else verdict]
+
+
+def services_of(scene: Scene) -> dict[str, Any]:
+    """Tell what the services and the machine are."""
+    return {"broker": scene.broker.kind, "postgresql": scene.server.version, "machine": machine()}
 
 
 def machine() -> dict[str, Any]:
     """Tell what may explain absolute figures; ratios are what counts."""
-    return {"cpu_count": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    return {
+        "cpu_count": os.cpu_count(),
+        "cpu": find_line(Path("/proc/cpuinfo"), "model name") or platform.machine(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "load_1min": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def find_line(path: Path, name: str) -> str | None:
+    """Find the value behind ``name`` in a file of /proc."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)

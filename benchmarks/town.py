@@ -30,15 +30,19 @@ class BenchMessage:
 
 
 class BenchTown:
-    """Bins with running sequence numbers; the same seed makes the same deposits."""
+    """Bins with running sequence numbers; the same seed makes the same deposits.
 
-    def __init__(self, keyring: Keyring, *, bins: int, citizens: int, seed: int) -> None:
+    The bins are numbered from ``first_bin``: one town may be built whole and its bins be played by several.
+    """
+
+    def __init__(self, keyring: Keyring, *, bins: int, citizens: int, seed: int, first_bin: int = 1) -> None:
         self._random = random.Random(seed)
         self._badges = [f"CARD-{number:08}" for number in range(citizens)]
-        self._bin_ids = [f"BEN-{number:05}" for number in range(1, bins + 1)]
+        self._bin_ids = [f"BEN-{number:05}" for number in range(first_bin, first_bin + bins)]
         self._keys = [keyring.bin_key(authority=SLUG, bin_id=each, key_number=1) for each in self._bin_ids]
         self._journals = [f"{self._random.getrandbits(128):032x}" for _ in self._bin_ids]
         self._next_seq = [1] * bins
+        self._turn = 0
         self._keyring = keyring
 
     @property
@@ -90,21 +94,28 @@ class BenchTown:
 
     def messages(self, count: int, *, now: datetime.datetime, events: int = 1) -> Iterator[BenchMessage]:
         """Make ``count`` messages of ``events`` deposits each, the bins taking turns."""
-        for number in range(count):
-            index = number % len(self._bin_ids)
-            topic = f"bontri/v1/{SLUG}/{self._bin_ids[index]}/up/events"
-            envelope = {
-                "v": 1,
-                "bin": self._bin_ids[index],
-                "boot": 1,
-                "n": self._next_seq[index],
-                "journal": self._journals[index],
-                "sent_at": now.isoformat(),
-                "clock": "synced",
-                "events": [self._deposit(index, now) for _ in range(events)],
-            }
-            line = json.dumps(envelope, separators=(",", ":")).encode()
-            yield BenchMessage(topic, sign_message(self._keys[index], key_number=1, topic=topic, line=line))
+        for _ in range(count):
+            index, self._turn = self._turn, (self._turn + 1) % len(self._bin_ids)
+            yield self._message(index, now, events)
+
+    def one_deposit(self, *, badge: str, items: int, now: datetime.datetime) -> BenchMessage:
+        """Make the next message of the first bin, with one deposit by ``badge``."""
+        return self._message(0, now, 1, badge=badge, items=items)
+
+    def _message(self, index: int, now: datetime.datetime, events: int, **given: object) -> BenchMessage:
+        topic = f"bontri/v1/{SLUG}/{self._bin_ids[index]}/up/events"
+        envelope = {
+            "v": 1,
+            "bin": self._bin_ids[index],
+            "boot": 1,
+            "n": self._next_seq[index],
+            "journal": self._journals[index],
+            "sent_at": now.isoformat(),
+            "clock": "synced",
+            "events": [self._deposit(index, now) | given for _ in range(events)],
+        }
+        line = json.dumps(envelope, separators=(",", ":")).encode()
+        return BenchMessage(topic, sign_message(self._keys[index], key_number=1, topic=topic, line=line))
 
     def _deposit(self, index: int, now: datetime.datetime) -> dict[str, object]:
         seq = self._next_seq[index]

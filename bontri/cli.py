@@ -5,13 +5,14 @@ import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 from sqlalchemy.exc import DBAPIError
 
 from bontri import __version__
 from bontri.commands.alarms import alarms
+from bontri.commands.bench import bench
 from bontri.commands.bins import bins
 from bontri.commands.broker import broker
 from bontri.commands.chaos import chaos
@@ -200,44 +201,8 @@ def new_secret() -> None:
     click.echo(secrets.token_hex(SECRET_BYTES))
 
 
-@cli.group()
-def bench() -> None:
-    """Measure Bontri against its peers, in one run on one machine."""
-
-
-@bench.command("ingest")
-@click.option("--messages", default=50_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
-@click.option("--peer-messages", default=3000, show_default=True, type=click.IntRange(500), help="For the slow peers.")
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
-@click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 99_999))
-@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
-@click.option("--seed", default=1, show_default=True)
-@click.option(
-    "--parser", default="fast", show_default=True, type=click.Choice(["fast", "stock"]), help="Ours, or stock paho."
-)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON at the end; progress goes to standard error.")
-def bench_ingest_command(is_json: bool, **options: Any) -> None:
-    """Drain a full broker queue: the worker (one event a message, and a backlog of 50), peers that commit row by row,
-    and set-wise SQL alone.
-
-    Needs some minutes and a quiet machine. Ratios count; absolute figures are this machine's.
-    """
-    from benchmarks.ingest import BenchError, BenchOptions, bench_ingest
-    from benchmarks.publishing import PublishingError
-    from benchmarks.report import as_text
-    from bontri.embedded.processes import stop_on_signals
-
-    try:
-        with stop_on_signals():
-            report = bench_ingest(BenchOptions(**options), tell=lambda words: click.echo(words, err=True))
-    except (BenchError, PublishingError) as error:
-        fail(str(error), EXIT_FAILED)
-    click.echo(json.dumps(report, indent=2) if is_json else as_text(report))
-    sys.exit(0 if report["ok"] else EXIT_FAILED)
-
-
 cli.add_command(alarms)
+cli.add_command(bench)
 cli.add_command(bins)
 cli.add_command(broker)
 cli.add_command(chaos)

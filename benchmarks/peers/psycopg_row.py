@@ -1,28 +1,26 @@
 """Peer: paho-mqtt and psycopg alone, one row and one commit per message, into a plain table."""
 
-import sys
+import os
 from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
 
 from benchmarks.peers.subscriber import COLUMNS, subscribe
 
 INSERT = f"INSERT INTO plain_deposits ({', '.join(COLUMNS)}) VALUES ({', '.join(f'%({name})s' for name in COLUMNS)})"
 
 
-def run(database_url: str, mqtt_url: str, client_id: str) -> None:
+def run() -> None:
     """Store every deposit of the session until ended by a signal."""
-    conninfo = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(conninfo) as connection:
+    with psycopg.connect(os.environ["PEER_DATABASE_URL"]) as connection:
 
         def store(rows: list[dict[str, Any]]) -> None:
             for row in rows:
                 connection.execute(INSERT, row)
             connection.commit()
 
-        subscribe(mqtt_url, client_id, store)
+        subscribe(store)
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:])
+    run()

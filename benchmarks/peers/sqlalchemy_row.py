@@ -1,9 +1,9 @@
 """Peer: paho-mqtt and SQLAlchemy, one row and one commit per message, into a plain table."""
 
-import sys
+import os
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from benchmarks.peers.subscriber import COLUMNS, subscribe
@@ -26,9 +26,21 @@ class PlainDeposit(Base):
     at: Mapped[str]
 
 
-def run(database_url: str, mqtt_url: str, client_id: str) -> None:
+class KeyedDeposit(Base):
+    """The same under the identity the bin gave it, for peers that write by key."""
+
+    __tablename__ = "keyed_deposits"
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    material: Mapped[str]
+    items: Mapped[int]
+    badge: Mapped[str | None]
+    at: Mapped[str]
+
+
+def run() -> None:
     """Store every deposit of the session until ended by a signal."""
-    engine = create_engine(database_url)
+    engine = create_engine(make_url(os.environ["PEER_DATABASE_URL"]).set(drivername="postgresql+psycopg"))
 
     def store(rows: list[dict[str, Any]]) -> None:
         with Session(engine) as session:
@@ -36,8 +48,8 @@ def run(database_url: str, mqtt_url: str, client_id: str) -> None:
                 session.add(PlainDeposit(**{name: row[name] for name in COLUMNS}))
             session.commit()
 
-    subscribe(mqtt_url, client_id, store)
+    subscribe(store)
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:])
+    run()

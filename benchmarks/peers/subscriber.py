@@ -1,6 +1,7 @@
 """What the peers on paho-mqtt share: take each message as it comes, store it, acknowledge it."""
 
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +15,17 @@ from ingest.broker_address import Broker
 COLUMNS = ("bin_id", "seq", "material", "items", "badge", "at")
 
 
-def subscribe(mqtt_url: str, client_id: str, store: Callable[[list[dict[str, Any]]], None]) -> None:
+def subscribe(store: Callable[[list[dict[str, Any]]], None]) -> None:
     """Have ``store`` commit the rows of each message of a session, until ended by a signal.
 
     No signature is verified, no ledger kept, no receipt sent. The broker is told after the commit.
     """
-    broker = Broker.from_url(mqtt_url)
+    broker = Broker.from_url(os.environ["PEER_MQTT_URL"])
     client = Client(
-        CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
+        CallbackAPIVersion.VERSION2,
+        client_id=os.environ["PEER_CLIENT_ID"],
+        protocol=MQTTProtocolVersion.MQTTv5,
+        manual_ack=True,
     )
     client.username_pw_set(broker.username, broker.password)
 

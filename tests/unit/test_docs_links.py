@@ -67,7 +67,7 @@ def test_dotted_names_of_the_domain_exist(page):
         assert hasattr(importlib.import_module(module), name), f"{named(page)}: {module}.{name}"
 
 
-@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=named)
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.svg")), ids=named)
 def test_pictures_are_well_formed_and_load_nothing(picture):
     text = picture.read_text(encoding="utf-8")
     root = ET.fromstring(text)  # noqa: S314 (our own file)

@@ -1,0 +1,114 @@
+"""The benchmarks run, small: reports are complete, what cannot be run is told, the loaded history is sound."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchmarks.pictures import MAKERS
+from benchmarks.promises import PROMISES
+from bontri.embedded.errors import ProgramMissingError
+from bontri.embedded.mosquitto import find_mosquitto
+
+SMALL_TOWN = ("--bins", "20", "--citizens", "30")
+
+
+def has_mosquitto() -> bool:
+    try:
+        find_mosquitto()
+    except ProgramMissingError:
+        return False
+    return True
+
+
+pytestmark = [
+    pytest.mark.skipif(not has_mosquitto(), reason="needs an installed mosquitto 2"),
+    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.timeout(300),  # services start five times over, and on a busy disk a row a commit is slow
+]
+
+
+def bench(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``bontri bench`` in a process of its own."""
+    command = [sys.executable, "-m", "bontri", "bench", *arguments]
+    return subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def measured(folder: Path, *arguments: str, **environment: str) -> tuple[dict, str]:
+    """Run a benchmark that succeeds; return its report, which is all there is on standard output, and its words."""
+    done = bench(*arguments, *SMALL_TOWN, "--json", "--pictures", str(folder / "pictures"), **environment)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["ok"]
+    promised = [each.name for each in PROMISES if each.bench == report["bench"]]
+    assert [each["name"] for each in report["promises"]] == promised
+    for each in report["promises"]:
+        assert each["aim"] is not None
+        assert (each["measured"] is None) == (each["reached_aim"] is None)
+    for name in MAKERS[report["bench"]]:
+        picture = ET.parse(folder / "pictures" / f"{name}.svg").getroot()  # noqa: S314 (our own file)
+        assert picture.get("viewBox")
+    return report, done.stderr
+
+
+def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
+    without_node = tmp_path / "path"
+    without_node.mkdir()
+    sizes = ("--messages", "3000", "--peer-messages", "500", "--rounds", "1")
+    settings = {"PATH": str(without_node), "BONTRI_DATA_DIR": str(tmp_path)}
+    report, words = measured(tmp_path, "ingest", *sizes, "--peers", "psycopg_row,node_red", **settings)
+    assert report["not_run"] == [{"what": "node_red", "why": "node is not installed"}]
+    assert "node_red is not run: node is not installed" in words
+    pipelines = {"bontri", "bontri_backlog", "psycopg_row", "acks_only", "reference_sql", "transaction_alone", "copy"}
+    assert set(report["rates"]) == pipelines
+    assert report["killed"]["bontri"] == {"published": 3000, "lost": 0, "doubled": 0}
+    # A row a commit, told after it: nothing lost, what was under way may come twice.
+    assert report["killed"]["psycopg_row"]["lost"] == 0
+    promises = {each["name"]: each["measured"] for each in report["promises"]}
+    assert promises["bontri_to_node_red"] is None
+    assert promises["transaction_to_copy"] > 0
+
+
+def test_latency_is_measured_online(tmp_path):
+    report, _ = measured(tmp_path, "latency", "--seconds", "5", "--rate", "100", "--probes", "4")
+    assert report["deposits_missed"] == 0
+    assert len(report["samples_ms"]["points"]) == report["deposits_probed"] > 0
+    assert 0 < report["points_ms"]["p50"] <= report["points_ms"]["p99"] <= report["points_ms"]["max"]
+    assert report["receipt_ms"]["p50"] > 0
+    assert report["api_peak_mb"] > 0
+
+
+def test_history_that_growth_loads_is_sound(tmp_path):
+    """What is not sound would end with 1: every invariant is verified over it."""
+    sizes = ("--small", "1000", "--large", "30000", "--messages", "3000", "--rounds", "1")
+    report, _ = measured(tmp_path, "growth", *sizes)
+    assert report["verified_events"]["large"]["bench"]["events"] == 30_000 + 2 * 3000
+    assert report["verified_events"]["small"]["bench"]["events"] == 1000 + 2 * 3000
+    assert report["ratios"]["large_to_small"] > 0
+
+
+def test_soak_fits_a_line_to_each_series(tmp_path):
+    load = ("--minutes", "0.2", "--every", "1", "--rate", "100", "--probes", "2")
+    report, _ = measured(tmp_path, "soak", *load)
+    assert set(report["slopes"]) == set(report["samples"]) - {"seconds"}
+    assert all(slope["verdict"] in ("steady", "growing", "undecided") for slope in report["slopes"].values())
+
+
+def test_unknown_peer_is_refused():
+    done = bench("ingest", "--peers", "redis")
+    assert done.returncode == 2
+    assert "no such peer: redis" in done.stderr
+
+
+def test_folder_for_pictures_is_tried_before_anything_is_measured(tmp_path):
+    file = Path(tmp_path / "file")
+    file.touch()
+    done = bench("latency", "--pictures", str(file / "pictures"))
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
