@@ -16,12 +16,12 @@ from benchmarks.draining import drain_made
 from benchmarks.errors import BenchError
 from benchmarks.history import BYTES_PER_EVENT, MONTHS, load_history
 from benchmarks.pipelines import our_pipeline
-from benchmarks.progress import Teller
 from benchmarks.promises import judge
 from benchmarks.report import Measured, services_of
 from benchmarks.scene import Scene, open_scene, verify_database
 from benchmarks.town import BenchMessage, BenchTown
 from bontri.embedded.process_tree import list_descendants
+from bontri.progress import Teller
 from ingest.worker import utc_now
 from rewards.database import open_engine
 from rewards.verify import Verification

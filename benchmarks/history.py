@@ -10,8 +10,8 @@ import datetime
 
 import psycopg
 
-from benchmarks.progress import Advance
 from benchmarks.town import DAY_CAP_POINTS
+from bontri.progress import Advance
 
 MONTHS = 24
 CHUNK_EVENTS = 250_000

@@ -21,13 +21,13 @@ from benchmarks.peers.catalogue import PEERS_BY_NAME
 from benchmarks.peers.installing import Installed, install
 from benchmarks.peers.sqlalchemy_row import Base
 from benchmarks.pipelines import our_pipeline, peer_pipeline
-from benchmarks.progress import Teller
 from benchmarks.promises import judge
 from benchmarks.reference import Reference
 from benchmarks.report import Measured, NotRun, services_of
 from benchmarks.scene import Scene, open_scene, verify_database
 from benchmarks.town import BenchTown
 from benchmarks.transaction import TransactionAlone
+from bontri.progress import Teller
 from ingest.mqtt_client import Parser
 from rewards.database import open_engine
 

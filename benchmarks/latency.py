@@ -10,12 +10,12 @@ from typing import Any
 from benchmarks.draining import read_peak_mb
 from benchmarks.load import build_and_choose_rate, run_load
 from benchmarks.online import running_online
-from benchmarks.progress import Teller
 from benchmarks.promises import judge
 from benchmarks.quantiles import quantiles_of
 from benchmarks.report import services_of
 from benchmarks.scene import open_scene, verify_database
 from benchmarks.town import BenchTown
+from bontri.progress import Teller
 
 
 @dataclass(frozen=True, slots=True)

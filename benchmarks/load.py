@@ -10,10 +10,10 @@ from benchmarks.fleet import FleetParameters, FleetReport, read_report, running_
 from benchmarks.online import Online, find_maximal_rate
 from benchmarks.pipelines import Tally, our_pipeline
 from benchmarks.probes import Probes, Seen
-from benchmarks.progress import Teller
 from benchmarks.scene import Scene
 from benchmarks.town import DAY_CAP_POINTS, BenchTown
 from bontri.embedded.processes import Child
+from bontri.progress import Teller
 
 SETTLED_WITHIN_S = 60.0
 HALF = 0.5

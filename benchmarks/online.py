@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from benchmarks.draining import drain
 from benchmarks.errors import BenchError
 from benchmarks.pipelines import our_pipeline
-from benchmarks.progress import Teller
 from benchmarks.publishing import open_session
 from benchmarks.scene import WORKER_CLIENT_ID, Scene
 from benchmarks.town import BenchTown
@@ -16,6 +15,7 @@ from bontri.demo.services import wait_until_serving
 from bontri.embedded.listeners import LOOPBACK
 from bontri.embedded.processes import Child, start_child
 from bontri.embedded.startup import start_on_port
+from bontri.progress import Teller
 from bontri.readiness import ReadySocket
 
 READY_WITHIN_S = 60.0

@@ -1,8 +1,6 @@
 """The services of one run: a PostgreSQL with durable defaults and a broker, private, fresh, on loopback."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,11 +9,12 @@ from typing import Literal
 
 from sqlalchemy import make_url
 
-from benchmarks.progress import Teller
 from benchmarks.town import BenchTown
 from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.postgres import PostgresServer, running_postgres
+from bontri.progress import Teller
 from bontri.settings import SECRETS
 from ingest.worker import utc_now
 from rewards.database import migrate, open_engine
@@ -103,11 +102,10 @@ def open_scene(tell: Teller, *, kind: Literal["auto", "mosquitto"] = "mosquitto"
         BrokerAccount("worker", keyring.broker_password(username="worker"), "worker"),
         BrokerAccount("publisher", keyring.broker_password(username="publisher"), "fleet"),
     ]
-    folder = Path(tempfile.mkdtemp(prefix="bontri-bench-"))
-    folder.chmod(0o711)
-    try:
-        with running_postgres(folder) as server, running_broker(folder, accounts=accounts, kind=kind) as broker:
-            tell.line(f"PostgreSQL {server.version} and {broker.kind} run")
-            yield Scene(server, broker, keyring, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        scratch_folder("bench") as folder,
+        running_postgres(folder) as server,
+        running_broker(folder, accounts=accounts, kind=kind) as broker,
+    ):
+        tell.line(f"PostgreSQL {server.version} and {broker.kind} run")
+        yield Scene(server, broker, keyring, folder)

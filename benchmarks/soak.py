@@ -12,7 +12,6 @@ from benchmarks.errors import BenchError
 from benchmarks.latency import peak_mb
 from benchmarks.load import build_and_choose_rate, run_load
 from benchmarks.online import running_online
-from benchmarks.progress import Teller
 from benchmarks.promises import judge
 from benchmarks.quantiles import quantiles_of
 from benchmarks.report import services_of
@@ -20,6 +19,7 @@ from benchmarks.sampling import BOUNDS_PER_HOUR, Sampler, Samples
 from benchmarks.scene import open_scene, verify_database
 from benchmarks.slopes import fit_slope
 from benchmarks.town import BenchTown
+from bontri.progress import Teller
 
 WARM_UP_SHARE = 0.2
 """Of the samples, left out of the lines: caches fill, pools open."""

@@ -1,46 +1,56 @@
-"""One line on standard error that says what is going on: a bar in a terminal, else a line for each step."""
+"""Telling on standard error what a long run is at: a bar on a terminal, else a line now and then."""
 
-import sys
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
-import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-EVERY_S = 15.0
-"""Without a terminal a long step says so often how far it is."""
+LINE_EVERY_S = 15.0
 
 
-class ProgressLine:
-    """Shows what ``show`` is told; safe to call many times a second."""
+class Advance(Protocol):
+    """Takes how much of a part is done by now, and what there is to say of it; safe to call many times a second."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        columns = (TimeElapsedColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, console=self._console, disable=not sys.stderr.isatty())
-        self._task = self._bar.add_task("", total=None)
-        self._step = ""
-        self._told_s = -EVERY_S
+    def __call__(self, done: float, words: str = "") -> object:
+        """Show it."""
 
-    def __enter__(self) -> "ProgressLine":
-        self._bar.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+class Teller:
+    """Where words and progress go; the report itself goes to standard output."""
 
-    def show(self, words: str, share: float | None) -> None:
-        """Tell what is going on, and how much of it is done, from 0 to 1; None where that is not known.
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
 
-        What stands before a colon names the step.
-        """
-        self._bar.update(self._task, description=words, completed=share or 0, total=None if share is None else 1.0)
-        if sys.stderr.isatty():
+    def line(self, words: str) -> None:
+        """Tell one line."""
+        self._console.print(words, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def part(self, what: str, total: float) -> Iterator[Advance]:
+        """Show the progress of a part that takes long, for the time of the block."""
+        if not self._console.is_terminal:
+            self.line(what)
+            yield self._lines(what, total)
             return
-        step, now_s = words.partition(":")[0], time.monotonic()
-        if step != self._step or now_s - self._told_s > EVERY_S:
-            self._step, self._told_s = step, now_s
-            click.echo(words if share is None else f"{words} ({share:.0%})", err=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task(what, total=total)
+
+            def advance(done: float, words: str = "") -> None:
+                progress.update(task, completed=done, description=f"{what}: {words}" if words else what)
+
+            yield advance
+
+    def _lines(self, what: str, total: float) -> Advance:
+        told_s = time.monotonic()
+
+        def advance(done: float, words: str = "") -> None:
+            nonlocal told_s
+            if time.monotonic() - told_s >= LINE_EVERY_S:
+                told_s = time.monotonic()
+                self.line(f"{what}: {done / total:.0%}{', ' if words else ''}{words}")
+
+        return advance

@@ -5,9 +5,7 @@ receipt it hears.
 """
 
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,15 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from sqlalchemy import text
 
 from bontri.broker_accounts import BrokerAccount
 from bontri.embedded.broker import Broker, running_broker
-from bontri.embedded.errors import ProgramMissingError
-from bontri.embedded.mosquitto import find_mosquitto
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.processes import Child, start_child
 from bontri.provisioning import WORKER_USERNAME, list_broker_accounts
 from bontri.readiness import ReadySocket
@@ -37,6 +33,7 @@ from reliability.chaos.proxy import Proxy
 from rewards.database import open_engine
 from rewards.keyring import Keyring
 from tests.databases import Database
+from tests.requirements import require_mosquitto
 from tests.speaker import read
 
 KEYRING = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
@@ -55,27 +52,11 @@ def wait_until(condition: Callable[[], Any], *, within_s: float = PATIENCE_S) ->
 
 
 @contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder the unprivileged accounts of services can reach; pytest's own are closed to them as root."""
-    folder = Path(tempfile.mkdtemp(prefix="bontri-test-"))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
 def mosquitto(bin_ids: Sequence[str] = ()) -> Iterator[Broker]:
     """A Mosquitto of our own with the accounts of the worker, of a publisher for many bins, and of ``bin_ids``."""
-    try:
-        find_mosquitto()
-    except ProgramMissingError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    require_mosquitto()
     accounts = [*list_broker_accounts(bin_ids, keyring=KEYRING), FLEET]
-    with open_folder() as folder, running_broker(folder, accounts=accounts, kind="mosquitto") as broker:
+    with scratch_folder("test") as folder, running_broker(folder, accounts=accounts, kind="mosquitto") as broker:
         yield broker
 
 
@@ -225,7 +206,7 @@ class WorkerProcesses:
 def worker_processes(
     database: Database, broker: Broker, *, command: Sequence[str] = ("-m", "bontri", "ingest")
 ) -> Iterator[WorkerProcesses]:
-    with open_folder() as folder:
+    with scratch_folder("test") as folder:
         environment = worker_environment(
             database.url, worker_url(broker), BONTRI_MQTT_TOPIC_FILTER=broker.worker_filter
         )

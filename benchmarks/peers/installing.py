@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.errors import NotRunError
 from benchmarks.peers.catalogue import Peer
-from benchmarks.progress import Teller
+from bontri.progress import Teller
 
 SCRIPTS = Path(__file__).parent
 INSTALLED_WITHIN_S = 900.0
@@ -103,7 +103,7 @@ def run_all(peer: Peer, folder: Path, commands: Sequence[Sequence[str]], tell: T
     (folder / "complete").write_text("\n".join(peer.packages) + "\n")
 
 
-def run_one(command: Sequence[str], folder: Path, *, deadline_s: float, tick: Callable[[], None]) -> None:
+def run_one(command: Sequence[str], folder: Path, *, deadline_s: float, tick: Callable[[], object]) -> None:
     """Run one command with its output in a file of the folder; ends it when it takes too long or we are stopped."""
     log_path = folder / "install.log"
     with (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from benchmarks.progress import Teller
+    from bontri.progress import Teller
 
 Report = dict[str, Any]
 
@@ -177,9 +177,9 @@ class Output:
 def measure(bench_it: "Callable[[Teller], Report]", as_text: Callable[[Report], str], output: Output) -> None:
     """Run a measurement, print its report and exit; signals end it in order, with nothing left running."""
     from benchmarks.errors import BenchError
-    from benchmarks.progress import Teller
     from bontri.embedded.processes import stop_on_signals
     from bontri.logs import configure_logs
+    from bontri.progress import Teller
     from bontri.settings import read_settings
 
     # Parts of a worker run in this process as well; standard output is the report's alone.

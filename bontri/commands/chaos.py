@@ -64,7 +64,7 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
     """
     from bontri.charts import write_picture
     from bontri.embedded.processes import stop_on_signals
-    from bontri.progress import ProgressLine
+    from bontri.progress import Teller
     from reliability.chaos.report import as_text
     from reliability.chaos.run import ChaosOptions, run_chaos
 
@@ -77,8 +77,8 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
         offline_events=offline_events or min(round(minutes * OFFLINE_EVENTS_A_MINUTE), MOST_OFFLINE_EVENTS),
         with_controls=not no_controls,
     )
-    with stop_on_signals(), ProgressLine() as progress:
-        result = run_chaos(options, progress.show)
+    with stop_on_signals():
+        result = run_chaos(options, Teller())
     report = result.report
     written = write_picture(result.timeline, picture) if result.timeline else None
     report["picture"] = str(written) if written else None

@@ -5,6 +5,7 @@ Everything here stays inside the data folder: no mode or owner of a parent folde
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,20 @@ def prepare_data_dir(data_dir: Path, user: UnprivilegedUser | None) -> Path:
             f"enter {closed}; choose a folder such as {SYSTEM_DATA_DIR}"
         )
     return data_dir
+
+
+@contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """Make a folder that the accounts of services can reach but not list, and remove it with all that is in it.
+
+    Not one of pytest or of a user, which are closed to other accounts.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"bontri-{name}-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_service_folder(data_dir: Path, name: str, user: UnprivilegedUser | None) -> Path:

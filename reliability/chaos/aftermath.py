@@ -7,15 +7,17 @@ import itertools
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from datetime import timedelta
 
 from benchmarks.publishing import publish
+from benchmarks.quantiles import quantiles_of
 from benchmarks.town import BenchMessage
+from bontri.progress import Advance
 from ingest.signatures import sign_message
 from ingest.worker import utc_now
 from reliability.chaos.accounts import Identity, list_committed, list_conflicts
-from reliability.chaos.checks import GAP_NOTICED_S, Check, percentile, rounded
+from reliability.chaos.checks import GAP_NOTICED_S, Check
 from reliability.chaos.proxy import Passed
 from reliability.chaos.races import WAYS, race_for_vouchers
 from reliability.chaos.scene import Scene
@@ -26,8 +28,6 @@ from simulators.bin import SimulatedBin
 from simulators.clock import BinClock
 from simulators.fleet import Fleet
 from simulators.fleet_file import read_fleet
-
-Show = Callable[[float], None]
 
 TWINS = 300
 TWINS_REFUSED_WITHIN_S = 60.0
@@ -73,7 +73,7 @@ def make_twins(scene: Scene, committed: Set[Identity]) -> Iterator[tuple[Identit
         yield identity, BenchMessage(passed.topic, sign_message(key, key_number=1, topic=passed.topic, line=line))
 
 
-def try_gaps(scene: Scene, show: Show) -> Check:
+def try_gaps(scene: Scene, show: Advance) -> Check:
     """Let the bins work while every tenth message is lost, acknowledged; time until its events have a receipt."""
     services, proxy = scene.services, scene.services.bins_proxy
     first, already_lost = len(proxy.receipts), len(proxy.lost)
@@ -87,13 +87,13 @@ def try_gaps(scene: Scene, show: Show) -> Check:
         time.sleep(0.1)
     has_healed = scene.heal(within_s=HEALED_WITHIN_S)
     waited_s = list(time_gaps(proxy.lost[already_lost:], [read_receipt(each) for each in proxy.receipts[first:]]))
-    closed_s = sorted(each for each in waited_s if each is not None)
+    closed_s = [each for each in waited_s if each is not None]
     return Check(
         "gaps",
         f"a gap is noticed and filled within {GAP_NOTICED_S:.0f} s",
         len(waited_s),
         sum(each is None or each > GAP_NOTICED_S for each in waited_s) + (not has_healed),
-        {"p50_s": rounded(percentile(closed_s, 50)), "max_s": rounded(closed_s[-1] if closed_s else None)},
+        {"seconds": quantiles_of(closed_s, digits=2)},
     )
 
 
@@ -111,7 +111,7 @@ def time_gaps(lost: list[Passed], told: list[ToldReceipt]) -> Iterator[float | N
             yield None if settled_s is None else settled_s - passed.at_s
 
 
-def try_long_absence(scene: Scene, *, events: int, show: Show) -> Check:
+def try_long_absence(scene: Scene, *, events: int, show: Advance) -> Check:
     """Let a bin make deposits for thirty days without a connection, then connect it and wait for its receipts."""
     provisioned = read_fleet(scene.town.hand_over_offline_bin(mqtt_url=scene.services.bins_url))
     [handed_over] = provisioned.bins
@@ -139,7 +139,7 @@ def try_long_absence(scene: Scene, *, events: int, show: Show) -> Check:
     return Check("long_absence", "a bin away for 30 days hands over all it holds", events, left, facts)
 
 
-def try_races(database_url: str, town: ChaosTown, *, races: int, show: Show) -> Check:
+def try_races(database_url: str, town: ChaosTown, *, races: int, show: Advance) -> Check:
     """Let 64 tills race for each of so many vouchers."""
     engine = open_engine(database_url, role="bontri_api", pool_size=WAYS)
     try:

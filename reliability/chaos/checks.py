@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.quantiles import quantiles_of
 from reliability.chaos.accounts import Accounts
 from reliability.chaos.recovery import Recovery
 from reliability.chaos.tills import Redemptions
@@ -130,33 +131,21 @@ def check_recovery(recoveries: Sequence[Recovery], *, longest_silence_s: float) 
 
     ``longest_silence_s`` is told beside it: faults that follow one another add up.
     """
-    seconds = sorted(each.seconds for each in recoveries)
-    p95_s = percentile(seconds, 95)
-    too_long = sum(each > RECOVERED_MAX_S for each in seconds) + (p95_s is not None and p95_s > RECOVERED_P95_S)
+    seconds = [each.seconds for each in recoveries]
+    quantiles = quantiles_of(seconds, digits=2)
+    too_long = sum(each > RECOVERED_MAX_S for each in seconds) + (quantiles.get("p95", 0.0) > RECOVERED_P95_S)
+    kinds = sorted({each.kind for each in recoveries})
     return Check(
         "recovery",
         f"first new commit after a kill: 95 of 100 within {RECOVERED_P95_S:.0f} s, all within {RECOVERED_MAX_S:.0f} s",
         len(seconds),
         too_long,
         {
-            "p50_s": rounded(percentile(seconds, 50)),
-            "p95_s": rounded(p95_s),
-            "max_s": rounded(seconds[-1] if seconds else None),
-            "max_s_by_kind": {
-                kind: rounded(max(each.seconds for each in recoveries if each.kind == kind))
-                for kind in sorted({each.kind for each in recoveries})
+            "seconds": quantiles,
+            "longest_s_by_kind": {
+                kind: round(max(each.seconds for each in recoveries if each.kind == kind), 2) for kind in kinds
             },
-            "longest_without_a_commit_s": rounded(longest_silence_s),
+            "longest_without_a_commit_s": round(longest_silence_s, 2),
             "overtaken_by_another_fault": sum(each.is_overtaken for each in recoveries),
         },
     )
-
-
-def percentile(ordered: Sequence[float], percent: int) -> float | None:
-    """Return the value that ``percent`` of 100 do not exceed; None of nothing."""
-    return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] if ordered else None
-
-
-def rounded(seconds: float | None) -> float | None:
-    """Round for a report."""
-    return None if seconds is None else round(seconds, 2)

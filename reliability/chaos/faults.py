@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from benchmarks.publishing import PublishingError, publish
+from benchmarks.errors import BenchError
+from benchmarks.publishing import publish
 from benchmarks.town import SLUG, BenchMessage
 from bontri.embedded.process_tree import list_descendants
 from reliability.chaos.backup import Backup
@@ -173,7 +174,7 @@ class Faults:
         """Publish beside everything else; what the broker does not take, since it is killed, is not missed."""
 
         def run() -> None:
-            with suppress(OSError, PublishingError, ValueError):
+            with suppress(OSError, BenchError):
                 publish(self._services.stranger_url(), messages)
 
         require(self._services.broker)

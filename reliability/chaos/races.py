@@ -31,7 +31,7 @@ class Raced:
     wrong: int
 
 
-def race_for_vouchers(engine: Engine, town: ChaosTown, *, races: int, tell: Callable[[int], None]) -> Raced:
+def race_for_vouchers(engine: Engine, town: ChaosTown, *, races: int, tell: Callable[[int], object]) -> Raced:
     """Issue ``races`` vouchers, and let 64 tills race for each; ``tell`` is called with the number done.
 
     ``engine`` has the API's role and as many connections as there are tills.

@@ -29,8 +29,8 @@ def tell_check(check: dict[str, Any]) -> str:
     words = f"  {MARK[check['holds']]}  {check['promise']}: {check['failures']:,} of {check['trials']:,}"
     if "failure_rate_below" in check:
         words += f" (95 %: below {check['failure_rate_below']:g})"
-    if "p95_s" in check:
-        words += f"; median {check['p50_s']} s, 95 of 100 within {check['p95_s']} s, longest {check['max_s']} s"
+    if seconds := check.get("seconds"):
+        words += f"; median {seconds['p50']} s, 95 of 100 within {seconds['p95']} s, longest {seconds['max']} s"
     return words
 
 

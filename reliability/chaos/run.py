@@ -1,18 +1,15 @@
 """``bontri chaos``: one run from start to verdict."""
 
-import shutil
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from benchmarks.report import machine
 from bontri.embedded.errors import ProgramMissingError
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.mosquitto import find_mosquitto
+from bontri.progress import Teller
 from ingest.worker import utc_now
 from reliability.chaos.accounts import Accounts, Identity, draw_up
 from reliability.chaos.aftermath import try_gaps, try_long_absence, try_other_content, try_races
@@ -25,15 +22,12 @@ from reliability.chaos.schedule import plan_faults
 from reliability.chaos.services import Programs, Services
 from reliability.chaos.storm import Storm
 from reliability.chaos.timeline import draw_timeline
-from reliability.chaos.town import bin_ids_of, build_town, draw_keyring
+from reliability.chaos.town import ChaosTown, bin_ids_of, build_town, draw_keyring
 from rewards.database import open_engine
 
 HEALED_WITHIN_S = 300.0
 LATE_MESSAGES_S = 2.0
 """What is repeated on its way may come after all receipts."""
-
-Tell = Callable[[str, float | None], None]
-"""Called with what is going on, and the share of it that is done where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ class ChaosResult:
     timeline: dict[str, Any] | None
 
 
-def run_chaos(options: ChaosOptions, tell: Tell) -> ChaosResult:
+def run_chaos(options: ChaosOptions, tell: Teller) -> ChaosResult:
     """Play the storm, what is tried after it, and the controls. Blocks for the minutes asked for and some more.
 
     Without Mosquitto only the races for vouchers run; the report says so.
@@ -69,7 +63,7 @@ def run_chaos(options: ChaosOptions, tell: Tell) -> ChaosResult:
         find_mosquitto()
     except ProgramMissingError as error:
         return run_races_alone(options, tell, reason=str(error))
-    with scratch_folder() as folder, playing(folder, scene_options(options)) as scene:
+    with scratch_folder("chaos") as folder, playing(folder, scene_options(options)) as scene:
         report, timeline = play(scene, options, tell)
     controls = play_controls(options, tell) if options.with_controls else []
     report["controls"] = controls
@@ -78,10 +72,10 @@ def run_chaos(options: ChaosOptions, tell: Tell) -> ChaosResult:
     return ChaosResult(report, timeline)
 
 
-def play(scene: Scene, options: ChaosOptions, tell: Tell) -> tuple[dict[str, Any], dict[str, Any]]:
+def play(scene: Scene, options: ChaosOptions, tell: Teller) -> tuple[dict[str, Any], dict[str, Any]]:
     """Play the storm and what is tried after it on one scene; return its report and its picture."""
     storm = play_storm(scene, options, tell)
-    tell("healing: the bins hand over what they hold", None)
+    tell.line("healing: the bins hand over what they hold")
     has_healed, healed_s = scene.heal(within_s=HEALED_WITHIN_S), scene.healed_s
     scene.shopping.stop()
     samples = scene.watch.samples[:]
@@ -89,7 +83,7 @@ def play(scene: Scene, options: ChaosOptions, tell: Tell) -> tuple[dict[str, Any
     silence_s = find_longest_silence(samples, from_s=storm.began_s, until_s=storm.began_s + storm.seconds)
     aftermath, twins = play_aftermath(scene, options, tell)
     time.sleep(LATE_MESSAGES_S)
-    tell("drawing up the accounts", None)
+    tell.line("drawing up the accounts")
     accounts = draw_up_scene(scene, twins)
     network = scene.services.bins_proxy.counts + scene.services.workers_proxy.counts
     repeats = network["publishes_repeated"] + storm.faults.injected["replayed"]
@@ -125,69 +119,63 @@ def play(scene: Scene, options: ChaosOptions, tell: Tell) -> tuple[dict[str, Any
     return report, timeline
 
 
-def play_storm(scene: Scene, options: ChaosOptions, tell: Tell) -> Storm:
+def play_storm(scene: Scene, options: ChaosOptions, tell: Teller) -> Storm:
     """Let the faults of the plan happen to a scene."""
     seconds = options.minutes * 60
     storm = Storm(Faults(scene, options.seed), plan_faults(seconds, seed=options.seed), seconds)
 
-    def show(elapsed_s: float) -> None:
-        kills, bad = storm.faults.kills.total(), len(scene.watch.bad_snapshots) + len(scene.watch.broken_receipts)
-        words = f"storm: {kills} kills, {scene.watch.events:,} deposits committed, {bad} promises broken"
-        tell(words, min(elapsed_s / seconds, 1.0))
-
     scene.services.bins_proxy.weather = replace(USUAL_WEATHER)
-    storm.rage(show)
+    with tell.part("storm", seconds) as advance:
+
+        def show(elapsed_s: float) -> None:
+            kills, bad = storm.faults.kills.total(), len(scene.watch.bad_snapshots) + len(scene.watch.broken_receipts)
+            words = f"{kills} kills, {scene.watch.events:,} deposits committed, {bad} promises broken"
+            advance(min(elapsed_s, seconds), words)
+
+        storm.rage(show)
     return storm
 
 
-def play_aftermath(scene: Scene, options: ChaosOptions, tell: Tell) -> tuple[list[Check], set[Identity]]:
+def play_aftermath(scene: Scene, options: ChaosOptions, tell: Teller) -> tuple[list[Check], set[Identity]]:
     """Try what needs a good network; return the checks, and the events whose numbers were used again on purpose."""
-    tell("the same numbers with other content", None)
+    tell.line("the same numbers with other content")
     other_content, twins = try_other_content(scene)
-    checks = [other_content, try_gaps(scene, lambda share: tell("gaps: every tenth message is lost", share))]
-    checks.append(
-        try_long_absence(
-            scene, events=options.offline_events, show=lambda share: tell("a bin comes back after 30 days", share)
-        )
-    )
-    checks.append(
-        try_races(
-            scene.services.database_url,
-            scene.town,
-            races=options.races,
-            show=lambda share: tell("64 tills race for each voucher", share),
-        )
-    )
-    return checks, twins
+    with tell.part("gaps: every tenth message is lost", 1.0) as advance:
+        gaps = try_gaps(scene, advance)
+    with tell.part("a bin comes back after 30 days", 1.0) as advance:
+        absence = try_long_absence(scene, events=options.offline_events, show=advance)
+    return [other_content, gaps, absence, play_races(scene.services, scene.town, options, tell)], twins
 
 
-def play_controls(options: ChaosOptions, tell: Tell) -> list[dict[str, Any]]:
+def play_races(services: Services, town: ChaosTown, options: ChaosOptions, tell: Teller) -> Check:
+    """Let 64 tills race for one voucher after the other."""
+    with tell.part("64 tills race for each voucher", 1.0) as advance:
+        return try_races(services.database_url, town, races=options.races, show=advance)
+
+
+def play_controls(options: ChaosOptions, tell: Teller) -> list[dict[str, Any]]:
     """Play every control on services of its own."""
     controls = (COUNTERPART, *CONTROLS)
     results = []
-    for number, control in enumerate(controls):
-        tell(f"control {number + 1} of {len(controls)}: without {control.without}", number / len(controls))
-        with scratch_folder() as folder:
-            results.append(play_control(control, folder, seed=options.seed))
+    with tell.part("controls", len(controls)) as advance:
+        for number, control in enumerate(controls):
+            advance(number, control.name)
+            with scratch_folder("chaos") as folder:
+                results.append(play_control(control, folder, seed=options.seed))
     return results
 
 
-def run_races_alone(options: ChaosOptions, tell: Tell, *, reason: str) -> ChaosResult:
+def run_races_alone(options: ChaosOptions, tell: Teller, *, reason: str) -> ChaosResult:
     """Run what needs no broker."""
     keyring = draw_keyring()
-    with scratch_folder() as folder:
+    with scratch_folder("chaos") as folder:
         services = Services(folder, keyring, bin_ids_of(1), Programs(), 0.0, options.seed)
         try:
             services.start_database()
             owner = open_engine(services.database_url, role="owner")
             town = build_town(owner, keyring, bins=1, seed=options.seed, now=utc_now())
             owner.dispose()
-            races = try_races(
-                services.database_url,
-                town,
-                races=options.races,
-                show=lambda share: tell("64 tills race for each voucher", share),
-            )
+            races = play_races(services, town, options, tell)
         finally:
             services.stop_all()
     report = {
@@ -215,14 +203,3 @@ def draw_up_scene(scene: Scene, twins: set[Identity]) -> Accounts:
 def scene_options(options: ChaosOptions) -> SceneOptions:
     """Return the size of the storm's scene."""
     return SceneOptions(bins=options.bins, rate_per_s=options.rate_per_s, seed=options.seed)
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder that the accounts of the services can reach; removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="bontri-chaos-"))
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -11,23 +11,18 @@ import pytest
 
 from benchmarks.pictures import MAKERS
 from benchmarks.promises import PROMISES
-from bontri.embedded.errors import ProgramMissingError
-from bontri.embedded.mosquitto import find_mosquitto
+from tests.requirements import require_mosquitto
 
 SMALL_TOWN = ("--bins", "20", "--citizens", "30")
 
 
-def has_mosquitto() -> bool:
-    try:
-        find_mosquitto()
-    except ProgramMissingError:
-        return False
-    return True
+@pytest.fixture(scope="module")
+def mosquitto() -> None:
+    require_mosquitto()
 
 
 pytestmark = [
-    pytest.mark.skipif(not has_mosquitto(), reason="needs an installed mosquitto 2"),
-    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.usefixtures("mosquitto", "nothing_left"),
     pytest.mark.timeout(300),  # services start five times over, and on a busy disk a row a commit is slow
 ]
 

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from bontri.embedded.errors import ProgramMissingError
-from bontri.embedded.mosquitto import find_mosquitto
+from bontri.embedded.folders import scratch_folder
+from bontri.progress import Teller
 from reliability.chaos import run
 from reliability.chaos.accounts import read_journals
 from reliability.chaos.controls import CONTROLS, play_control
 from reliability.chaos.report import as_text
-from reliability.chaos.run import ChaosOptions, run_chaos, scratch_folder
+from reliability.chaos.run import ChaosOptions, run_chaos
 from simulators.bin import SimulatedBin
 from simulators.messages import BinIdentity
 from tests.ingest_scene import ROOT
+from tests.requirements import require_mosquitto
 
 pytestmark = pytest.mark.timeout(300)
 SHORT = ("--minutes", "0.3", "--seed", "4", "--bins", "13", "--rate", "30", "--races", "3", "--offline-events", "200")
@@ -26,12 +28,7 @@ SHORT = ("--minutes", "0.3", "--seed", "4", "--bins", "13", "--rate", "30", "--r
 
 @pytest.fixture
 def mosquitto() -> None:
-    try:
-        find_mosquitto()
-    except ProgramMissingError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    require_mosquitto()
 
 
 def test_every_promise_holds_in_a_short_storm(mosquitto: None, tmp_path: Path) -> None:
@@ -61,7 +58,7 @@ def test_every_promise_holds_in_a_short_storm(mosquitto: None, tmp_path: Path) -
 
 @pytest.mark.parametrize("control", CONTROLS[:1], ids=lambda control: control.name)
 def test_worker_without_its_guard_is_caught(mosquitto: None, control) -> None:
-    with scratch_folder() as folder:
+    with scratch_folder("test") as folder:
         result = play_control(control, folder, seed=1)
     assert result["caught"], result
 
@@ -72,7 +69,7 @@ def test_without_mosquitto_the_races_run_and_the_report_says_so(monkeypatch: pyt
 
     monkeypatch.setattr(run, "find_mosquitto", find_none)
     options = ChaosOptions(minutes=1, seed=1, bins=9, rate_per_s=10, races=2, offline_events=10, with_controls=True)
-    result = run_chaos(options, lambda words, share: None)
+    result = run_chaos(options, Teller())
     assert result.report["ok"]
     assert [check["name"] for check in result.report["checks"]] == ["races"]
     assert result.report["not_run"] == {"storm, aftermath and controls": "no Mosquitto"}

@@ -2,17 +2,17 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bontri.embedded.folders import scratch_folder
 
 BONTRI = [sys.executable, "-m", "bontri"]
 WITHOUT_MOSQUITTO = [sys.executable, "-m", "tests.demo_on_iotcore"]
@@ -21,10 +21,8 @@ WITHOUT_MOSQUITTO = [sys.executable, "-m", "tests.demo_on_iotcore"]
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
     """A data folder that the unprivileged account can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="bontri-demo-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with scratch_folder("demo") as folder:
+        yield folder
 
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
@@ -118,9 +116,7 @@ def test_workers_share_the_work_where_the_broker_can_share_it(summary: dict[str,
 
 
 def test_the_demo_needs_no_mosquitto_and_then_runs_one_worker() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="bontri-demo-"))
-    folder.chmod(0o755)
-    try:
+    with scratch_folder("demo") as folder:
         done = bontri(folder, "demo", "--for", "4", "--bins", "5", "--json", command=WITHOUT_MOSQUITTO)
         assert done.returncode == 0, done.stdout + done.stderr
         summary = json.loads(done.stdout)
@@ -128,8 +124,6 @@ def test_the_demo_needs_no_mosquitto_and_then_runs_one_worker() -> None:
         assert summary["workers"] == 1
         assert summary["committed"]["deposits"] == summary["bins"]["produced_deposits"] + 1
         assert processes_of(folder) == []
-    finally:
-        shutil.rmtree(folder)
 
 
 def test_the_demo_leaves_nothing_running(summary: dict[str, Any], data_dir: Path) -> None:
@@ -205,16 +199,12 @@ def test_a_data_folder_in_use_is_one_sentence(data_dir: Path) -> None:
 def test_a_database_made_from_another_folder_is_one_sentence(data_dir: Path, tmp_path: Path) -> None:
     from bontri.embedded.postgres import running_postgres
 
-    other = Path(tempfile.mkdtemp(prefix="bontri-other-"))
-    other.chmod(0o755)
-    try:
+    with scratch_folder("other") as other:
         with running_postgres(data_dir) as server:
             done = bontri(other, "demo", "--for", "2", DATABASE_URL=server.url("bontri"))
         assert done.returncode == 1
         assert "keys are not in" in done.stderr
         assert "Traceback" not in done.stdout + done.stderr
-    finally:
-        shutil.rmtree(other)
 
 
 @pytest.mark.parametrize(

@@ -2,40 +2,31 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bontri.embedded.errors import ProgramMissingError
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.listeners import assert_listener_belongs_to, choose_free_port, list_listeners
-from bontri.embedded.mosquitto import find_mosquitto
 from bontri.embedded.postgres import running_postgres
 from bontri.embedded.processes import start_child
+from tests.requirements import require_mosquitto
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="bontri-real-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with scratch_folder("real") as folder:
+        yield folder
 
 
 @pytest.fixture
 def mqtt_url(folder: Path) -> Iterator[str]:
     """A Mosquitto with the plainest configuration there is."""
-    try:
-        program = find_mosquitto()
-    except ProgramMissingError as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
+    program = require_mosquitto()
     port = choose_free_port()
     configuration = folder / "plain.conf"
     configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 100000\n")

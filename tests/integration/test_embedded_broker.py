@@ -1,10 +1,8 @@
 """The private broker: real Mosquitto and real iotcore, asked over MQTT 5."""
 
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,8 +24,10 @@ from bontri.embedded.errors import (
     NotSupportedError,
     ProgramMissingError,
 )
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.listeners import list_listeners
 from bontri.embedded.mosquitto import find_mosquitto
+from tests.requirements import require_mosquitto
 
 BIN_A, BIN_B = (BrokerAccount(name, "secret", "bin") for name in ("AAA-00001", "BBB-00002"))
 WORKER = BrokerAccount("worker", "secret", "worker")
@@ -37,38 +37,22 @@ NOT_AUTHORIZED, BAD_CREDENTIALS, NO_SUBSCRIBER = 0x87, 0x86, 0x10
 Kind = Literal["mosquitto", "iotcore"]
 
 
-def make_open_folder() -> Path:
-    """As root, pytest's own folders are closed to the account the broker runs as."""
-    folder = Path(tempfile.mkdtemp(prefix="bontri-test-"))
-    folder.chmod(0o755)
-    return folder
-
-
 def require(kind: Kind) -> None:
-    if kind == "iotcore":
-        return
-    try:
-        find_mosquitto()
-    except ProgramMissingError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    if kind == "mosquitto":
+        require_mosquitto()
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    folder = make_open_folder()
-    yield folder
-    shutil.rmtree(folder)
+    with scratch_folder("test") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
     require("mosquitto")
-    folder = make_open_folder()
-    with running_broker(folder, accounts=ACCOUNTS, kind="mosquitto") as running:
+    with scratch_folder("test") as folder, running_broker(folder, accounts=ACCOUNTS, kind="mosquitto") as running:
         yield running
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["mosquitto", "iotcore"])

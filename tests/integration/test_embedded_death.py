@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.process_tree import list_descendants
 from bontri.embedded.unprivileged import UnprivilegedUser, find_unprivileged_user
 
@@ -73,10 +72,8 @@ def is_running(pid: int) -> bool:
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="bontri-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with scratch_folder("test") as folder:
+        yield folder
 
 
 @pytest.fixture

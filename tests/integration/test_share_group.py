@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from bontri.embedded.broker import Broker
+from bontri.embedded.folders import scratch_folder
 from bontri.settings import Settings, read_settings
 from ingest.topics import shared_filter
 from rewards.bins import NewBin, add_bins
@@ -22,7 +23,6 @@ from tests.ingest_scene import (
     WorkerProcesses,
     connected_publisher,
     mosquitto,
-    open_folder,
     scalar,
     worker_environment,
     worker_url,
@@ -53,7 +53,7 @@ def honest(database: Database) -> Speaker:
 @contextmanager
 def running_worker(database: Database, broker: Broker) -> Iterator[WorkerProcesses]:
     """``bontri ingest`` with the settings every installation has, no filter among them."""
-    with open_folder() as folder:
+    with scratch_folder("test") as folder:
         processes = WorkerProcesses(folder, worker_environment(database.url, worker_url(broker)))
         processes.start()
         try:

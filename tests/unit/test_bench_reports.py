@@ -10,10 +10,10 @@ import pytest
 from benchmarks.errors import NotRunError
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.installing import SCRIPTS, folder_of, install, run_one
-from benchmarks.progress import Teller
 from benchmarks.promises import PROMISES, judge
 from benchmarks.quantiles import quantiles_of
 from benchmarks.slopes import fit_slope
+from bontri.progress import Teller
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
