@@ -32,15 +32,15 @@ def drain(scene: Scene, pipeline: Pipeline, messages: int, *, events: int = 1) -
     Raises:
         BenchError: it ended, or has not drained the queue in time.
     """
-    return drain_made(scene, pipeline, pipeline.messages(messages, events=events), events=events)
+    return drain_made(scene, pipeline, pipeline.messages(messages, events=events), deposits=messages * events)
 
 
-def drain_made(scene: Scene, pipeline: Pipeline, messages: Sequence[BenchMessage], *, events: int = 1) -> Drained:
-    """Do the same with messages made before."""
+def drain_made(scene: Scene, pipeline: Pipeline, messages: Sequence[BenchMessage], *, deposits: int) -> Drained:
+    """Do the same with messages made before, in which there are so many deposits."""
     with Tally(pipeline) as tally, filled_queue(scene, pipeline, messages):
         child = pipeline.start(scene)
         try:
-            rate = time_drain(tally, child, count=len(messages) * events)
+            rate = time_drain(tally, child, count=deposits)
             return Drained(rate, read_peak_mb(child.pid))
         finally:
             child.stop()

@@ -128,7 +128,7 @@ def measure_rounds(
 def drain_into(scene: Scene, name: str, town: BenchTown, messages: Sequence[BenchMessage]) -> tuple[float, float]:
     """Drain messages into one database; return events a second and PostgreSQL's CPU microseconds per event."""
     before_s = cpu_seconds(scene.server.pid)
-    rate = drain_made(scene, our_pipeline(scene, town, database=name), messages).rate
+    rate = drain_made(scene, our_pipeline(scene, town, database=name), messages, deposits=len(messages)).rate
     return rate, (cpu_seconds(scene.server.pid) - before_s) / len(messages) * 1e6
 
 

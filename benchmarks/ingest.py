@@ -21,6 +21,7 @@ from benchmarks.peers.catalogue import PEERS_BY_NAME
 from benchmarks.peers.installing import Installed, install
 from benchmarks.peers.sqlalchemy_row import Base
 from benchmarks.pipelines import our_pipeline, peer_pipeline
+from benchmarks.poison import drain_half_poisoned
 from benchmarks.promises import judge
 from benchmarks.reference import Reference
 from benchmarks.report import Measured, NotRun, services_of
@@ -127,13 +128,14 @@ def peer_facts(installed: Installed) -> dict[str, Any]:
 
 
 def ratios_of(medians: dict[str, Measured]) -> dict[str, float]:
-    """Return what we do against each of the others, and the two ratios of our own."""
-    own = ("bontri", "bontri_backlog", "transaction_alone", "copy")
+    """Return what we do against each of the others, and the ratios of our own."""
+    own = ("bontri", "bontri_backlog", "bontri_half_poison", "transaction_alone", "copy")
     ratios = {"transaction_to_copy": medians["transaction_alone"].median / medians["copy"].median}
     if "bontri" in medians:
         ours = medians["bontri"].median
         ratios |= {f"bontri_to_{name}": ours / each.median for name, each in medians.items() if name not in own}
-        ratios["bontri_backlog_to_bontri"] = medians["bontri_backlog"].median / ours
+        for name in ("bontri_backlog", "bontri_half_poison"):
+            ratios[f"{name}_to_bontri"] = medians[name].median / ours
     return {name: round(ratio, 2) for name, ratio in ratios.items()}
 
 
@@ -206,6 +208,7 @@ class IngestRun:
             "bontri_backlog": lambda: {
                 "bontri_backlog": self._drain_ours(count * 2 // BACKLOG_EVENTS, events=BACKLOG_EVENTS)
             },
+            "bontri_half_poison": lambda: {"bontri_half_poison": drain_half_poisoned(self._scene, self._ours, count)},
             "acks_only": lambda: {"acks_only": drain_into_nothing(self._scene, self._ours, count)},
             **{name: partial(self._drain_peer, name) for name in self._installed},
         }

@@ -39,6 +39,9 @@ PROMISES = (
     Promise("ingest", "bontri_to_pathway_keyed", "ingest against Pathway, keyed", 0.4, 0.6),
     Promise("ingest", "transaction_to_copy", "our transaction alone against COPY of the rows it inserts", 0.20, 0.35),
     Promise("ingest", "bontri_backlog_to_bontri", "50 events a message against one", 1.3, 2),
+    Promise(
+        "ingest", "bontri_half_poison_to_bontri", "messages with half of them malformed, against all good", 0.9, 1.0
+    ),
     Promise("ingest", "worker_peak_mb", "memory of a worker", WORKER_MB, WORKER_MB, "MB", is_most=True),
     Promise("latency", "points_p50_ms", "deposit to points in the API, median", None, 250, "ms", is_most=True),
     Promise("latency", "points_p99_ms", "deposit to points in the API, p99", 2000, 1000, "ms", is_most=True),

@@ -60,7 +60,16 @@ def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
     report, words = measured(tmp_path, "ingest", *sizes, "--peers", "psycopg_row,node_red", **settings)
     assert report["not_run"] == [{"what": "node_red", "why": "node is not installed"}]
     assert "node_red is not run: node is not installed" in words
-    pipelines = {"bontri", "bontri_backlog", "psycopg_row", "acks_only", "reference_sql", "transaction_alone", "copy"}
+    pipelines = {
+        "bontri",
+        "bontri_backlog",
+        "bontri_half_poison",
+        "psycopg_row",
+        "acks_only",
+        "reference_sql",
+        "transaction_alone",
+        "copy",
+    }
     assert set(report["rates"]) == pipelines
     assert report["killed"]["bontri"] == {"published": 3000, "lost": 0, "doubled": 0}
     # A row a commit, told after it: nothing lost, what was under way may come twice.
