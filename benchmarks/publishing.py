@@ -42,7 +42,7 @@ def open_session(url: str, *, client_id: str, topic_filter: str) -> None:
     client.loop_stop()
 
 
-def publish(url: str, messages: Iterable[BenchMessage]) -> int:
+def publish(url: str, messages: Iterable[BenchMessage], *, client_id: str = "bench-publisher") -> int:
     """Publish at QoS 1 and wait for every PUBACK; return how many there were."""
-    with FastPublisher(url, client_id="bench-publisher") as publisher:
+    with FastPublisher(url, client_id=client_id) as publisher:
         return publisher.publish(messages)

@@ -16,7 +16,7 @@ from benchmarks.town import BenchMessage
 from bontri.progress import Advance
 from ingest.signatures import sign_message
 from ingest.worker import utc_now
-from reliability.chaos.accounts import Identity, list_committed, list_conflicts
+from reliability.chaos.accounts import EventKey, list_conflicts, read_committed
 from reliability.chaos.checks import GAP_NOTICED_S, Check
 from reliability.chaos.proxy import Passed
 from reliability.chaos.races import WAYS, race_for_vouchers
@@ -37,12 +37,13 @@ OFFLINE = timedelta(days=30)
 OFFLINE_DRAINED_WITHIN_S = 600.0
 
 
-def try_other_content(scene: Scene) -> tuple[Check, set[Identity]]:
+def try_other_content(scene: Scene) -> tuple[Check, set[EventKey]]:
     """Publish events again under their numbers, well signed, with another content; return whose numbers those were."""
     owner, deadline_s = scene.owner(), time.monotonic() + TWINS_REFUSED_WITHIN_S
     try:
-        committed = list_committed(owner)
-        twins = dict(itertools.islice(make_twins(scene, committed.keys()), TWINS))
+        with owner.connect() as connection:
+            committed = read_committed(connection).keys() - list_conflicts(owner)
+        twins = dict(itertools.islice(make_twins(scene, committed), TWINS))
         publish(scene.services.stranger_url(), twins.values())
         while (refused := list_conflicts(owner) & twins.keys()) < twins.keys() and time.monotonic() < deadline_s:
             time.sleep(0.2)
@@ -53,24 +54,25 @@ def try_other_content(scene: Scene) -> tuple[Check, set[Identity]]:
         "the same number with other content is refused, and the first stays",
         len(twins),
         len(twins) - len(refused),
+        is_sample=True,
     )
     return check, set(twins)
 
 
-def make_twins(scene: Scene, committed: Set[Identity]) -> Iterator[tuple[Identity, BenchMessage]]:
+def make_twins(scene: Scene, committed: Set[EventKey]) -> Iterator[tuple[EventKey, BenchMessage]]:
     """Make messages with one deposit each that differs in its items from the one committed."""
-    seen: set[Identity] = set()
-    for passed in reversed(scene.services.bins_proxy.recorded):
+    seen: set[EventKey] = set()
+    for passed in reversed(scene.services.bins_proxy.recorded.copy()):
         envelope = json.loads(passed.payload.partition(b"\n")[0])
         event = envelope["events"][0]
-        identity = (envelope["bin"], envelope["journal"], event["seq"])
-        if event["type"] != "deposit" or identity in seen or identity not in committed:
+        event_key = (envelope["bin"], envelope["journal"], event["seq"])
+        if event["type"] != "deposit" or event_key in seen or event_key not in committed:
             continue
-        seen.add(identity)
+        seen.add(event_key)
         envelope["events"] = [{**event, "items": event["items"] % 200 + 1}]
         line = json.dumps(envelope, separators=(",", ":")).encode()
         key = scene.town.bin_key(envelope["bin"])
-        yield identity, BenchMessage(passed.topic, sign_message(key, key_number=1, topic=passed.topic, line=line))
+        yield event_key, BenchMessage(passed.topic, sign_message(key, key_number=1, topic=passed.topic, line=line))
 
 
 def try_gaps(scene: Scene, show: Advance) -> Check:
@@ -152,4 +154,5 @@ def try_races(database_url: str, town: ChaosTown, *, races: int, show: Advance) 
         raced.races,
         raced.wrong,
         {"attempts": raced.attempts},
+        is_sample=True,
     )

@@ -24,6 +24,8 @@ class Backup:
     is_wanted: bool = False
     is_done: bool = False
     attempts: int = 0
+    began_s: float = 0.0
+    """When the last attempt was begun (monotonic): what was done before is in it."""
     _child: Child | None = field(default=None)
     _begin_at_s: float = 0.0
 
@@ -63,6 +65,7 @@ class Backup:
         if server is None:
             raise EmbeddedServiceError("there is no server to back up")
         self.attempts += 1
+        self.began_s = time.monotonic()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir()
         give_folder(self._folder, user)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.errors import BenchError
 from benchmarks.publishing import publish
@@ -32,12 +33,17 @@ class NotNowError(Exception):
 
 @dataclass
 class Faults:
-    """The faults of one scene by kind. ``kills`` counts processes ended by SIGKILL, ``injected`` messages made up."""
+    """The faults of one scene by kind.
+
+    ``kills`` counts services ended by SIGKILL with all their processes, and single workers; ``injected`` messages made
+    up; ``set_back`` the deposits that each restore took away.
+    """
 
     scene: Scene
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
+    set_back: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._services = services = self.scene.services
@@ -67,8 +73,8 @@ class Faults:
             "silence_bins": lambda planned: self._silence(bins),
             "silence_workers": lambda planned: self._silence(workers),
             "lose_publishes": lambda planned: self._change_weather(bins, "lose_share", LOSE_SHARE),
-            "garbage": lambda planned: self._publish(self._make_garbage()),
-            "replay": lambda planned: self._publish(self._list_recorded()),
+            "garbage": lambda planned: self._publish("garbage", self._make_garbage()),
+            "replay": lambda planned: self._publish("replayed", self._list_recorded()),
             "backup": lambda planned: self.backup.want(),
             "restore": self._restore,
         }
@@ -101,23 +107,24 @@ class Faults:
 
     def _kill_worker(self, planned: Planned) -> None:
         """Kill one of the group; its parent starts it again."""
-        os.kill(self._choose_worker(planned), signal.SIGKILL)
+        signal_worker(self._choose_worker(planned), signal.SIGKILL)
         self.kills["worker"] += 1
 
     def _pause_worker(self, planned: Planned) -> Ending:
         pid = self._choose_worker(planned)
-        os.kill(pid, signal.SIGSTOP)
+        self._services.guardian.watch([pid])
+        signal_worker(pid, signal.SIGSTOP)
 
         def resume() -> None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            with suppress(NotNowError):
+                signal_worker(pid, signal.SIGCONT)
 
         return resume
 
     def _choose_worker(self, planned: Planned) -> int:
         require(self._services.workers)
         [parent, *_] = self._services.workers.pids
-        members = list_descendants(parent)
+        members = [pid for pid in list_descendants(parent) if not is_gone(pid)]
         if not members:
             raise NotNowError("no worker runs")
         return members[planned.choice % len(members)]
@@ -161,24 +168,25 @@ class Faults:
             topic = f"bontri/v1/{SLUG}/{self._rng.choice(self.scene.town.bin_ids)}/up/events"
             payload = self._rng.randbytes(self._rng.randrange(1, 300))
             garbage.append(BenchMessage(topic, payload if number % 2 else payload + b"\n1:" + b"0" * 64))
-        self.injected["garbage"] += len(garbage)
         return garbage
 
     def _list_recorded(self) -> list[BenchMessage]:
         """List what bins sent, as they sent it: the newest thousands."""
-        recorded = list(self._services.bins_proxy.recorded)[-MOST_REPLAYED:]
-        self.injected["replayed"] += len(recorded)
+        recorded = self._services.bins_proxy.recorded.copy()
+        while len(recorded) > MOST_REPLAYED:
+            recorded.popleft()
         return [BenchMessage(each.topic, each.payload) for each in recorded]
 
-    def _publish(self, messages: list[BenchMessage]) -> None:
-        """Publish beside everything else; what the broker does not take, since it is killed, is not missed."""
+    def _publish(self, what: str, messages: list[BenchMessage]) -> None:
+        """Publish beside everything else; what the broker does not take, since it is killed, is not counted."""
+        require(self._services.broker)
+        name = f"stranger-{len(self._publishers)}"
 
         def run() -> None:
             with suppress(OSError, BenchError):
-                publish(self._services.stranger_url(), messages)
+                self.injected[what] += publish(self._services.stranger_url(), messages, client_id=name)
 
-        require(self._services.broker)
-        publisher = threading.Thread(target=run, name="stranger", daemon=True)
+        publisher = threading.Thread(target=run, name=name, daemon=True)
         self._publishers.append(publisher)
         publisher.start()
 
@@ -188,13 +196,15 @@ class Faults:
         require(services.postgres)
         if not self.backup.is_done:
             raise NotNowError("there is no backup yet")
-        self.kills["postgres"] += 1
+        before = self.scene.watch.events
         for service in (services.workers, services.api, services.postgres):
+            self.kills[service.name] += service.is_running
             service.kill()
-        self.scene.shopping.forget()
+        self.scene.shopping.forget_since(self.backup.began_s)
         with self.scene.watch.receipts_held():
             self.backup.put_in_place()
             services.postgres.start()
+            self.set_back.append(before - self.scene.count_deposits())
             services.run_bontri("restore-epoch", "--all", "--yes")
         services.workers.start()
         services.api.start()
@@ -204,3 +214,19 @@ def require(service: Service) -> None:
     """Raise NotNowError unless it runs and is not paused."""
     if not service.is_running or service.is_paused:
         raise NotNowError(f"{service.name} is down")
+
+
+def signal_worker(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a worker; raise NotNowError when it has gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError as error:
+        raise NotNowError("the worker has gone") from error
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended, its parent not having noticed yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

@@ -5,6 +5,7 @@ They exist so that the harness can show that it would notice. Nothing else may u
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,8 +21,10 @@ import ingest.commit as commit_module
 import partners_api.shops.views as views_module
 from bontri.api import make_app
 from bontri.cli import main
+from ingest.commit import Committed, Tenant, commit_tenant
 from ingest.messages import Message
 from ingest.mqtt import MqttSource
+from ingest.pipeline import Pipeline
 from ingest.worker import Worker
 from reliability.chaos.fleet import run as run_bins
 from rewards.acceptance import AcceptedEvent
@@ -29,11 +32,13 @@ from rewards.deposits import Compared, compare_events
 from rewards.events import FIND_EVENTS, INSERT_EVENTS
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
+from rewards.lots import lot_month_of
 from rewards.vouchers import Redemption, VoucherAlreadyRedeemedError, VoucherUnknownError
 from rewards.vouchers.codes import digest_of_entered_code
 from simulators.bin import SimulatedBin
 
 BETWEEN_LOOK_AND_WRITE_S = 0.01
+TOLD_BEFORE_S = 0.05
 
 
 class EagerWorker(Worker):
@@ -45,6 +50,25 @@ class EagerWorker(Worker):
         while cast(MqttSource, self._source)._client.want_write():
             time.sleep(0.001)
         super().handle(batch, number)
+
+
+class TellingPipeline(Pipeline):
+    """Says that it has committed what it will commit in a moment."""
+
+    def _commit_once(self, tenant: Tenant, *, now: datetime, is_isolated: bool) -> Committed:
+        lot_month = lot_month_of(now.astimezone(tenant.rules.timezone).date())
+        recollection = self._memory.recall(tenant.rules, lot_month=lot_month)
+        connection = self._engine.connect()
+        committed = commit_tenant(
+            connection, tenant, recollection, keyring=self._keyring, now=now, is_isolated=is_isolated
+        )
+
+        def commit() -> None:
+            with connection:
+                connection.commit()
+
+        threading.Timer(TOLD_BEFORE_S, commit).start()
+        return committed
 
 
 class TrustingBin(SimulatedBin):
@@ -128,6 +152,12 @@ def run_eager_worker() -> None:
     main()
 
 
+def run_telling_worker() -> None:
+    """Run a worker that tells before it has committed."""
+    worker_module.Pipeline = TellingPipeline  # type: ignore[attr-defined]
+    main()
+
+
 def run_comparing_worker() -> None:
     """Run a worker that compares repeats inside the inserting statement."""
     commit_module.compare_events = compare_inside  # type: ignore[attr-defined]
@@ -147,6 +177,7 @@ def run_looking_api() -> None:
 
 MUTANTS: dict[str, Callable[[], None]] = {
     "eager-worker": run_eager_worker,
+    "telling-worker": run_telling_worker,
     "comparing-worker": run_comparing_worker,
     "trusting-bins": run_trusting_bins,
     "looking-api": run_looking_api,

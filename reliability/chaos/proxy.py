@@ -5,6 +5,7 @@ down every receipt on its way to a bin, before the bin can see it.
 """
 
 import asyncio
+import datetime
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 from bontri.embedded.listeners import LOOPBACK
 from ingest.fast_paho import MalformedPacketError
+from ingest.worker import utc_now
 from reliability.chaos.packets import PUBACK, PUBLISH, kind_of, read_publish, split_packets, write_puback
 
 READ_BYTES = 65_536
@@ -40,11 +42,12 @@ class Weather:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A message that went through, and when (monotonic)."""
+    """A message that went through, and when: in monotonic seconds, and by the clock on the wall."""
 
     topic: str
     payload: bytes
     at_s: float
+    passed_at: datetime.datetime
 
 
 @dataclass(eq=False)
@@ -179,8 +182,6 @@ class Direction:
 
     async def _send(self, packets: list[bytes]) -> None:
         weather = self.proxy.weather
-        if weather.is_silent:
-            return
         if weather.delay_s:
             await asyncio.sleep(weather.delay_s)
         for packet in packets:
@@ -191,13 +192,15 @@ class Direction:
 
     def _befall(self, packet: bytes) -> list[bytes]:
         """Return what becomes of a packet: itself, twice, after the next one, changed, or nothing."""
+        if self.proxy.weather.is_silent:
+            return []
         if kind_of(packet) == PUBACK:
             return self._befall_puback(packet)
         if kind_of(packet) != PUBLISH:
             return [packet]
         weather, chance = self.proxy.weather, self.proxy._random.random
         publish = read_publish(packet)
-        passed = Passed(publish.topic, packet[publish.payload_start :], time.monotonic())
+        passed = Passed(publish.topic, packet[publish.payload_start :], time.monotonic(), utc_now())
         if self.is_up and publish.topic.endswith("/up/events"):
             if chance() < weather.lose_share and publish.packet_id is not None:
                 self.proxy.counts["publishes_lost"] += 1
@@ -212,7 +215,8 @@ class Direction:
             packet = self._corrupt(packet, publish.payload_start)
         out = [packet]
         if chance() < weather.repeat_share:
-            self.proxy.counts["publishes_repeated"] += 1
+            is_event = self.is_up and publish.topic.endswith("/up/events")
+            self.proxy.counts["events_messages_repeated" if is_event else "other_messages_repeated"] += 1
             self._repeat(packet, out)
         if self.held is None and chance() < weather.swap_share:
             self.proxy.counts["publishes_overtaken"] += 1

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from bontri.demo.services import wait_until_serving
 from bontri.embedded.errors import EmbeddedServiceError
@@ -54,6 +54,22 @@ class Scene:
     def owner(self) -> Engine:
         """Return an engine of the owner, to be disposed of by the caller."""
         return open_engine(self.services.database_url, role="owner")
+
+    def count_deposits(self) -> int:
+        """Count the deposits in the database now."""
+        owner = self.owner()
+        try:
+            with owner.connect() as connection:
+                return int(
+                    connection.execute(text("SELECT coalesce(sum(deposits), 0) FROM daily_deposits")).scalar_one()
+                )
+        finally:
+            owner.dispose()
+
+    def give_up(self) -> None:
+        """End the bins without waiting for their receipts: what they hold stays in their journals."""
+        for fleet in self.services.fleets:
+            fleet.kill()
 
     def heal(self, *, within_s: float, on_round: Callable[[], None] = lambda: None) -> bool:
         """End every fault, then let the bins hand over what they hold; return whether all did in time."""
@@ -117,7 +133,7 @@ def playing(folder: Path, options: SceneOptions, *, with_api: bool = True) -> It
         if with_api:
             services.api.start()
             wait_for_api(services)
-            stack.callback(shopping.stop)
+            stack.callback(shopping.abandon)
             shopping.start()
         services.hand_over(town)
         # Bins that find nobody to take their messages wait half a minute before they try again.

@@ -18,8 +18,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scene import clean_environment
 from bontri.embedded.broker import Broker, running_broker
 from bontri.embedded.errors import EmbeddedServiceError
+from bontri.embedded.folders import write_private_file
 from bontri.embedded.listeners import LOOPBACK, choose_lasting_port
 from bontri.embedded.postgres import PostgresServer, running_postgres
 from bontri.embedded.process_tree import list_descendants
@@ -27,6 +29,7 @@ from bontri.embedded.processes import Child, start_child
 from bontri.provisioning import WORKER_USERNAME
 from bontri.settings import SECRETS
 from ingest.topics import shared_filter
+from reliability.chaos.guardian import Guardian
 from reliability.chaos.proxy import Proxy, Weather
 from reliability.chaos.town import STRANGER, ChaosTown, list_accounts
 from rewards.keyring import Keyring
@@ -35,8 +38,9 @@ DATABASE = "bontri"
 CLIENT_ID = "chaos-worker"
 BINS_PARTS = 3
 SHARE_GROUP = "chaos"
-POSTGRES_SETTINGS = {"max_connections": "200"}
-"""A race of 64 needs as many connections beside those of workers, API and watchers."""
+POSTGRES_SETTINGS = {"max_connections": "200", "track_commit_timestamp": "on"}
+"""A race of 64 needs as many connections beside those of workers, API and watchers; and the moment of each commit tells
+whether a receipt came before it. Durability stays as it is by default."""
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Service:
     """Something that runs, or has been killed and waits to be started again."""
 
     name: str
+    guardian: Guardian
     open: Callable[[], AbstractContextManager[PostgresServer | Broker | Child]]
     is_wanted: bool = False
     is_paused: bool = False
@@ -52,8 +57,10 @@ class Service:
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def start(self) -> None:
-        """Start it; return once it answers, if it is of the kind that can be asked."""
+        """Start it unless it runs; return once it answers, if it is of the kind that can be asked."""
         self.is_wanted = True
+        if self.is_running:
+            return
         running = self._stack.enter_context(self.open())
         self.child = running if isinstance(running, Child) else running.child
         self.starts += 1
@@ -62,6 +69,11 @@ class Service:
     def is_running(self) -> bool:
         """Whether its process lives, paused or not."""
         return self.child is not None and self.child.is_running
+
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether its process has ended with 0."""
+        return self.child is not None and self.child.process.poll() == 0
 
     @property
     def pids(self) -> list[int]:
@@ -81,6 +93,7 @@ class Service:
     def pause(self) -> None:
         """Stop all its processes where they are."""
         self.is_paused = True
+        self.guardian.watch(self.pids)
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -132,6 +145,7 @@ class Services:
     broker: Service = field(init=False)
     workers: Service = field(init=False)
     api: Service = field(init=False)
+    guardian: Guardian = field(init=False)
     bins_proxy: Proxy = field(init=False)
     workers_proxy: Proxy = field(init=False)
 
@@ -139,10 +153,11 @@ class Services:
         self._postgres_port, self._broker_port, self.api_port, self._health_port = (
             choose_lasting_port() for _ in range(4)
         )
-        self.postgres = Service("postgres", self._open_postgres)
-        self.broker = Service("broker", self._open_broker)
-        self.workers = Service("workers", self._open_workers)
-        self.api = Service("api", self._open_api)
+        self.guardian = Guardian()
+        self.postgres = Service("postgres", self.guardian, self._open_postgres)
+        self.broker = Service("broker", self.guardian, self._open_broker)
+        self.workers = Service("workers", self.guardian, self._open_workers)
+        self.api = Service("api", self.guardian, self._open_api)
         self.bins_proxy = Proxy(self._broker_port, self.seed)
         self.workers_proxy = Proxy(self._broker_port, self.seed + 1)
 
@@ -168,13 +183,16 @@ class Services:
         """Make a service of each part of the bins; they connect through the bins' proxy."""
         for number, content in enumerate(town.hand_over(mqtt_url=self.bins_url, parts=BINS_PARTS)):
             path = self.folder / f"bins-{number}.json"
-            path.write_text(json.dumps(content))
-            self.fleets.append(Service(f"bins-{number}", BinsOpener(self, number, path)))
+            write_private_file(path, json.dumps(content))
+            self.fleets.append(Service(f"bins-{number}", self.guardian, BinsOpener(self, number, path)))
 
     def look_after(self) -> None:
-        """Start again what ended by itself though it should run, as a service manager would."""
+        """Start again what ended by itself though it should run, as a service manager would.
+
+        Bins that have ended with 0 were asked to, and have nothing left.
+        """
         for service in self.all:
-            if service.is_wanted and not service.is_running:
+            if service.is_wanted and not service.is_running and not service.has_ended_well:
                 said = service.child.read_last_lines() if service.child else "it never ran"
                 self.ended_by_themselves.append(f"{service.name}: {said}")
                 service.kill()
@@ -182,10 +200,13 @@ class Services:
 
     def stop_all(self) -> None:
         """End everything, paused or not."""
-        for service in self.all:
-            service.stop()
-        self.bins_proxy.close()
-        self.workers_proxy.close()
+        with ExitStack() as stack:
+            # Each in its turn, whatever becomes of the others.
+            stack.callback(self.guardian.close)
+            stack.callback(self.workers_proxy.close)
+            stack.callback(self.bins_proxy.close)
+            for service in reversed(self.all):
+                stack.callback(service.stop)
 
     def clear_weather(self) -> None:
         """Let both networks be good ones."""
@@ -193,8 +214,12 @@ class Services:
         self.workers_proxy.weather = Weather()
 
     def wipe_broker(self) -> None:
-        """Take the broker's disk away; it must not run."""
-        shutil.rmtree(self.folder / "broker" / "store", ignore_errors=True)
+        """Take the broker's disk away; it must not run.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        shutil.rmtree(self.folder / "broker" / "store")
 
     def stranger_url(self) -> str:
         """Return the broker's address for who may publish as any bin, past the proxies."""
@@ -223,9 +248,8 @@ class Services:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the whole environment of our programs."""
         secrets = (self.keyring.master_key, self.keyring.badge_pepper, self.keyring.storage_key)
-        given = {*SECRETS, "DATABASE_URL", "MQTT_URL"}
         return {
-            **{name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in given},
+            **clean_environment(),
             **{name: value.hex() for name, value in zip(SECRETS, secrets, strict=True)},
             "DATABASE_URL": self.database_url,
             "BONTRI_LOG_FORMAT": "json",

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from reliability.chaos.recovery import find_longest_silence, time_recoveries
+from reliability.chaos.checks import Check, check_recovery
+from reliability.chaos.recovery import Recovery, find_commit_after, find_longest_silence
 from reliability.chaos.schedule import KILLS, TROUBLES, plan_faults
-from reliability.chaos.storm import Happened
 from reliability.chaos.watching import Sample
 
 
@@ -16,6 +16,9 @@ def test_two_minutes_hold_twenty_kills_of_every_kind(seed: int) -> None:
     assert sum(kinds[kind] for kind in KILLS) >= 20
     assert kinds["backup"] == kinds["restore"] == 1
     assert all(kinds[kind] for kind in KILLS)
+    timed = Counter(each.kind for each in plan_faults(120, seed=seed) if each.is_timed)
+    assert timed.total() >= 6
+    assert all(KILLS[kind] for kind in timed)
 
 
 def test_thirty_minutes_hold_two_hundred_kills_and_every_trouble() -> None:
@@ -39,44 +42,55 @@ def sample_commits(*commits_s: float) -> list[Sample]:
     return [Sample(at_s, sum(commit_s <= at_s for commit_s in commits_s)) for at_s in moments_s]
 
 
-def test_recovery_counts_from_the_kill_to_the_first_new_commit() -> None:
-    [recovery] = time_recoveries([Happened("kill_broker", 10.0, 11.0)], sample_commits(9.95, 13.5))
-    assert (recovery.seconds, recovery.is_overtaken) == (3.5, False)
+def test_the_first_new_commit_after_a_moment_is_found() -> None:
+    assert find_commit_after(sample_commits(9.95, 13.5, 20.0), 10.0) == 13.5
 
 
-def test_what_was_in_hand_when_the_broker_was_killed_is_no_recovery() -> None:
-    [recovery] = time_recoveries([Happened("wipe_broker", 10.0, 11.0)], sample_commits(10.5, 12.5))
-    assert recovery.seconds == 2.5
-
-
-def test_recovery_from_a_kill_of_the_database_counts_from_its_answer() -> None:
-    [recovery] = time_recoveries([Happened("kill_postgres", 10.0, 12.0)], sample_commits(13.0))
-    assert recovery.seconds == 1.0
-
-
-def test_a_fault_that_comes_in_between_starts_the_time_anew() -> None:
-    happened = [Happened("kill_worker", 10.0, 10.0), Happened("pause_postgres", 10.5, 14.0)]
-    [recovery] = time_recoveries(happened, sample_commits(16.0))
-    assert (recovery.seconds, recovery.is_overtaken) == (2.0, True)
-
-
-def test_a_fault_after_the_recovery_changes_nothing() -> None:
-    happened = [Happened("kill_worker", 10.0, 10.0), Happened("pause_postgres", 11.0, 14.0)]
-    [recovery] = time_recoveries(happened, sample_commits(10.5, 16.0))
-    assert (recovery.seconds, recovery.is_overtaken) == (0.5, False)
+def test_what_was_committed_between_a_look_and_the_kill_is_no_new_commit() -> None:
+    samples = [Sample(9.95, 5), Sample(20.0, 7), Sample(21.0, 7), Sample(33.0, 8)]
+    assert find_commit_after(samples, 10.0) == 33.0
 
 
 def test_fewer_events_after_a_restore_are_no_commit() -> None:
-    samples = [*sample_commits(1.0, 2.0)[:300], Sample(30.0, 0), Sample(31.0, 0), Sample(32.0, 1)]
-    [recovery] = time_recoveries([Happened("kill_workers", 29.0, 29.5)], samples)
-    assert recovery.seconds == 3.0
+    samples = [Sample(29.0, 9), Sample(30.0, 0), Sample(31.0, 0), Sample(32.0, 1)]
+    assert find_commit_after(samples, 29.5) == 32.0
 
 
-def test_no_commit_ever_again_is_a_failure() -> None:
-    with pytest.raises(LookupError, match="nothing was committed after the kill_worker"):
-        time_recoveries([Happened("kill_worker", 10.0, 10.0)], sample_commits(5.0))
+def test_no_commit_is_none() -> None:
+    assert find_commit_after(sample_commits(5.0), 10.0) is None
+    assert find_commit_after([], 10.0) is None
 
 
 def test_the_longest_silence_counts_whatever_was_in_the_way() -> None:
     assert find_longest_silence(sample_commits(5.0, 9.0, 30.0), from_s=0.0, until_s=40.0) == 21.0
     assert find_longest_silence([], from_s=0.0, until_s=40.0) == 40.0
+
+
+FAST = [Recovery("kill_broker", 2.0)] * 40
+
+
+@pytest.mark.parametrize(
+    ("recoveries", "holds"),
+    [
+        (FAST, True),
+        ([], False),
+        ([*FAST, Recovery("kill_workers", 29.0)], True),
+        ([*FAST, Recovery("kill_workers", 31.0)], False),
+        ([*FAST, *[Recovery("kill_postgres", 11.0)] * 3], False),
+        ([*FAST, Recovery("kill_postgres", None)], False),
+        ([*FAST, Recovery("kill_worker", 40.0)], True),
+    ],
+)
+def test_recovery_holds_within_ten_seconds_for_most_and_thirty_for_all(recoveries: list[Recovery], holds: bool) -> None:
+    [recovery, silence] = check_recovery(recoveries, longest_silence_s=1.0)
+    assert (recovery.holds, silence.holds) == (holds, True)
+
+
+def test_a_minute_without_any_commit_is_too_long() -> None:
+    assert not check_recovery(FAST, longest_silence_s=61.0)[1].holds
+
+
+def test_a_check_that_tried_nothing_does_not_hold() -> None:
+    assert not Check("lost", "none", trials=0, failures=0).holds
+    assert "failure_rate_below" not in Check("lost", "none", trials=0, failures=0, is_sample=True).as_dict()
+    assert Check("lost", "none", trials=300, failures=0, is_sample=True).as_dict()["failure_rate_below"] == 0.01
