@@ -18,8 +18,8 @@ KILLS = {
     "kill_bins": 2,
     "kill_api": 1,
 }
-"""Of fourteen kills that come when they come. ``kill_workers`` is the whole group with its parent, ``wipe_broker`` takes
-the broker's disk too."""
+"""Of fourteen kills that come when they come. ``kill_workers`` is the whole group with its parent; ``wipe_broker``
+takes the broker's disk too."""
 
 TROUBLES = {
     "pause_worker": 2,
