@@ -39,8 +39,9 @@ ROUND_S = 0.2
 STOP_WITHIN_S = 15.0
 FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 30.0
-WELL_AFTER_S = 60.0
-"""A worker that has run so long and is ready is no longer held to have failed."""
+WELL_AFTER_S = 10.0
+"""A worker that has run so long and is ready is no longer held to have failed. One that ends in a loop does so sooner;
+were this a minute, a few kills within it would keep a sound worker away for the longest back-off."""
 FROZEN_AFTER_S = 5.0
 """A round that took so long was held up (a paused machine, SIGSTOP of all), and then the children were too."""
 START_ATTEMPTS = 3

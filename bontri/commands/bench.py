@@ -52,6 +52,29 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--json", "is_json", is_flag=True, help=words)(add_pictures(command))
 
 
+def online_options(*, probes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what adds the options of measurements with bins at work."""
+    options = (
+        click.option(
+            "--probes", default=probes, show_default=True, type=click.IntRange(1, 64), help="Who ask the API."
+        ),
+        click.option(
+            "--rate", type=click.FloatRange(1), help="Deposits per second; default: half of the maximal load."
+        ),
+        click.option("--messages", default=30_000, show_default=True, type=click.IntRange(2000), help="For that load."),
+        click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000)),
+        click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1)),
+        click.option("--seed", default=1, show_default=True),
+    )
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 @bench.command("ingest")
 @click.option("--messages", default=50_000, show_default=True, type=click.IntRange(2000), help="Messages per round.")
 @click.option("--peer-messages", default=5000, show_default=True, type=click.IntRange(500), help="For the slow peers.")
@@ -89,14 +112,7 @@ def ingest_command(is_json: bool, pictures: Path | None, **options: Any) -> None
 
 @bench.command("latency")
 @click.option("--seconds", default=60, show_default=True, type=click.IntRange(5, 600), help="How long to measure.")
-@click.option("--probes", default=8, show_default=True, type=click.IntRange(1, 64), help="Citizens who ask.")
-@click.option("--rate", type=click.FloatRange(1), help="Deposits per second; default: half of the maximal load.")
-@click.option(
-    "--messages", default=30_000, show_default=True, type=click.IntRange(2000), help="To find the maximal load."
-)
-@click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000))
-@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
-@click.option("--seed", default=1, show_default=True)
+@online_options(probes=8)
 @output_options
 def latency_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Measure from a deposit to its points in the API, online, at half of what a worker can take.
@@ -143,14 +159,7 @@ def growth_command(is_json: bool, pictures: Path | None, **options: Any) -> None
 @bench.command("soak")
 @click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(0.2, 10_080), help="How long.")
 @click.option("--every", default=5, show_default=True, type=click.IntRange(1, 600), help="Seconds between samples.")
-@click.option("--probes", default=4, show_default=True, type=click.IntRange(1, 64), help="Citizens who ask.")
-@click.option("--rate", type=click.FloatRange(1), help="Deposits per second; default: half of the maximal load.")
-@click.option(
-    "--messages", default=30_000, show_default=True, type=click.IntRange(2000), help="To find the maximal load."
-)
-@click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000))
-@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
-@click.option("--seed", default=1, show_default=True)
+@online_options(probes=4)
 @output_options
 def soak_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Run at half load for an hour and tell whether memory, descriptors or connections grow.
