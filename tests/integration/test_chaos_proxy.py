@@ -79,7 +79,7 @@ def test_every_message_comes_twice(proxy: Proxy, sender: Client, heard: list[byt
     proxy.weather = Weather(repeat_share=1.0)
     send(sender, b"1", b"2")
     wait_until(lambda: sorted(heard) == [b"1", b"1", b"2", b"2"])
-    assert proxy.counts["publishes_repeated"] == 2
+    assert proxy.counts["events_messages_repeated"] == 2
 
 
 def test_message_is_overtaken_by_the_next_and_never_lost(proxy: Proxy, sender: Client, heard: list[bytes]) -> None:

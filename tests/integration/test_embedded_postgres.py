@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from bontri.embedded.errors import (
     EmbeddedServiceError,
     ProgramMissingError,
 )
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.listeners import choose_free_port, list_listeners
 from bontri.embedded.postgres import PostgresServer, running_postgres, server_command
 from bontri.embedded.postgres_programs import find_postgres_programs
@@ -38,26 +38,16 @@ with running_postgres(Path(sys.argv[1]), bin_dir=Path(sys.argv[2])):
 """
 
 
-def make_open_folder() -> Path:
-    """As root, pytest's own folders are closed to the account the server runs as."""
-    folder = Path(tempfile.mkdtemp(prefix="bontri-test-"))
-    folder.chmod(0o755)
-    return folder
-
-
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    folder = make_open_folder()
-    yield folder
-    shutil.rmtree(folder)
+    with scratch_folder("test") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    folder = make_open_folder()
-    with running_postgres(folder, settings={"max_connections": "23"}) as running:
+    with scratch_folder("test") as folder, running_postgres(folder, settings={"max_connections": "23"}) as running:
         yield running
-    shutil.rmtree(folder)
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = 10.0) -> bool:

@@ -21,6 +21,7 @@ import bontri.mosquitto_accounts
 import rewards.database
 from bontri.database_probe import DatabaseProbe
 from bontri.embedded.broker import Broker
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.postgres import running_postgres
 from bontri.embedded.process_tree import list_descendants
 from bontri.monitoring import MonitoringError, monitoring_listener
@@ -39,7 +40,6 @@ from tests.ingest_scene import (
     PATIENCE_S,
     Publisher,
     mosquitto,
-    open_folder,
     proxy_before,
     wait_until,
     worker_url,
@@ -252,7 +252,7 @@ def test_a_database_server_that_has_frozen_is_away_and_control_stuck_if_nobody_a
 ) -> None:
     """Connections stay open, nothing is answered, and no limit of the server's own is kept: its clock stands still."""
     monkeypatch.setattr("bontri.database_probe.ANSWER_WITHIN_S", 0.5)
-    with open_folder() as folder, running_postgres(folder, settings={"fsync": "off"}) as server:
+    with scratch_folder("test") as folder, running_postgres(folder, settings={"fsync": "off"}) as server:
         server.create_database("bontri")
         database = Database(server.url("bontri"), {})
         with database.engine().connect() as connection:

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 import ingest.mqtt
 from bontri.embedded.broker import Broker
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.listeners import choose_free_port
 from bontri.embedded.postgres import running_postgres
 from bontri.provisioning import WORKER_USERNAME
@@ -36,7 +37,6 @@ from tests.ingest_scene import (
     PATIENCE_S,
     Proxy,
     Publisher,
-    open_folder,
     proxy_before,
     scalar,
     wait_until,
@@ -484,7 +484,7 @@ def test_a_worker_process_stops_in_order_and_another_goes_on(
 
 @pytest.mark.skipif(not SYSTEM_POSTGRES_15.is_dir(), reason="no system PostgreSQL 15: apt install postgresql-15")
 def test_the_oldest_supported_postgresql_works_the_same(broker: Broker, publisher: Publisher) -> None:
-    with open_folder() as folder, running_postgres(folder, bin_dir=SYSTEM_POSTGRES_15) as server:
+    with scratch_folder("test") as folder, running_postgres(folder, bin_dir=SYSTEM_POSTGRES_15) as server:
         assert server.version.startswith("15.")
         server.create_database("bontri")
         database = Database(server.url("bontri"), {})

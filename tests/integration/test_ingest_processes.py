@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from bontri.embedded.broker import Broker
+from bontri.embedded.folders import scratch_folder
 from bontri.embedded.listeners import choose_free_port
 from bontri.embedded.process_tree import list_descendants
 from bontri.embedded.processes import Child
@@ -38,7 +39,6 @@ from tests.ingest_scene import (
     PATIENCE_S,
     Publisher,
     WorkerProcesses,
-    open_folder,
     scalar,
     wait_until,
     worker_environment,
@@ -76,7 +76,7 @@ def processes(
         BONTRI_INGEST_HTTP_PORT=str(port),
         **settings,
     )
-    with open_folder() as folder:
+    with scratch_folder("test") as folder:
         started = WorkerProcesses(folder, environment, command)
         try:
             yield started
@@ -240,7 +240,7 @@ def test_a_worker_that_does_not_heed_the_stop_is_killed(tmp_path: Path, monkeypa
 
 
 def test_a_stuck_worker_ends_with_1_and_says_where_it_hangs(broker: Broker, database: Database, port: int) -> None:
-    with open_folder() as folder:
+    with scratch_folder("test") as folder:
         hang = folder / "hang"
         settings = {HANG_FILE: str(hang), "BONTRI_INGEST_STUCK_AFTER": "0.5"}
         command = ("-m", "tests.hanging_worker", "ingest")
@@ -265,7 +265,7 @@ def read_until_silent(manager: socket.socket) -> list[bytes]:
 def test_a_worker_under_systemd_feeds_its_watchdog_until_it_is_stuck(
     broker: Broker, database: Database, port: int
 ) -> None:
-    with open_folder() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+    with scratch_folder("test") as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
         manager.settimeout(PATIENCE_S)
         hang = folder / "hang"
