@@ -18,7 +18,7 @@ from reliability.chaos.backup import Backup
 from reliability.chaos.proxy import Proxy
 from reliability.chaos.scene import USUAL_WEATHER, Scene
 from reliability.chaos.schedule import Planned
-from reliability.chaos.services import Service
+from reliability.chaos.service import Service
 
 GARBAGE_MESSAGES = 40
 MOST_REPLAYED = 5000

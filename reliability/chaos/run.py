@@ -27,7 +27,8 @@ from reliability.chaos.faults import Faults
 from reliability.chaos.recovery import find_longest_silence
 from reliability.chaos.scene import USUAL_WEATHER, Scene, SceneOptions, playing
 from reliability.chaos.schedule import plan_faults
-from reliability.chaos.services import Programs, Services, wait_for
+from reliability.chaos.service import wait_for
+from reliability.chaos.services import Programs, Services
 from reliability.chaos.storm import Storm
 from reliability.chaos.timeline import draw_timeline
 from reliability.chaos.town import ChaosTown, bin_ids_of, build_town, draw_keyring

@@ -13,7 +13,8 @@ from bontri.embedded.errors import EmbeddedServiceError
 from ingest.worker import utc_now
 from reliability.chaos.fleet import NO_MORE
 from reliability.chaos.proxy import Weather
-from reliability.chaos.services import Programs, Services, wait_for
+from reliability.chaos.service import wait_for
+from reliability.chaos.services import Programs, Services
 from reliability.chaos.tills import Shopping
 from reliability.chaos.town import ChaosTown, bin_ids_of, build_town, draw_keyring
 from reliability.chaos.watching import Watch

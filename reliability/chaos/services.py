@@ -4,19 +4,15 @@ Only the thread that made a ``Services`` may start anything: children die with t
 """
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from benchmarks.scene import clean_environment
 from bontri.embedded.broker import Broker, running_broker
@@ -24,13 +20,13 @@ from bontri.embedded.errors import EmbeddedServiceError
 from bontri.embedded.folders import write_private_file
 from bontri.embedded.listeners import LOOPBACK, choose_lasting_port
 from bontri.embedded.postgres import PostgresServer, running_postgres
-from bontri.embedded.process_tree import list_descendants
 from bontri.embedded.processes import Child, start_child
 from bontri.provisioning import WORKER_USERNAME
 from bontri.settings import SECRETS
 from ingest.topics import shared_filter
 from reliability.chaos.guardian import Guardian
 from reliability.chaos.proxy import Proxy, Weather
+from reliability.chaos.service import Service
 from reliability.chaos.town import STRANGER, ChaosTown, list_accounts
 from rewards.keyring import Keyring
 
@@ -41,81 +37,6 @@ SHARE_GROUP = "chaos"
 POSTGRES_SETTINGS = {"max_connections": "200", "track_commit_timestamp": "on"}
 """A race of 64 needs as many connections beside those of workers, API and watchers; and the moment of each commit tells
 whether a receipt came before it. Durability stays as it is by default."""
-
-
-@dataclass
-class Service:
-    """Something that runs, or has been killed and waits to be started again."""
-
-    name: str
-    guardian: Guardian
-    open: Callable[[], AbstractContextManager[PostgresServer | Broker | Child]]
-    is_wanted: bool = False
-    is_paused: bool = False
-    starts: int = 0
-    child: Child | None = None
-    _stack: ExitStack = field(default_factory=ExitStack)
-
-    def start(self) -> None:
-        """Start it unless it runs; return once it answers, if it is of the kind that can be asked."""
-        self.is_wanted = True
-        if self.is_running:
-            return
-        running = self._stack.enter_context(self.open())
-        self.child = running if isinstance(running, Child) else running.child
-        self.starts += 1
-
-    @property
-    def is_running(self) -> bool:
-        """Whether its process lives, paused or not."""
-        return self.child is not None and self.child.is_running
-
-    @property
-    def has_ended_well(self) -> bool:
-        """Whether its process has ended with 0."""
-        return self.child is not None and self.child.process.poll() == 0
-
-    @property
-    def pids(self) -> list[int]:
-        """Its process and all below it; none when it does not run."""
-        if self.child is None or not self.child.is_running:
-            return []
-        return [self.child.pid, *list_descendants(self.child.pid)]
-
-    def kill(self) -> None:
-        """End it as a power cut would. It stays away until started again."""
-        self.is_wanted = False
-        self.resume()
-        if self.child is not None:
-            self.child.kill()
-        self._close()
-
-    def pause(self) -> None:
-        """Stop all its processes where they are."""
-        self.is_paused = True
-        self.guardian.watch(self.pids)
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let them go on; does nothing when they do."""
-        if self.is_paused:
-            self.is_paused = False
-            self._signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """End it in order."""
-        self.is_wanted = False
-        self.resume()
-        self._close()
-
-    def _close(self) -> None:
-        self._stack.close()
-        self.child = None
-
-    def _signal(self, number: signal.Signals) -> None:
-        for pid in self.pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,16 +270,3 @@ class BinsOpener:
             str(services.rate_per_s / BINS_PARTS),
             str(services.seed * 1000 + self.number * 100_000 + services.fleets[self.number].starts),
         )
-
-
-def wait_for(condition: Callable[[], Any], *, within_s: float, what: str) -> None:
-    """Return once ``condition`` holds.
-
-    Raises:
-        EmbeddedServiceError: it does not in time.
-    """
-    deadline_s = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            raise EmbeddedServiceError(f"{what} within {within_s:.0f} s")
-        time.sleep(0.05)
