@@ -60,17 +60,17 @@ def judge(bench: Bench, measured: Mapping[str, float]) -> list[dict[str, Any]]:
 
 def judge_one(promise: Promise, measured: float | None) -> dict[str, Any]:
     """Tell one promise beside its measurement."""
-    is_judged = measured is not None and promise.floor is not None
+    floor, aim = promise.floor, promise.aim
     return {
         "name": promise.name,
         "what": promise.what,
         "unit": promise.unit,
         "must_be": "below" if promise.is_most else "at least",
-        "floor": promise.floor,
-        "aim": promise.aim,
+        "floor": floor,
+        "aim": aim,
         "measured": measured,
-        "reached_floor": promise.reaches(measured, promise.floor) if is_judged else None,  # type: ignore[arg-type]
-        "reached_aim": None if measured is None else promise.reaches(measured, promise.aim),
+        "reached_floor": None if measured is None or floor is None else promise.reaches(measured, floor),
+        "reached_aim": None if measured is None else promise.reaches(measured, aim),
     }
 
 

@@ -1,7 +1,7 @@
 """One scene: a town on services of its own, with bins at work, shoppers, and watchers; and how it heals at the end."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +72,7 @@ class Scene:
         for fleet in self.services.fleets:
             fleet.kill()
 
-    def heal(self, *, within_s: float, on_round: Callable[[], None] = lambda: None) -> bool:
+    def heal(self, *, within_s: float) -> bool:
         """End every fault, then let the bins hand over what they hold; return whether all did in time."""
         services, began_s = self.services, time.monotonic()
         services.clear_weather()
@@ -88,7 +88,6 @@ class Scene:
                 self.healed_s = time.monotonic() - began_s - QUIET_S
                 return True
             services.look_after()
-            on_round()
             time.sleep(ROUND_S)
         return False
 
@@ -102,7 +101,7 @@ class Scene:
     def _let_drain(self, number: int) -> None:
         """Ask a part of the bins to end when it is drained, and note when it has."""
         fleet = self.services.fleets[number]
-        if fleet.is_wanted and fleet.child is not None and fleet.child.process.poll() == 0:
+        if fleet.is_wanted and fleet.has_ended_well:
             fleet.stop()
         elif fleet.child and fleet.child.pid not in self._asked and self.services.has_said_how_it_goes(number):
             # Once: a second signal could meet a process that is just leaving.

@@ -16,7 +16,7 @@ from bontri.embedded.processes import Child
 from reliability.chaos.guardian import Guardian
 
 
-@dataclass
+@dataclass(eq=False)
 class Service:
     """Something that runs, or has been killed and waits to be started again."""
 

@@ -110,10 +110,11 @@ class Services:
     def look_after(self) -> None:
         """Start again what ended by itself though it should run, as a service manager would.
 
-        Bins that have ended with 0 were asked to, and have nothing left.
+        Bins that have ended with 0 were asked to, and have nothing left; nothing else ends so unasked.
         """
         for service in self.all:
-            if service.is_wanted and not service.is_running and not service.has_ended_well:
+            has_drained = service in self.fleets and service.has_ended_well
+            if service.is_wanted and not service.is_running and not has_drained:
                 said = service.child.read_last_lines() if service.child else "it never ran"
                 self.ended_by_themselves.append(f"{service.name}: {said}")
                 service.kill()

@@ -22,7 +22,7 @@ from simulators.messages import BinIdentity
 from tests.ingest_scene import ROOT
 from tests.requirements import require_mosquitto
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("nothing_left")]
 TIMED = ("recovery", "silence")
 SHORT = ("--minutes", "0.3", "--seed", "4", "--bins", "13", "--rate", "30", "--races", "3", "--offline-events", "200")
 
