@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import OUR_RATES
 from bontri.charts import write_picture
 
 Report = dict[str, Any]
@@ -12,7 +13,6 @@ Spec = dict[str, Any]
 OURS, PEERS, CEILINGS = "Bontri", "peers, no ledger", "ceilings"
 GREEN = "#1b7837"
 COLOURS = {"domain": [OURS, PEERS, CEILINGS], "range": [GREEN, "#7b8794", "#c2a5cf"]}
-OUR_RATES = ("bontri", "bontri_backlog", "bontri_half_poison", "transaction_alone")
 WIDTH = 560
 SOAK_TITLES = {
     "worker_mb": "worker, MB",

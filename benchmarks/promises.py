@@ -37,7 +37,7 @@ PROMISES = (
     Promise("ingest", "bontri_to_aiomqtt_asyncpg", "ingest against aiomqtt + asyncpg", 1.0, 1.5),
     Promise("ingest", "bontri_to_mqttjs_pg", "ingest against mqtt.js + pg", 0.4, 0.65),
     Promise("ingest", "bontri_to_pathway_keyed", "ingest against Pathway, keyed", 0.4, 0.6),
-    Promise("ingest", "transaction_to_copy", "our transaction alone against COPY of the rows it inserts", 0.20, 0.35),
+    Promise("ingest", "transaction_sql_to_copy", "our statements alone against COPY of the rows inserted", 0.20, 0.35),
     Promise("ingest", "bontri_backlog_to_bontri", "50 events a message against one", 1.3, 2),
     Promise(
         "ingest", "bontri_half_poison_to_bontri", "messages with half of them malformed, against all good", 0.9, 1.0

@@ -11,6 +11,9 @@ from typing import Any, TypedDict
 from benchmarks.promises import promises_as_text
 from benchmarks.scene import Scene
 
+OUR_RATES = ("bontri", "bontri_backlog", "bontri_half_poison", "transaction_alone", "transaction_sql")
+"""What is ours among the rates of ``bench ingest``; the others are peers and ceilings."""
+
 
 class NotRun(TypedDict):
     """Something that was asked for and not measured, with the reason."""

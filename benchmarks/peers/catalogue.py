@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Pace = Literal["row", "batch", "bulk"]
+"""How much a pipeline is given to drain: a row a commit, many rows a commit, or so fast that it needs more to be timed.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One pipeline from the broker into a table, of other people's parts.
 
     ``packages`` are pinned and installed into an environment of the peer's own; without any it runs in ours.
-    ``is_batching`` tells whether it commits many rows at once, and so can take as many messages as we do.
     ``takes_signed``: it is given messages as bins send them; else without the line of the signature.
     """
 
@@ -17,21 +20,21 @@ class Peer:
     language: Literal["python", "node"]
     packages: tuple[str, ...]
     script: str
-    is_batching: bool
+    pace: Pace
     acknowledges: str
     table: Literal["plain_deposits", "keyed_deposits"] = "plain_deposits"
     takes_signed: bool = True
 
 
 PEERS = (
-    Peer("sqlalchemy_row", "python", (), "sqlalchemy_row.py", is_batching=False, acknowledges="after the commit"),
-    Peer("psycopg_row", "python", (), "psycopg_row.py", is_batching=False, acknowledges="after the commit"),
+    Peer("sqlalchemy_row", "python", (), "sqlalchemy_row.py", pace="row", acknowledges="after the commit"),
+    Peer("psycopg_row", "python", (), "psycopg_row.py", pace="row", acknowledges="after the commit"),
     Peer(
         "aiomqtt_asyncpg",
         "python",
         ("aiomqtt==2.5.1", "asyncpg==0.32.0", "paho-mqtt==2.2.0"),
         "aiomqtt_asyncpg.py",
-        is_batching=True,
+        pace="batch",
         acknowledges="when it enters the client's queue",
     ),
     Peer(
@@ -39,7 +42,7 @@ PEERS = (
         "node",
         ("mqtt@5.16.0", "pg@8.23.1"),
         "mqttjs_pg.js",
-        is_batching=True,
+        pace="bulk",
         acknowledges="when the message handler has returned, before the INSERT",
     ),
     Peer(
@@ -47,7 +50,7 @@ PEERS = (
         "node",
         ("node-red@4.1.15", "pg@8.23.1"),
         "node_red.js",
-        is_batching=False,
+        pace="row",
         acknowledges="when it enters the flow",
     ),
     Peer(
@@ -55,7 +58,7 @@ PEERS = (
         "python",
         ("pathway==0.33.0",),
         "pathway_keyed.py",
-        is_batching=True,
+        pace="bulk",
         acknowledges="after a checkpoint, every second",
         table="keyed_deposits",
         takes_signed=False,

@@ -68,6 +68,7 @@ def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
         "acks_only",
         "reference_sql",
         "transaction_alone",
+        "transaction_sql",
         "copy",
     }
     assert set(report["rates"]) == pipelines
@@ -76,7 +77,8 @@ def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
     assert report["killed"]["psycopg_row"]["lost"] == 0
     promises = {each["name"]: each["measured"] for each in report["promises"]}
     assert promises["bontri_to_node_red"] is None
-    assert promises["transaction_to_copy"] > 0
+    assert promises["transaction_sql_to_copy"] > 0
+    assert report["rates"]["transaction_sql"]["median_per_s"] > report["rates"]["transaction_alone"]["median_per_s"]
 
 
 def test_latency_is_measured_online(tmp_path):

@@ -56,7 +56,7 @@ def test_promise_is_judged_on_its_side_of_the_bound():
     assert judged["api_peak_mb"]["measured"] is None
     [large] = judge("growth", {"large_to_small": 1.5})
     assert large["reached_floor"] is False
-    ratio = next(each for each in judge("ingest", {"transaction_to_copy": 0.2}) if each["measured"])
+    ratio = next(each for each in judge("ingest", {"transaction_sql_to_copy": 0.2}) if each["measured"])
     assert (ratio["reached_floor"], ratio["reached_aim"]) == (True, False)
 
 
