@@ -127,7 +127,7 @@ def give_points(connection: Connection, wallet_ids: list[UUID], *, points: int, 
         valid_months=24,
         now=now,
     )
-    credits = [Transfer(source, account_id, points) for account_id in lots.values()]
+    credits = [Transfer(source, account_id, points, reason="adjustment") for account_id in lots.values()]
     record_transfers(connection, credits, authority_id=AUTHORITY_ID, now=now)
 
 

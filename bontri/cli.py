@@ -17,8 +17,10 @@ from bontri.commands.bins import bins
 from bontri.commands.broker import broker
 from bontri.commands.chaos import chaos
 from bontri.commands.commands import commands
+from bontri.commands.corrections import corrections
 from bontri.commands.display import display
 from bontri.commands.docs import docs
+from bontri.commands.ledger import ledger
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.simulate_faults import simulate_faults
@@ -207,8 +209,10 @@ cli.add_command(bins)
 cli.add_command(broker)
 cli.add_command(chaos)
 cli.add_command(commands)
+cli.add_command(corrections)
 cli.add_command(display)
 cli.add_command(docs)
+cli.add_command(ledger)
 cli.add_command(quarantine)
 cli.add_command(restore_epoch)
 cli.add_command(simulate_faults)

@@ -34,6 +34,11 @@ PHRASES: dict[Language, dict[str, str]] = {
         "rounded": " (arrondi au point inférieur)",
         "withheld": " ; plafond : {withheld} non crédités",
         "late": " ; dépôt du {occurred_on}, enregistré le {recorded_on}",
+        "corrected": "Correction du dépôt du {occurred_on} ({items}), {reason} : {taken} retirés",
+        "bin_fault": "défaut de la borne",
+        "wrong_card": "points d'une autre carte",
+        "fraud": "fraude constatée",
+        "mistake": "erreur de saisie",
         "voucher_issued": "Bon « {title} » chez {shop} : {price} réservés",
         "voucher_redeemed": "Bon « {title} » utilisé chez {shop} : {price} dépensés",
         "voucher_cancelled": "Bon « {title} » chez {shop} annulé : {price} rendus",
@@ -45,6 +50,11 @@ PHRASES: dict[Language, dict[str, str]] = {
         "rounded": " (rounded down)",
         "withheld": "; daily or weekly cap: {withheld} withheld",
         "late": "; dropped on {occurred_on}, recorded on {recorded_on}",
+        "corrected": "Correction of the deposit of {occurred_on} ({items}), {reason}: {taken} taken back",
+        "bin_fault": "the bin was faulty",
+        "wrong_card": "points of another card",
+        "fraud": "fraud",
+        "mistake": "a mistake of ours",
         "voucher_issued": "Voucher “{title}” at {shop}: {price} held",
         "voucher_redeemed": "Voucher “{title}” redeemed at {shop}: {price} spent",
         "voucher_cancelled": "Voucher “{title}” at {shop} cancelled: {price} returned",
@@ -83,6 +93,24 @@ class VoucherExplanation:
     price_points: int
 
 
+@dataclass(frozen=True, slots=True)
+class CorrectionExplanation:
+    """The deposit whose credit was taken back and why: ``taken_points`` from the wallet.
+
+    ``lost_points`` were spent before; they are the authority's loss.
+    """
+
+    reason: str
+    material: str
+    items: int
+    occurred_at: datetime.datetime
+    taken_points: int
+    lost_points: int
+
+
+Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation
+
+
 def explain_deposit(
     deposit: DepositExplanation, *, recorded_at: datetime.datetime, timezone: ZoneInfo, language: Language
 ) -> str:
@@ -112,6 +140,17 @@ def explain_voucher(voucher: VoucherExplanation, *, kind: str, language: Languag
     """Return the sentence for a movement of ``kind``, one of the ``voucher_…`` kinds of a statement."""
     price = name_points(voucher.price_points, language)
     return PHRASES[language][kind].format(title=voucher.title, shop=voucher.shop, price=price)
+
+
+def explain_correction(correction: CorrectionExplanation, *, timezone: ZoneInfo, language: Language) -> str:
+    """Return the sentence for points taken back."""
+    phrases = PHRASES[language]
+    return phrases["corrected"].format(
+        occurred_on=format_day(correction.occurred_at.astimezone(timezone).date(), language),
+        items=name_items(correction.items, correction.material, language),
+        reason=phrases[correction.reason],
+        taken=name_points(correction.taken_points, language),
+    )
 
 
 def name_points(points: int, language: Language) -> str:

@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select
 
@@ -48,6 +49,12 @@ def create_authority(
 def find_authority_id(connection: Connection, slug: str) -> int | None:
     """Find the tenant a slug names."""
     return connection.scalar(select(Authority.authority_id).where(Authority.slug == slug))
+
+
+def get_timezone(connection: Connection, *, authority_id: int) -> ZoneInfo:
+    """Return the authority's time zone, in which its days, weeks and months begin."""
+    timezone = select(Authority.timezone).where(Authority.authority_id == authority_id)
+    return ZoneInfo(connection.execute(timezone).scalar_one())
 
 
 def add_commune(

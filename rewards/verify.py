@@ -56,6 +56,21 @@ INVARIANTS: dict[str, str] = {
          WHERE t.authority_id = :authority_id AND t.journal_no IS NOT NULL
          GROUP BY t.journal_no, t.seq HAVING count(e.seq) <> 1
     """,
+    "corrections_take_back_what_they_name": """
+        SELECT coalesce(c.correction_id, r.cause_id) AS correction_id, c.state
+          FROM (SELECT c.correction_id, c.state, t.debit_account_id AS account_id, t.points,
+                       c.taken_points + c.lost_points AS noted_points
+                  FROM corrections c
+                  LEFT JOIN transfers t ON t.authority_id = c.authority_id AND t.transfer_id = c.transfer_id
+                 WHERE c.authority_id = :authority_id) c
+          FULL JOIN (SELECT cause_id, credit_account_id AS account_id, sum(points) AS points FROM transfers
+                      WHERE authority_id = :authority_id AND reason = 'reversal'
+                      GROUP BY cause_id, credit_account_id) r
+            ON r.cause_id = c.correction_id AND r.account_id = c.account_id
+         WHERE c.correction_id IS NULL
+            OR (c.state = 'approved') <> (r.points IS NOT NULL)
+            OR (c.state = 'approved' AND (r.points <> c.points OR c.noted_points IS DISTINCT FROM c.points))
+    """,
     "vouchers_are_in_exactly_one_state": """
         SELECT v.voucher_id, v.status FROM vouchers v
           LEFT JOIN (SELECT voucher_id, sum(points) FILTER (WHERE phase = 'pending') AS pending,

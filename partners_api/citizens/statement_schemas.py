@@ -10,7 +10,14 @@ from marshmallow import fields, validate
 
 from partners_api.citizens.schemas import PAGE_MAX
 from partners_api.schemas import Integer
-from rewards.explanations import LANGUAGES, DepositExplanation, Language
+from rewards.explanations import (
+    LANGUAGES,
+    CorrectionExplanation,
+    DepositExplanation,
+    Language,
+    VoucherExplanation,
+)
+from rewards.schema.ledger import CORRECTION_REASONS
 from rewards.statements import Movement, Position, explain
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -21,7 +28,9 @@ KINDS = (
     "voucher_redeemed",
     "voucher_cancelled",
     "voucher_expired",
+    "deposit_corrected",
 )
+EXPLANATIONS = {"deposit": DepositExplanation, "voucher": VoucherExplanation, "correction": CorrectionExplanation}
 
 
 class StatementQuerySchema(ma.Schema):
@@ -60,8 +69,19 @@ class VoucherExplanationSchema(ma.Schema):
     price_points = Integer(required=True)
 
 
+class CorrectionExplanationSchema(ma.Schema):
+    """The deposit whose credit was taken back, and why."""
+
+    reason = fields.String(required=True, validate=validate.OneOf(CORRECTION_REASONS))
+    material = fields.String(required=True)
+    items = Integer(required=True)
+    occurred_at = fields.AwareDateTime(required=True)
+    taken_points = Integer(required=True, metadata={"description": "Taken from the wallet"})
+    lost_points = Integer(required=True, metadata={"description": "Spent before: the authority bears them"})
+
+
 class MovementSchema(ma.Schema):
-    """One line of a statement; `deposit` or `voucher` says how it came about, the other is null."""
+    """One line of a statement; one of `deposit`, `voucher`, `correction` says how it came about, others are null."""
 
     movement_id = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
@@ -70,6 +90,7 @@ class MovementSchema(ma.Schema):
     sentence = fields.String(required=True)
     deposit = fields.Nested(DepositExplanationSchema, required=True, allow_none=True)
     voucher = fields.Nested(VoucherExplanationSchema, required=True, allow_none=True)
+    correction = fields.Nested(CorrectionExplanationSchema, required=True, allow_none=True)
 
 
 class StatementSchema(ma.Schema):
@@ -105,14 +126,15 @@ def render_statement(
 
 def render_movement(movement: Movement, *, timezone: ZoneInfo, language: Language) -> dict[str, Any]:
     """Return one line with its sentence."""
-    explanation = asdict(movement.explanation)
-    is_deposit = isinstance(movement.explanation, DepositExplanation)
+    explained = {
+        name: asdict(movement.explanation) if isinstance(movement.explanation, kind) else None
+        for name, kind in EXPLANATIONS.items()
+    }
     return {
         "movement_id": movement.movement_id,
         "kind": movement.kind,
         "recorded_at": movement.recorded_at,
         "points": movement.points,
         "sentence": explain(movement, timezone=timezone, language=language),
-        "deposit": explanation if is_deposit else None,
-        "voucher": None if is_deposit else explanation,
+        **explained,
     }

@@ -141,7 +141,7 @@ def look_then_write(
                  WHERE authority_id = :authority_id AND voucher_id = :voucher_id"""),
         {"authority_id": authority_id, "voucher_id": found.voucher_id, "now": now, "key": redemption_key},
     )
-    paid = [Transfer(found.source, found.account_id, found.price_points)]
+    paid = [Transfer(found.source, found.account_id, found.price_points, reason="adjustment")]
     record_transfers(connection, paid, authority_id=authority_id, now=now)
     return Redemption(found.voucher_id, found.title, found.price_points, found.value_cents, now, is_repeat=False)
 

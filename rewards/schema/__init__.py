@@ -12,7 +12,15 @@ from rewards.schema.events import (
     QuarantineOverflow,
 )
 from rewards.schema.fleet import BinAlarm, BinCommand, BinReport
-from rewards.schema.ledger import Account, CappedDeposit, CapUsage, Transfer, WalletAccount
+from rewards.schema.ledger import (
+    Account,
+    AuthorityAccount,
+    CappedDeposit,
+    CapUsage,
+    Correction,
+    Transfer,
+    WalletAccount,
+)
 from rewards.schema.shops import Offer, RedemptionAttempt, Shop, Voucher
 from rewards.schema.tariffs import Tariff, TariffLine
 from rewards.schema.territory import (
@@ -30,6 +38,7 @@ __all__ = [
     "Account",
     "ApiKey",
     "Authority",
+    "AuthorityAccount",
     "Badge",
     "Base",
     "Bin",
@@ -44,6 +53,7 @@ __all__ = [
     "Citizen",
     "Commune",
     "Contact",
+    "Correction",
     "DailyDeposits",
     "Event",
     "IdempotentRequest",

@@ -13,6 +13,12 @@ OVERDRAFT_KINDS = ("adjustment", "issuing", "loss")
 
 ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "lot", "shop")
 
+REASONS = ("adjustment", "reversal")
+"""Why a transfer exists that is neither a deposit's credit nor a voucher's."""
+
+CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
+"""Why a transfer is taken back; told to the citizen."""
+
 
 class Account(Base):
     """An account. The CHECK forbids overdraft whatever the code does; its name is what refusals are told by.
@@ -67,7 +73,8 @@ class Transfer(Base):
 
     ``phase`` ``single`` moves at once; ``pending`` reserves; ``post`` and ``void`` end a pending transfer, at
     most once (unique on ``pending_id``). A deposit's credit carries the event's identity and how the points
-    came about. No foreign keys, see :class:`rewards.schema.events.Event`.
+    came about. Every transfer says why it exists: by a deposit, a voucher, or a ``reason``, whose ``cause_id`` is the
+    row that asked for it. No foreign keys, see :class:`rewards.schema.events.Event`.
     """
 
     __tablename__ = "transfers"
@@ -78,6 +85,9 @@ class Transfer(Base):
         CheckConstraint("(phase IN ('post', 'void')) = (pending_id IS NOT NULL)", name="endings_name_their_pending"),
         CheckConstraint("(journal_no IS NULL) = (seq IS NULL)", name="event_identity_whole"),
         CheckConstraint("withheld_points >= 0", name="withheld_points_not_negative"),
+        CheckConstraint(f"reason IN {REASONS}", name="reason_known"),
+        CheckConstraint("num_nonnulls(journal_no, voucher_id, reason) = 1", name="one_reason"),
+        CheckConstraint("cause_id IS NULL OR reason IS NOT NULL", name="causes_have_a_reason"),
         Index(
             "uq_transfers_pending",
             "authority_id",
@@ -104,7 +114,13 @@ class Transfer(Base):
             "ix_transfers_debit_account",
             "authority_id",
             "debit_account_id",
-            postgresql_where=text("voucher_id IS NOT NULL"),
+            postgresql_where=text("journal_no IS NULL"),
+        ),
+        Index(
+            "ix_transfers_cause",
+            "authority_id",
+            "cause_id",
+            postgresql_where=text("cause_id IS NOT NULL"),
         ),
         {"info": DISTRIBUTED},
     )
@@ -121,6 +137,65 @@ class Transfer(Base):
     tariff_line_id: Mapped[uuid.UUID | None]
     withheld_points: Mapped[int | None]
     voucher_id: Mapped[uuid.UUID | None]
+    reason: Mapped[str | None]
+    cause_id: Mapped[uuid.UUID | None]
+
+
+class AuthorityAccount(Base):
+    """An account of the authority itself, one of each kind."""
+
+    __tablename__ = "authority_accounts"
+    __table_args__ = (
+        # Deferred: the link is inserted first, as the arbiter of who creates the account.
+        tenant_key("account_id", to="accounts", deferrable=True, initially="DEFERRED"),
+        CheckConstraint("kind IN ('loss')", name="kind_known"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID]
+
+
+class Correction(Base):
+    """A transfer that one person asks to take back and a second one decides about.
+
+    ``taken_points`` came back from the wallet, ``lost_points`` were spent before and are the authority's loss; both are
+    None until it is approved.
+    """
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        CheckConstraint(f"reason IN {CORRECTION_REASONS}", name="reason_known"),
+        CheckConstraint("state IN ('requested', 'approved', 'rejected')", name="state_known"),
+        CheckConstraint("char_length(note) BETWEEN 1 AND 500", name="note_length"),
+        CheckConstraint("(state = 'requested') = (decided_by IS NULL)", name="decided_by_somebody"),
+        CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_at_some_time"),
+        CheckConstraint("decided_by <> requested_by OR state = 'rejected'", name="approved_by_a_second_person"),
+        CheckConstraint("taken_points >= 0 AND lost_points >= 0", name="points_not_negative"),
+        CheckConstraint("taken_points IS NULL OR state = 'approved'", name="points_only_approved"),
+        CheckConstraint("(taken_points IS NULL) = (lost_points IS NULL)", name="points_whole"),
+        Index(
+            "uq_corrections_transfer",
+            "authority_id",
+            "transfer_id",
+            unique=True,
+            postgresql_where=text("state <> 'rejected'"),
+        ),
+        Index("ix_corrections_open", "authority_id", "requested_at", postgresql_where=text("state = 'requested'")),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    correction_id: Mapped[Id]
+    transfer_id: Mapped[uuid.UUID]
+    reason: Mapped[str]
+    note: Mapped[str]
+    requested_by: Mapped[str]
+    requested_at: Mapped[Instant]
+    state: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime.datetime | None]
+    taken_points: Mapped[int | None] = mapped_column(BigInteger)
+    lost_points: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class CappedDeposit(Base):

@@ -228,8 +228,8 @@ def test_a_deposit_can_be_credited_once_and_a_pending_transfer_ended_once(connec
     assert violates(refusal.value, "uq_transfers_event")
     ending = text(
         "INSERT INTO transfers (authority_id, transfer_id, phase, debit_account_id, credit_account_id, points,"
-        " pending_id, recorded_at) SELECT authority_id, gen_random_uuid(), 'void', debit_account_id,"
-        " credit_account_id, points, transfer_id, recorded_at FROM transfers WHERE pending_id IS NULL"
+        " pending_id, recorded_at, reason) SELECT authority_id, gen_random_uuid(), 'void', debit_account_id,"
+        " credit_account_id, points, transfer_id, recorded_at, 'adjustment' FROM transfers WHERE pending_id IS NULL"
     )
     connection.execute(ending)
     with pytest.raises(IntegrityError) as refusal, connection.begin_nested():

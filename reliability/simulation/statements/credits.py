@@ -3,7 +3,7 @@
 import rewards.badges
 import rewards.caps
 import rewards.credits
-import rewards.ledger
+import rewards.ledger.transfers
 import rewards.lots
 import rewards.rollups
 from reliability.simulation.statements.registry import Done, Parameters, changed, does
@@ -66,9 +66,9 @@ def grant(tables: Transaction, parameters: Parameters) -> Done:
     return Done(granted, len(granted))
 
 
-@does(rewards.ledger.INSERT_TRANSFERS, "insert_transfers")
+@does(rewards.ledger.transfers.INSERT_TRANSFERS, "insert_transfers")
 def insert_transfers(tables: Transaction, parameters: Parameters) -> Done:
-    rows = read_rows(rewards.ledger.TRANSFER_COLUMNS, parameters)
+    rows = read_rows(rewards.ledger.transfers.TRANSFER_COLUMNS, parameters)
     for row in rows:
         tables.insert_unique("transfers", (parameters["authority_id"], row["journal_no"], row["seq"]), row)
     return changed(len(rows))
@@ -82,10 +82,10 @@ def insert_capped(tables: Transaction, parameters: Parameters) -> Done:
     return changed(len(rows))
 
 
-@does(rewards.ledger.MOVE_COUNTERS, "move_counters")
+@does(rewards.ledger.transfers.MOVE_COUNTERS, "move_counters")
 def move_counters(tables: Transaction, parameters: Parameters) -> Done:
     count = 0
-    for row in sorted(read_rows(rewards.ledger.MOVED, parameters), key=lambda row: str(row["account_id"])):
+    for row in sorted(read_rows(rewards.ledger.transfers.MOVED, parameters), key=lambda row: str(row["account_id"])):
         key = (parameters["authority_id"], row["account_id"])
         tables.lock("accounts", key)
         known = tables.find("accounts", key)
