@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, select, update
 
 from rewards.ids import Id, new_id
+from rewards.ledger import open_authority_account
 from rewards.schema import Authority
 from rewards.schema import Tariff as TariffRow
 from rewards.schema import TariffLine as TariffLineRow
@@ -33,12 +34,17 @@ class TariffLine:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """A tariff with its lines by material; a cap of None holds nothing back."""
+    """A tariff with its lines by material; a cap of None holds nothing back.
+
+    ``welcome_points`` are given once, with the first deposit ever credited to a citizen.
+    """
 
     valid_from: datetime.datetime
     day_cap_points: int | None
     week_cap_points: int | None
     lines: dict[str, TariffLine]
+    bin_hour_cap_points: int | None = None
+    welcome_points: int = 0
 
 
 def points_for_deposit(line: TariffLine, *, items: int, mass_g: int | None) -> int:
@@ -68,7 +74,14 @@ def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
     """List the authority's tariffs by ``valid_from``, oldest first."""
     # Tariffs before lines: one that is published in between is then not seen at all, rather than without its lines.
     tariffs = connection.execute(
-        select(TariffRow.tariff_id, TariffRow.valid_from, TariffRow.day_cap_points, TariffRow.week_cap_points)
+        select(
+            TariffRow.tariff_id,
+            TariffRow.valid_from,
+            TariffRow.day_cap_points,
+            TariffRow.week_cap_points,
+            TariffRow.bin_hour_cap_points,
+            TariffRow.welcome_points,
+        )
         .where(TariffRow.authority_id == authority_id)
         .order_by(TariffRow.valid_from)
     ).all()
@@ -83,7 +96,17 @@ def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
         ).where(TariffLineRow.authority_id == authority_id)
     ):
         lines[line.tariff_id][line.material] = TariffLine(str(line.tariff_line_id), line.basis, line.points)
-    return [Tariff(row.valid_from, row.day_cap_points, row.week_cap_points, lines[row.tariff_id]) for row in tariffs]
+    return [
+        Tariff(
+            row.valid_from,
+            row.day_cap_points,
+            row.week_cap_points,
+            lines[row.tariff_id],
+            row.bin_hour_cap_points,
+            row.welcome_points,
+        )
+        for row in tariffs
+    ]
 
 
 def add_tariff(
@@ -95,6 +118,8 @@ def add_tariff(
     lines: dict[str, tuple[Basis, int]],
     day_cap_points: int | None = None,
     week_cap_points: int | None = None,
+    bin_hour_cap_points: int | None = None,
+    welcome_points: int = 0,
 ) -> UUID:
     """Add a tariff in force from ``valid_from``; ``lines`` give (basis, points) by material. Return its id.
 
@@ -109,6 +134,8 @@ def add_tariff(
             valid_from=valid_from,
             day_cap_points=day_cap_points,
             week_cap_points=week_cap_points,
+            bin_hour_cap_points=bin_hour_cap_points,
+            welcome_points=welcome_points,
         )
     )
     connection.execute(
@@ -125,6 +152,8 @@ def add_tariff(
             for material, (basis, points) in lines.items()
         ],
     )
+    if welcome_points:
+        open_authority_account(connection, "bonus", authority_id=authority_id, now=valid_from)
     announce_display(connection, authority_id=authority_id)
     return tariff_id
 

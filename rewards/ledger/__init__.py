@@ -5,7 +5,7 @@ every entry of it), ``accounts.py`` (whose they are), ``authority_accounts.py`` 
 """
 
 from rewards.ledger.accounts import AccountUnknownError, ListedAccount, list_accounts, require_account
-from rewards.ledger.authority_accounts import open_authority_account
+from rewards.ledger.authority_accounts import find_authority_account, open_authority_account
 from rewards.ledger.balances import Balance, Entry, get_balance, list_entries, sum_balances
 from rewards.ledger.pending import end_pending_transfers, lock_pending_transfers
 from rewards.ledger.transfers import Transfer, plan_transfers, record_transfers
@@ -17,6 +17,7 @@ __all__ = [
     "ListedAccount",
     "Transfer",
     "end_pending_transfers",
+    "find_authority_account",
     "get_balance",
     "list_accounts",
     "list_entries",

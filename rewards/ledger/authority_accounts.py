@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from rewards.ids import new_id
 
-AuthorityAccountKind = Literal["loss"]
+AuthorityAccountKind = Literal["bonus", "loss"]
 
 FIND = text("""
     SELECT account_id FROM authority_accounts WHERE authority_id = :authority_id AND kind = :kind
@@ -21,6 +21,12 @@ LINK = text("""
 CREATE = text("""
     INSERT INTO accounts (authority_id, account_id, kind, created_at) VALUES (:authority_id, :account_id, :kind, :now)
 """)
+
+
+def find_authority_account(connection: Connection, kind: AuthorityAccountKind, *, authority_id: int) -> str | None:
+    """Find the authority's account of a kind, as text; None while it has none."""
+    found = connection.scalar(FIND, {"authority_id": authority_id, "kind": kind})
+    return None if found is None else str(found)
 
 
 def open_authority_account(

@@ -42,6 +42,9 @@ class Transfer:
     seq: int | None = None
     tariff_line_id: Id | None = None
     withheld_points: int | None = None
+    withheld_by: str | None = None
+    campaign_id: Id | None = None
+    campaign_points: int | None = None
     reason: str | None = None
     cause_id: Id | None = None
 
@@ -58,6 +61,9 @@ TRANSFER_COLUMNS = Columns(
     seq="bigint",
     tariff_line_id="uuid",
     withheld_points="integer",
+    withheld_by="text",
+    campaign_id="uuid",
+    campaign_points="integer",
     reason="text",
     cause_id="uuid",
 )

@@ -15,6 +15,7 @@ from rewards.schema.fleet import BinAlarm, BinCommand, BinReport
 from rewards.schema.ledger import (
     Account,
     AuthorityAccount,
+    BinCapUsage,
     CappedDeposit,
     CapUsage,
     Correction,
@@ -22,7 +23,7 @@ from rewards.schema.ledger import (
     WalletAccount,
 )
 from rewards.schema.shops import Offer, RedemptionAttempt, Shop, Voucher
-from rewards.schema.tariffs import Tariff, TariffLine
+from rewards.schema.tariffs import Campaign, Tariff, TariffLine
 from rewards.schema.territory import (
     Authority,
     Bin,
@@ -43,11 +44,13 @@ __all__ = [
     "Base",
     "Bin",
     "BinAlarm",
+    "BinCapUsage",
     "BinCommand",
     "BinDirectory",
     "BinJournal",
     "BinKey",
     "BinReport",
+    "Campaign",
     "CapUsage",
     "CappedDeposit",
     "Citizen",

@@ -8,16 +8,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, tenant_key
 
-OVERDRAFT_KINDS = ("adjustment", "issuing", "loss")
+OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 """Accounts of the authority itself: points come into being by overdrawing them."""
 
 ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "lot", "shop")
 
-REASONS = ("adjustment", "reversal")
+REASONS = ("adjustment", "reversal", "welcome")
 """Why a transfer exists that is neither a deposit's credit nor a voucher's."""
 
 CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
 """Why a transfer is taken back; told to the citizen."""
+
+WITHHOLDING_CAPS = ("bin_hour", "day", "week", "bin_hour+day", "bin_hour+week", "day+week", "bin_hour+day+week")
+"""Which caps held points back, in the order in which they are granted."""
+
+AUTHORITY_ACCOUNT_KINDS = ("bonus", "loss")
 
 
 class Account(Base):
@@ -85,6 +90,9 @@ class Transfer(Base):
         CheckConstraint("(phase IN ('post', 'void')) = (pending_id IS NOT NULL)", name="endings_name_their_pending"),
         CheckConstraint("(journal_no IS NULL) = (seq IS NULL)", name="event_identity_whole"),
         CheckConstraint("withheld_points >= 0", name="withheld_points_not_negative"),
+        CheckConstraint(f"withheld_by IN {WITHHOLDING_CAPS}", name="withheld_by_known"),
+        CheckConstraint("(campaign_id IS NULL) = (campaign_points IS NULL)", name="campaigns_whole"),
+        CheckConstraint("campaign_points >= 0", name="campaign_points_not_negative"),
         CheckConstraint(f"reason IN {REASONS}", name="reason_known"),
         CheckConstraint("num_nonnulls(journal_no, voucher_id, reason) = 1", name="one_reason"),
         CheckConstraint("cause_id IS NULL OR reason IS NOT NULL", name="causes_have_a_reason"),
@@ -136,6 +144,9 @@ class Transfer(Base):
     seq: Mapped[int | None] = mapped_column(BigInteger)
     tariff_line_id: Mapped[uuid.UUID | None]
     withheld_points: Mapped[int | None]
+    withheld_by: Mapped[str | None]
+    campaign_id: Mapped[uuid.UUID | None]
+    campaign_points: Mapped[int | None]
     voucher_id: Mapped[uuid.UUID | None]
     reason: Mapped[str | None]
     cause_id: Mapped[uuid.UUID | None]
@@ -148,7 +159,7 @@ class AuthorityAccount(Base):
     __table_args__ = (
         # Deferred: the link is inserted first, as the arbiter of who creates the account.
         tenant_key("account_id", to="accounts", deferrable=True, initially="DEFERRED"),
-        CheckConstraint("kind IN ('loss')", name="kind_known"),
+        CheckConstraint(f"kind IN {AUTHORITY_ACCOUNT_KINDS}", name="kind_known"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -204,6 +215,9 @@ class CappedDeposit(Base):
     __tablename__ = "capped_deposits"
     __table_args__ = (
         CheckConstraint("withheld_points > 0", name="withheld_points_positive"),
+        CheckConstraint(f"withheld_by IN {WITHHOLDING_CAPS}", name="withheld_by_known"),
+        CheckConstraint("(campaign_id IS NULL) = (campaign_points IS NULL)", name="campaigns_whole"),
+        CheckConstraint("campaign_points >= 0", name="campaign_points_not_negative"),
         Index("ix_capped_deposits_account", "authority_id", "account_id"),
         {"info": DISTRIBUTED},
     )
@@ -213,6 +227,9 @@ class CappedDeposit(Base):
     account_id: Mapped[uuid.UUID]
     tariff_line_id: Mapped[uuid.UUID]
     withheld_points: Mapped[int]
+    withheld_by: Mapped[str | None]
+    campaign_id: Mapped[uuid.UUID | None]
+    campaign_points: Mapped[int | None]
     recorded_at: Mapped[Instant]
 
 
@@ -230,6 +247,23 @@ class CapUsage(Base):
     citizen_id: Mapped[Id]
     period: Mapped[str] = mapped_column(primary_key=True)
     starts_on: Mapped[datetime.date] = mapped_column(primary_key=True)
+    cap_points: Mapped[int]
+    used_points: Mapped[int]
+    last_granted: Mapped[int]
+
+
+class BinCapUsage(Base):
+    """How many points a bin gave in an hour; against a bin that counts too much, and against who feeds it so."""
+
+    __tablename__ = "bin_cap_usages"
+    __table_args__ = (
+        tenant_key("bin_id", to="bins"),
+        CheckConstraint("used_points >= 0", name="used_points_not_negative"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    starts_at: Mapped[datetime.datetime] = mapped_column(primary_key=True)
     cap_points: Mapped[int]
     used_points: Mapped[int]
     last_granted: Mapped[int]

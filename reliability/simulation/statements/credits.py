@@ -18,7 +18,7 @@ def find_holders(tables: Transaction, parameters: Parameters) -> Done:
         if holder:
             lot = tables.find("lots", (parameters["authority_id"], holder["wallet_id"], parameters["lot_month"]))
             lot_account_id = lot["account_id"] if lot else None
-            rows.append((wanted["badge_digest"], holder["citizen_id"], holder["wallet_id"], lot_account_id))
+            rows.append((wanted["badge_digest"], holder["citizen_id"], holder["wallet_id"], lot_account_id, False))
     return Done(rows, len(rows))
 
 
@@ -51,9 +51,9 @@ def find_lots(tables: Transaction, parameters: Parameters) -> Done:
     return Done(rows, len(rows))
 
 
-@does(rewards.caps.GRANT, "grant")
+@does(rewards.caps.CITIZENS.grant, "grant")
 def grant(tables: Transaction, parameters: Parameters) -> Done:
-    rows = read_rows(rewards.caps.DEMANDS, parameters)
+    rows = read_rows(rewards.caps.CITIZENS.demands, parameters)
     granted = []
     for row in sorted(rows, key=lambda row: (row["citizen_id"], row["period"], row["starts_on"])):
         period = (row["citizen_id"], row["period"], row["starts_on"])
