@@ -20,6 +20,7 @@ from bontri.commands.commands import commands
 from bontri.commands.corrections import corrections
 from bontri.commands.display import display
 from bontri.commands.docs import docs
+from bontri.commands.drafts import campaigns, tariffs
 from bontri.commands.ledger import ledger
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
@@ -207,6 +208,7 @@ cli.add_command(alarms)
 cli.add_command(bench)
 cli.add_command(bins)
 cli.add_command(broker)
+cli.add_command(campaigns)
 cli.add_command(chaos)
 cli.add_command(commands)
 cli.add_command(corrections)
@@ -216,6 +218,7 @@ cli.add_command(ledger)
 cli.add_command(quarantine)
 cli.add_command(restore_epoch)
 cli.add_command(simulate_faults)
+cli.add_command(tariffs)
 
 
 def fail(words: str, code: int) -> NoReturn:

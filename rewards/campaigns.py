@@ -8,9 +8,11 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.errors import OperatorRefusedError
 from rewards.ids import Id
 
 
@@ -60,13 +62,13 @@ def is_running(
     )
 
 
-def extra_points(campaign: Campaign, points: int) -> int:
+def extra_points(multiplier_percent: int | None, bonus_points: int | None, points: int) -> int:
     """Return what a campaign adds to the ``points`` of the tariff; rounds down, and adds nothing to nothing."""
     if not points:
         return 0
-    if campaign.multiplier_percent is not None:
-        return points * (campaign.multiplier_percent - 100) // 100
-    return campaign.bonus_points or 0
+    if multiplier_percent is not None:
+        return points * (multiplier_percent - 100) // 100
+    return bonus_points or 0
 
 
 def list_extras(
@@ -80,7 +82,7 @@ def list_extras(
 ) -> tuple[Extra, ...]:
     """List what each campaign a deposit falls into would add, the most first; of equals the one published first."""
     extras = [
-        Extra(campaign, extra_points(campaign, points))
+        Extra(campaign, extra_points(campaign.multiplier_percent, campaign.bonus_points, points))
         for campaign in campaigns
         if is_running(campaign, occurred_at=occurred_at, local=local, material=material, site_id=site_id)
     ]
@@ -137,3 +139,62 @@ def list_campaigns(connection: Connection, *, authority_id: int) -> list[Campaig
             facts[name] = None if facts[name] is None else frozenset(facts[name])
         campaigns.append(Campaign(**facts, site_ids=None if site_ids is None else frozenset(site_ids)))
     return campaigns
+
+
+class CampaignUnknownError(OperatorRefusedError):
+    """The authority has no such campaign, or it is over."""
+
+    code = "campaign_unknown"
+
+    def __init__(self, campaign_id: UUID) -> None:
+        super().__init__(f"no campaign {campaign_id} is running or to come: see bontri campaigns list")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCampaign:
+    """A campaign as the authority sees it; ``state`` is ``to come``, ``running``, ``used up`` or ``over``."""
+
+    campaign_id: UUID
+    name: str
+    state: str
+    valid_from: datetime.datetime
+    valid_until: datetime.datetime
+    multiplier_percent: int | None
+    bonus_points: int | None
+    budget_points: int | None
+    used_points: int
+
+
+LIST_PUBLISHED = text("""
+    SELECT campaign_id, name,
+           CASE WHEN least(valid_until, stopped_at) <= :now THEN 'over'
+                WHEN used_points >= budget_points THEN 'used up'
+                WHEN valid_from > :now THEN 'to come' ELSE 'running' END AS state,
+           valid_from, least(valid_until, stopped_at) AS valid_until, multiplier_percent, bonus_points, budget_points,
+           used_points
+      FROM campaigns WHERE authority_id = :authority_id
+     ORDER BY valid_from DESC, campaign_id DESC
+""")
+STOP = text("""
+    UPDATE campaigns SET stopped_at = :now
+     WHERE authority_id = :authority_id AND campaign_id = :campaign_id AND stopped_at IS NULL AND valid_until > :now
+""")
+
+
+def list_published_campaigns(
+    connection: Connection, *, authority_id: int, now: datetime.datetime
+) -> list[PublishedCampaign]:
+    """List the authority's campaigns, the newest first."""
+    rows = connection.execute(LIST_PUBLISHED, {"authority_id": authority_id, "now": now})
+    return [PublishedCampaign(*row) for row in rows]
+
+
+def stop_campaign(connection: Connection, campaign_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+    """Stop a campaign; deposits made before ``now`` keep what it added.
+
+    Raises:
+        CampaignUnknownError: there is none that runs or is to come.
+    """
+    values = {"authority_id": authority_id, "campaign_id": campaign_id, "now": now}
+    if connection.execute(STOP, values).rowcount != 1:
+        raise CampaignUnknownError(campaign_id)

@@ -29,10 +29,19 @@ MONTHS: dict[Language, str] = {
 
 PHRASES: dict[Language, dict[str, str]] = {
     "fr": {
-        "items": "{items} × {rate} = {earned}",
-        "kilograms": "{kilograms} kg ({material}) × {rate} par kg = {earned}",
+        "items": "{items} × {rate} = {base}",
+        "kilograms": "{kilograms} kg ({material}) × {rate} par kg = {base}",
         "rounded": " (arrondi au point inférieur)",
-        "withheld": " ; plafond : {withheld} non crédités",
+        "multiplied": ", × {factor} « {campaign} » = {earned}",
+        "added": ", + {extra} « {campaign} » = {earned}",
+        "out_of_budget": ", + {extra} « {campaign} », dont le budget est épuisé = {earned}",
+        "withheld": " ; {cap} : {withheld} retenus",
+        "cap": "plafond",
+        "cap_day": "plafond du jour",
+        "cap_week": "plafond de la semaine",
+        "cap_bin_hour": "plafond horaire de la borne",
+        "and": " et ",
+        "welcome": "Bienvenue : {points} offerts pour votre premier dépôt",
         "late": " ; dépôt du {occurred_on}, enregistré le {recorded_on}",
         "corrected": "Correction du dépôt du {occurred_on} ({items}), {reason} : {taken} retirés",
         "bin_fault": "défaut de la borne",
@@ -45,10 +54,19 @@ PHRASES: dict[Language, dict[str, str]] = {
         "voucher_expired": "Bon « {title} » chez {shop} expiré : {price} rendus",
     },
     "en": {
-        "items": "{items} × {rate} = {earned}",
-        "kilograms": "{kilograms} kg of {material} × {rate} per kg = {earned}",
+        "items": "{items} × {rate} = {base}",
+        "kilograms": "{kilograms} kg of {material} × {rate} per kg = {base}",
         "rounded": " (rounded down)",
-        "withheld": "; daily or weekly cap: {withheld} withheld",
+        "multiplied": ", × {factor} “{campaign}” = {earned}",
+        "added": ", + {extra} “{campaign}” = {earned}",
+        "out_of_budget": ", + {extra} “{campaign}”, whose budget is used up = {earned}",
+        "withheld": "; {cap}: {withheld} withheld",
+        "cap": "cap",
+        "cap_day": "daily cap",
+        "cap_week": "weekly cap",
+        "cap_bin_hour": "hourly cap of the bin",
+        "and": " and ",
+        "welcome": "Welcome: {points} for your first deposit",
         "late": "; dropped on {occurred_on}, recorded on {recorded_on}",
         "corrected": "Correction of the deposit of {occurred_on} ({items}), {reason}: {taken} taken back",
         "bin_fault": "the bin was faulty",
@@ -64,11 +82,26 @@ PHRASES: dict[Language, dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignExplanation:
+    """The campaign that added ``points``: a multiplier, or a bonus a deposit.
+
+    ``is_out_of_budget``: it would have added more.
+    """
+
+    name: str
+    multiplier_percent: int | None
+    bonus_points: int | None
+    points: int
+    is_out_of_budget: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DepositExplanation:
     """How a deposit's points came about: ``points`` = ``earned_points`` - ``withheld_points``.
 
-    ``rate_points`` per item or kilogram (``basis``). ``is_late``: recorded on another day than it occurred, in the
-    authority's time zone; tariff and cap are those of its own day.
+    ``rate_points`` per item or kilogram (``basis``); what that comes to and what a ``campaign`` adds are
+    ``earned_points``. ``withheld_by`` are the caps that held points back. ``is_late``: recorded on another day than it
+    occurred, in the authority's time zone; tariff, campaign and caps are those of its own day.
     """
 
     material: str
@@ -81,6 +114,20 @@ class DepositExplanation:
     points: int
     occurred_at: datetime.datetime
     is_late: bool
+    campaign: CampaignExplanation | None = None
+    withheld_by: tuple[str, ...] = ()
+
+    @property
+    def base_points(self) -> int:
+        """What the tariff alone gives."""
+        return self.earned_points - (self.campaign.points if self.campaign else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeExplanation:
+    """Points given once, with the first deposit."""
+
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +155,7 @@ class CorrectionExplanation:
     lost_points: int
 
 
-Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation
+Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation | WelcomeExplanation
 
 
 def explain_deposit(
@@ -121,7 +168,7 @@ def explain_deposit(
         "kilograms": format_kilograms(deposit.mass_g or 0, language),
         "material": name_material(deposit.material, language),
         "rate": name_points(deposit.rate_points, language),
-        "earned": name_points(deposit.earned_points, language),
+        "base": name_points(deposit.base_points, language),
         "withheld": name_points(deposit.withheld_points, language),
         "occurred_on": format_day(deposit.occurred_at.astimezone(timezone).date(), language),
         "recorded_on": format_day(recorded_at.astimezone(timezone).date(), language),
@@ -129,11 +176,38 @@ def explain_deposit(
     sentence = phrases["items" if deposit.basis == "item" else "kilograms"]
     if deposit.basis == "kilogram" and (deposit.mass_g or 0) * deposit.rate_points % 1000:
         sentence += phrases["rounded"]
+    if deposit.campaign:
+        sentence += phrases[phrase_of(deposit.campaign)]
+        facts |= describe_campaign(deposit.campaign, deposit.earned_points, language)
     if deposit.withheld_points:
         sentence += phrases["withheld"]
+        facts["cap"] = phrases["and"].join(phrases[f"cap_{kind}"] for kind in deposit.withheld_by) or phrases["cap"]
     if deposit.is_late:
         sentence += phrases["late"]
     return sentence.format(**facts)
+
+
+def phrase_of(campaign: CampaignExplanation) -> str:
+    """Return which phrase says what a campaign did."""
+    if campaign.is_out_of_budget:
+        return "out_of_budget"
+    return "added" if campaign.multiplier_percent is None else "multiplied"
+
+
+def describe_campaign(campaign: CampaignExplanation, earned_points: int, language: Language) -> dict[str, str]:
+    """Return what a phrase about a campaign is filled with."""
+    factor = f"{(campaign.multiplier_percent or 0) / 100:g}"
+    return {
+        "campaign": campaign.name,
+        "extra": name_points(campaign.points, language),
+        "factor": factor.replace(".", ",") if language == "fr" else factor,
+        "earned": name_points(earned_points, language),
+    }
+
+
+def explain_welcome(welcome: WelcomeExplanation, *, language: Language) -> str:
+    """Return the sentence for a welcome."""
+    return PHRASES[language]["welcome"].format(points=name_points(welcome.points, language))
 
 
 def explain_voucher(voucher: VoucherExplanation, *, kind: str, language: Language) -> str:

@@ -12,15 +12,19 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, text
 
+from rewards.campaigns import extra_points
 from rewards.explanations import (
+    CampaignExplanation,
     CorrectionExplanation,
     DepositExplanation,
     Explanation,
     Language,
     VoucherExplanation,
+    WelcomeExplanation,
     explain_correction,
     explain_deposit,
     explain_voucher,
+    explain_welcome,
 )
 
 Position = tuple[datetime.datetime, str]
@@ -32,7 +36,7 @@ class Movement:
     """One line of a statement. ``points`` is what it changed of the points free to spend; negative when held.
 
     ``kind`` is ``deposit``, ``deposit_capped`` (0 points), or ``voucher_issued``, ``voucher_redeemed`` (0 points: they
-    were held before), ``voucher_cancelled``, ``voucher_expired``, or ``deposit_corrected``.
+    were held before), ``voucher_cancelled``, ``voucher_expired``, ``deposit_corrected``, or ``welcome``.
     """
 
     movement_id: str
@@ -52,14 +56,15 @@ class Movement:
 LIST_MOVEMENTS = text("""
     WITH lots AS (SELECT account_id FROM wallet_accounts WHERE authority_id = :authority_id AND wallet_id = :wallet_id),
     movements AS (
-        SELECT 'deposit' AS kind, t.recorded_at, CAST(t.transfer_id AS text) AS movement_id, t.points, t.journal_no,
-               t.seq, t.tariff_line_id, t.withheld_points, CAST(NULL AS uuid) AS voucher_id,
+        SELECT CASE WHEN t.journal_no IS NULL THEN t.reason ELSE 'deposit' END AS kind, t.recorded_at,
+               CAST(t.transfer_id AS text) AS movement_id, t.points, t.journal_no, t.seq, t.tariff_line_id,
+               t.withheld_points, t.withheld_by, t.campaign_id, t.campaign_points, CAST(NULL AS uuid) AS voucher_id,
                CAST(NULL AS uuid) AS correction_id
           FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
-         WHERE t.authority_id = :authority_id AND t.journal_no IS NOT NULL
+         WHERE t.authority_id = :authority_id AND (t.journal_no IS NOT NULL OR t.reason = 'welcome')
         UNION ALL
         SELECT 'deposit_capped', t.recorded_at, t.journal_no || '-' || t.seq, 0, t.journal_no, t.seq, t.tariff_line_id,
-               t.withheld_points, NULL, NULL
+               t.withheld_points, t.withheld_by, t.campaign_id, t.campaign_points, NULL, NULL
           FROM capped_deposits t JOIN lots ON lots.account_id = t.account_id
          WHERE t.authority_id = :authority_id
         UNION ALL
@@ -67,14 +72,14 @@ LIST_MOVEMENTS = text("""
                             ELSE 'voucher_' || v.status END,
                t.recorded_at, min(CAST(t.transfer_id AS text)),
                sum(CASE t.phase WHEN 'pending' THEN -t.points WHEN 'void' THEN t.points ELSE 0 END),
-               NULL, NULL, NULL, NULL, t.voucher_id, NULL
+               NULL, NULL, NULL, NULL, NULL, NULL, NULL, t.voucher_id, NULL
           FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
           JOIN vouchers v ON v.authority_id = t.authority_id AND v.voucher_id = t.voucher_id
          WHERE t.authority_id = :authority_id AND t.voucher_id IS NOT NULL
          GROUP BY t.voucher_id, t.phase, t.recorded_at, v.status
         UNION ALL
         SELECT 'deposit_corrected', taken.recorded_at, CAST(c.correction_id AS text), -taken.points, t.journal_no,
-               t.seq, t.tariff_line_id, t.withheld_points, NULL, c.correction_id
+               t.seq, t.tariff_line_id, t.withheld_points, NULL, NULL, NULL, NULL, c.correction_id
           FROM (SELECT t.cause_id, t.recorded_at, sum(t.points) AS points
                   FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
                  WHERE t.authority_id = :authority_id AND t.reason = 'reversal'
@@ -90,6 +95,7 @@ LIST_MOVEMENTS = text("""
          LIMIT :limit
     )
     SELECT page.kind, page.recorded_at, page.movement_id, CAST(page.points AS bigint) AS points, page.withheld_points,
+           page.withheld_by, page.campaign_points, g.name AS campaign, g.multiplier_percent, g.bonus_points,
            e.material, e.items, e.mass_g, e.occurred_at, l.basis, l.points AS rate_points,
            page.voucher_id, o.title, s.name AS shop, v.price_points,
            c.reason AS correction_reason, c.lost_points
@@ -98,6 +104,7 @@ LIST_MOVEMENTS = text("""
       LEFT JOIN tariff_lines l ON l.authority_id = :authority_id AND l.tariff_line_id = page.tariff_line_id
       LEFT JOIN vouchers v ON v.authority_id = :authority_id AND v.voucher_id = page.voucher_id
       LEFT JOIN offers o ON o.authority_id = :authority_id AND o.offer_id = v.offer_id
+      LEFT JOIN campaigns g ON g.authority_id = :authority_id AND g.campaign_id = page.campaign_id
       LEFT JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = page.correction_id
       LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = v.shop_id
      ORDER BY page.recorded_at DESC, page.movement_id COLLATE "C" DESC
@@ -137,27 +144,44 @@ def movement_of(row: Row[*tuple[Any, ...]], timezone: ZoneInfo) -> Movement:
         explanation = CorrectionExplanation(
             row.correction_reason, row.material, row.items, row.occurred_at, -row.points, row.lost_points
         )
+    elif row.kind == "welcome":
+        explanation = WelcomeExplanation(row.points)
     else:
         withheld_points = row.withheld_points or 0
+        earned_points = row.points + withheld_points
         explanation = DepositExplanation(
             material=row.material,
             items=row.items,
             mass_g=row.mass_g,
             basis=row.basis,
             rate_points=row.rate_points,
-            earned_points=row.points + withheld_points,
+            earned_points=earned_points,
             withheld_points=withheld_points,
             points=row.points,
             occurred_at=row.occurred_at,
             is_late=row.occurred_at.astimezone(timezone).date() != row.recorded_at.astimezone(timezone).date(),
+            campaign=campaign_of(row, earned_points),
+            withheld_by=tuple(row.withheld_by.split("+")) if row.withheld_by else (),
         )
     return Movement(row.movement_id, row.kind, row.recorded_at, row.points, explanation)
+
+
+def campaign_of(row: Row[*tuple[Any, ...]], earned_points: int) -> CampaignExplanation | None:
+    """Return what a campaign added to the deposit a row tells of."""
+    if row.campaign is None:
+        return None
+    whole = extra_points(row.multiplier_percent, row.bonus_points, earned_points - row.campaign_points)
+    return CampaignExplanation(
+        row.campaign, row.multiplier_percent, row.bonus_points, row.campaign_points, row.campaign_points < whole
+    )
 
 
 def explain(movement: Movement, *, timezone: ZoneInfo, language: Language) -> str:
     """Return the sentence that tells the citizen how ``movement`` came about."""
     if isinstance(movement.explanation, VoucherExplanation):
         return explain_voucher(movement.explanation, kind=movement.kind, language=language)
+    if isinstance(movement.explanation, WelcomeExplanation):
+        return explain_welcome(movement.explanation, language=language)
     if isinstance(movement.explanation, CorrectionExplanation):
         return explain_correction(movement.explanation, timezone=timezone, language=language)
     return explain_deposit(movement.explanation, recorded_at=movement.recorded_at, timezone=timezone, language=language)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from rewards.ids import Id, new_id
 from rewards.ledger import open_authority_account
@@ -107,6 +107,46 @@ def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
         )
         for row in tariffs
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTariff:
+    """A tariff as the authority sees it; ``state`` is ``superseded``, ``in force`` or ``to come``."""
+
+    tariff_id: UUID
+    name: str
+    state: str
+    valid_from: datetime.datetime
+    day_cap_points: int | None
+    week_cap_points: int | None
+    bin_hour_cap_points: int | None
+    welcome_points: int
+    lines: dict[str, tuple[Basis, int]]
+
+
+LIST_PUBLISHED = text("""
+    SELECT t.tariff_id, t.name,
+           CASE WHEN t.valid_from > :now THEN 'to come'
+                WHEN lead(t.valid_from) OVER (ORDER BY t.valid_from) <= :now THEN 'superseded'
+                ELSE 'in force' END AS state,
+           t.valid_from, t.day_cap_points, t.week_cap_points, t.bin_hour_cap_points, t.welcome_points,
+           (SELECT jsonb_object_agg(l.material, jsonb_build_array(l.basis, l.points)) FROM tariff_lines l
+             WHERE l.authority_id = t.authority_id AND l.tariff_id = t.tariff_id) AS lines
+      FROM tariffs t WHERE t.authority_id = :authority_id
+     ORDER BY t.valid_from DESC
+""")
+
+
+def list_published_tariffs(
+    connection: Connection, *, authority_id: int, now: datetime.datetime
+) -> list[PublishedTariff]:
+    """List the authority's tariffs, the newest first."""
+    rows = connection.execute(LIST_PUBLISHED, {"authority_id": authority_id, "now": now})
+    tariffs = []
+    for row in rows.mappings():
+        lines = {material: (line[0], line[1]) for material, line in sorted((row["lines"] or {}).items())}
+        tariffs.append(PublishedTariff(**{**row, "lines": lines}))
+    return tariffs
 
 
 def add_tariff(

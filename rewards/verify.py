@@ -71,6 +71,15 @@ INVARIANTS: dict[str, str] = {
             OR (c.state = 'approved') <> (r.points IS NOT NULL)
             OR (c.state = 'approved' AND (r.points <> c.points OR c.noted_points IS DISTINCT FROM c.points))
     """,
+    "budgets_equal_what_campaigns_added": """
+        SELECT c.campaign_id, c.used_points, coalesce(a.points, 0) AS added_points
+          FROM campaigns c
+          LEFT JOIN (SELECT campaign_id, sum(greatest(0, campaign_points - withheld_points)) AS points FROM transfers
+                      WHERE authority_id = :authority_id AND campaign_id IS NOT NULL
+                      GROUP BY campaign_id) a ON a.campaign_id = c.campaign_id
+         WHERE c.authority_id = :authority_id AND c.budget_points IS NOT NULL
+           AND c.used_points <> coalesce(a.points, 0)
+    """,
     "vouchers_are_in_exactly_one_state": """
         SELECT v.voucher_id, v.status FROM vouchers v
           LEFT JOIN (SELECT voucher_id, sum(points) FILTER (WHERE phase = 'pending') AS pending,

@@ -11,11 +11,9 @@ from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import of_authority, tenant_in_use
+from bontri.commands.tenants import instant_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from rewards.ledger import Entry
 
 DAY_OR_INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
@@ -158,15 +156,6 @@ def entries_as_csv(entries: "Sequence[Entry]") -> str:
         facts = {**asdict(each), "recorded_at": each.recorded_at.isoformat(), "why": why(each)}
         writer.writerow(facts[column] for column in COLUMNS)
     return written.getvalue()
-
-
-def instant_of(
-    connection: "Connection", local: datetime.datetime | None, *, authority_id: int
-) -> datetime.datetime | None:
-    """Return the instant a clock of the authority shows ``local``."""
-    from rewards.territory import get_timezone
-
-    return local and local.replace(tzinfo=get_timezone(connection, authority_id=authority_id))
 
 
 FORMS = {None: entries_as_text, "csv": entries_as_csv, "json": entries_as_json}

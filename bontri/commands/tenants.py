@@ -1,5 +1,6 @@
 """What commands about one authority share: which one, who asks, and a transaction on its database."""
 
+import datetime
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from getpass import getuser
@@ -59,3 +60,12 @@ def tenant_in_use(slug: str, *, role: "DatabaseRole" = "bontri_operator") -> "It
 
     with engine_in_use(read_settings(), role=role) as engine, engine.begin() as connection:
         yield connection, get_authority(connection, slug)
+
+
+def instant_of(
+    connection: "Connection", local: datetime.datetime | None, *, authority_id: int
+) -> datetime.datetime | None:
+    """Return the instant a clock of the authority shows ``local``."""
+    from rewards.territory import get_timezone
+
+    return local and local.replace(tzinfo=get_timezone(connection, authority_id=authority_id))

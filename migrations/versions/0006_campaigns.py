@@ -25,8 +25,13 @@ GRANTS: dict[str, dict[str, str]] = {
         "UPDATE (first_credited_on)": "citizens",
     },
     "bontri_api": {"SELECT": "campaigns"},
-    "bontri_reader": {"SELECT": "campaigns, bin_cap_usages"},
-    "bontri_operator": {"SELECT": "campaigns, tariffs, tariff_lines"},
+    "bontri_reader": {"SELECT": "campaigns, bin_cap_usages, drafts"},
+    "bontri_operator": {
+        "SELECT": "campaigns, tariffs, tariff_lines, drafts, capped_deposits, citizens, offers",
+        "INSERT": "campaigns, tariffs, tariff_lines, drafts",
+        "UPDATE (stopped_at)": "campaigns",
+        "UPDATE": "drafts",
+    },
 }
 
 
@@ -48,6 +53,7 @@ def upgrade() -> None:
         op.create_check_constraint("campaign_points_not_negative", table, "campaign_points >= 0")
     create_campaigns()
     create_bin_cap_usages()
+    create_drafts()
     note_first_credits()
     for role, rights in GRANTS.items():
         for right, tables in rights.items():
@@ -145,10 +151,43 @@ def create_bin_cap_usages() -> None:
     )
 
 
+def create_drafts() -> None:
+    op.create_table(
+        "drafts",
+        sa.Column("authority_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("draft_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("definition", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("changed_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", TIMESTAMP, nullable=False),
+        sa.Column("rehearsed_at", TIMESTAMP, nullable=True),
+        sa.Column("published_by", sa.Text(), nullable=True),
+        sa.Column("published_at", TIMESTAMP, nullable=True),
+        sa.Column("published_id", sa.Uuid(), nullable=True),
+        *(
+            sa.CheckConstraint(rule, name=op.f(f"ck_drafts_{name}"))
+            for name, rule in {
+                "kind_known": "kind IN ('tariff', 'campaign')",
+                "state_known": "state IN ('draft', 'rehearsed', 'published', 'discarded')",
+                "name_length": "char_length(name) BETWEEN 1 AND 100",
+                "published_some_time": "(state = 'published') = (published_at IS NOT NULL)",
+            }.items()
+        ),
+        sa.ForeignKeyConstraint(["authority_id"], ["authorities.authority_id"], name=op.f("fk_drafts_authority_id")),
+        sa.PrimaryKeyConstraint("authority_id", "draft_id", name=op.f("pk_drafts")),
+        info={"citus": "distributed"},
+    )
+
+
 def downgrade() -> None:
     op.execute("REVOKE UPDATE (first_credited_on) ON citizens FROM bontri_ingest")
     op.execute("REVOKE SELECT ON sites, authority_accounts FROM bontri_ingest")
-    op.execute("REVOKE SELECT ON tariffs, tariff_lines FROM bontri_operator")
+    op.execute("REVOKE SELECT ON tariffs, tariff_lines, capped_deposits, citizens, offers FROM bontri_operator")
+    op.execute("REVOKE INSERT ON tariffs, tariff_lines FROM bontri_operator")
+    op.drop_table("drafts")
     op.drop_table("bin_cap_usages")
     op.drop_table("campaigns")
     # What only this version can say goes with it: the points stay, and no longer say that they were a welcome.

@@ -17,6 +17,7 @@ from rewards.explanations import (
     Language,
     VoucherExplanation,
 )
+from rewards.grants import CAP_KINDS
 from rewards.schema.ledger import CORRECTION_REASONS
 from rewards.statements import Movement, Position, explain
 
@@ -29,6 +30,7 @@ KINDS = (
     "voucher_cancelled",
     "voucher_expired",
     "deposit_corrected",
+    "welcome",
 )
 EXPLANATIONS = {"deposit": DepositExplanation, "voucher": VoucherExplanation, "correction": CorrectionExplanation}
 
@@ -45,6 +47,16 @@ class StatementQuerySchema(ma.Schema):
     lang = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
 
 
+class CampaignExplanationSchema(ma.Schema):
+    """The campaign that added points: either it multiplies, or it adds a bonus."""
+
+    name = fields.String(required=True)
+    multiplier_percent = Integer(required=True, allow_none=True, metadata={"description": "200 doubles"})
+    bonus_points = Integer(required=True, allow_none=True)
+    points = Integer(required=True, metadata={"description": "Added to what the tariff gives"})
+    is_out_of_budget = fields.Boolean(required=True, metadata={"description": "It would have added more"})
+
+
 class DepositExplanationSchema(ma.Schema):
     """How a deposit's points came about: `points` = `earned_points` − `withheld_points`."""
 
@@ -53,11 +65,17 @@ class DepositExplanationSchema(ma.Schema):
     mass_g = Integer(required=True, allow_none=True)
     basis = fields.String(required=True, validate=validate.OneOf(["item", "kilogram"]))
     rate_points = Integer(required=True, metadata={"description": "Per item or per kilogram"})
-    earned_points = Integer(required=True, metadata={"description": "Before caps"})
+    earned_points = Integer(required=True, metadata={"description": "By tariff and campaign, before caps"})
     withheld_points = Integer(required=True, metadata={"description": "Held back by a cap"})
     points = Integer(required=True)
     occurred_at = fields.AwareDateTime(required=True)
     is_late = fields.Boolean(required=True, metadata={"description": "Recorded on a later day than it occurred"})
+    campaign = fields.Nested(CampaignExplanationSchema, required=True, allow_none=True)
+    withheld_by = fields.List(
+        fields.String(validate=validate.OneOf(CAP_KINDS)),
+        required=True,
+        metadata={"description": "The caps that held points back"},
+    )
 
 
 class VoucherExplanationSchema(ma.Schema):
@@ -81,7 +99,7 @@ class CorrectionExplanationSchema(ma.Schema):
 
 
 class MovementSchema(ma.Schema):
-    """One line of a statement; one of `deposit`, `voucher`, `correction` says how it came about, others are null."""
+    """One line of a statement; one of `deposit`, `voucher`, `correction` says how it came about, none for `welcome`."""
 
     movement_id = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))

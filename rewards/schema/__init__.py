@@ -3,6 +3,7 @@
 from rewards.schema.access import ApiKey, IdempotentRequest, Session, SignInCode
 from rewards.schema.base import Base
 from rewards.schema.citizens import Badge, Citizen, Contact, Wallet
+from rewards.schema.drafts import Draft
 from rewards.schema.events import (
     BinJournal,
     DailyDeposits,
@@ -58,6 +59,7 @@ __all__ = [
     "Contact",
     "Correction",
     "DailyDeposits",
+    "Draft",
     "Event",
     "IdempotentRequest",
     "Material",

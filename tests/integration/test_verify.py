@@ -239,6 +239,13 @@ def approve_a_correction_that_moves_nothing(scene: Scene) -> None:
     )
 
 
+def spend_a_budget_for_nothing(scene: Scene) -> None:
+    scene.damage(
+        "INSERT INTO campaigns (authority_id, campaign_id, name, valid_from, valid_until, bonus_points, budget_points,"
+        " used_points) VALUES (:authority, gen_random_uuid(), 'x', '2026-01-01', '2027-01-01', 1, 10, 3)"
+    )
+
+
 DAMAGES = {
     # Points from nowhere are in no transfer either, so two invariants see it.
     "every_authority_balances": (
@@ -258,6 +265,10 @@ DAMAGES = {
     "corrections_take_back_what_they_name": (
         approve_a_correction_that_moves_nothing,
         {"corrections_take_back_what_they_name": 1},
+    ),
+    "budgets_equal_what_campaigns_added": (
+        spend_a_budget_for_nothing,
+        {"budgets_equal_what_campaigns_added": 1},
     ),
     "vouchers_are_in_exactly_one_state": (
         cancel_a_voucher_without_giving_back,

@@ -4,14 +4,18 @@ import re
 from pathlib import Path
 
 import bontri.quarantine.refusals
+import rewards.campaigns
 import rewards.corrections.refusals
+import rewards.drafts.refusals
 import rewards.fleet.refusals
 import rewards.ledger.accounts
 from rewards.errors import OperatorRefusedError
 
 MODULES = (
     bontri.quarantine.refusals,
+    rewards.campaigns,
     rewards.corrections.refusals,
+    rewards.drafts.refusals,
     rewards.fleet.refusals,
     rewards.ledger.accounts,
 )
