@@ -42,6 +42,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "cap_bin_hour": "plafond horaire de la borne",
         "and": " et ",
         "welcome": "Bienvenue : {points} offerts pour votre premier dépôt",
+        "points_expired": "Fin de validité : {points} perdus",
         "late": " ; dépôt du {occurred_on}, enregistré le {recorded_on}",
         "corrected": "Correction du dépôt du {occurred_on} ({items}), {reason} : {taken} retirés",
         "bin_fault": "défaut de la borne",
@@ -67,6 +68,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "cap_bin_hour": "hourly cap of the bin",
         "and": " and ",
         "welcome": "Welcome: {points} for your first deposit",
+        "points_expired": "End of validity: {points} lost",
         "late": "; dropped on {occurred_on}, recorded on {recorded_on}",
         "corrected": "Correction of the deposit of {occurred_on} ({items}), {reason}: {taken} taken back",
         "bin_fault": "the bin was faulty",
@@ -124,9 +126,10 @@ class DepositExplanation:
 
 
 @dataclass(frozen=True, slots=True)
-class WelcomeExplanation:
-    """Points given once, with the first deposit."""
+class PlainExplanation:
+    """Points that came or went for a reason that needs no facts: ``welcome``, ``points_expired``."""
 
+    kind: str
     points: int
 
 
@@ -155,7 +158,7 @@ class CorrectionExplanation:
     lost_points: int
 
 
-Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation | WelcomeExplanation
+Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation | PlainExplanation
 
 
 def explain_deposit(
@@ -205,9 +208,9 @@ def describe_campaign(campaign: CampaignExplanation, earned_points: int, languag
     }
 
 
-def explain_welcome(welcome: WelcomeExplanation, *, language: Language) -> str:
-    """Return the sentence for a welcome."""
-    return PHRASES[language]["welcome"].format(points=name_points(welcome.points, language))
+def explain_plainly(plain: PlainExplanation, *, language: Language) -> str:
+    """Return the sentence for a movement that needs no facts."""
+    return PHRASES[language][plain.kind].format(points=name_points(plain.points, language))
 
 
 def explain_voucher(voucher: VoucherExplanation, *, kind: str, language: Language) -> str:

@@ -15,7 +15,7 @@ from rewards.tariffs import Tariff, list_tariffs
 class AuthorityRules:
     """The rules of one authority; ``tariffs`` by ``valid_from``, oldest first.
 
-    ``bonus_account_id`` is where welcomes are paid from; there is one as soon as a tariff gives any.
+    ``bonus_account_id`` is where welcomes are paid from.
     """
 
     authority_id: int

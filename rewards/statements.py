@@ -19,12 +19,12 @@ from rewards.explanations import (
     DepositExplanation,
     Explanation,
     Language,
+    PlainExplanation,
     VoucherExplanation,
-    WelcomeExplanation,
     explain_correction,
     explain_deposit,
+    explain_plainly,
     explain_voucher,
-    explain_welcome,
 )
 
 Position = tuple[datetime.datetime, str]
@@ -35,8 +35,9 @@ Position = tuple[datetime.datetime, str]
 class Movement:
     """One line of a statement. ``points`` is what it changed of the points free to spend; negative when held.
 
-    ``kind`` is ``deposit``, ``deposit_capped`` (0 points), or ``voucher_issued``, ``voucher_redeemed`` (0 points: they
-    were held before), ``voucher_cancelled``, ``voucher_expired``, ``deposit_corrected``, or ``welcome``.
+    ``kind`` is ``deposit``, ``deposit_capped`` (0 points), ``deposit_corrected``, ``welcome``, ``points_expired``, or
+    ``voucher_issued``, ``voucher_redeemed`` (0 points: they were held before), ``voucher_cancelled``,
+    ``voucher_expired``.
     """
 
     movement_id: str
@@ -77,6 +78,11 @@ LIST_MOVEMENTS = text("""
           JOIN vouchers v ON v.authority_id = t.authority_id AND v.voucher_id = t.voucher_id
          WHERE t.authority_id = :authority_id AND t.voucher_id IS NOT NULL
          GROUP BY t.voucher_id, t.phase, t.recorded_at, v.status
+        UNION ALL
+        SELECT 'points_expired', t.recorded_at, CAST(t.transfer_id AS text), -t.points, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL
+          FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
+         WHERE t.authority_id = :authority_id AND t.reason = 'expiry'
         UNION ALL
         SELECT 'deposit_corrected', taken.recorded_at, CAST(c.correction_id AS text), -taken.points, t.journal_no,
                t.seq, t.tariff_line_id, t.withheld_points, NULL, NULL, NULL, NULL, c.correction_id
@@ -144,8 +150,8 @@ def movement_of(row: Row[*tuple[Any, ...]], timezone: ZoneInfo) -> Movement:
         explanation = CorrectionExplanation(
             row.correction_reason, row.material, row.items, row.occurred_at, -row.points, row.lost_points
         )
-    elif row.kind == "welcome":
-        explanation = WelcomeExplanation(row.points)
+    elif row.kind in ("welcome", "points_expired"):
+        explanation = PlainExplanation(row.kind, abs(row.points))
     else:
         withheld_points = row.withheld_points or 0
         earned_points = row.points + withheld_points
@@ -180,8 +186,8 @@ def explain(movement: Movement, *, timezone: ZoneInfo, language: Language) -> st
     """Return the sentence that tells the citizen how ``movement`` came about."""
     if isinstance(movement.explanation, VoucherExplanation):
         return explain_voucher(movement.explanation, kind=movement.kind, language=language)
-    if isinstance(movement.explanation, WelcomeExplanation):
-        return explain_welcome(movement.explanation, language=language)
+    if isinstance(movement.explanation, PlainExplanation):
+        return explain_plainly(movement.explanation, language=language)
     if isinstance(movement.explanation, CorrectionExplanation):
         return explain_correction(movement.explanation, timezone=timezone, language=language)
     return explain_deposit(movement.explanation, recorded_at=movement.recorded_at, timezone=timezone, language=language)

@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, select, text, update
 
 from rewards.ids import Id, new_id
-from rewards.ledger import open_authority_account
 from rewards.schema import Authority
 from rewards.schema import Tariff as TariffRow
 from rewards.schema import TariffLine as TariffLineRow
@@ -192,8 +191,6 @@ def add_tariff(
             for material, (basis, points) in lines.items()
         ],
     )
-    if welcome_points:
-        open_authority_account(connection, "bonus", authority_id=authority_id, now=valid_from)
     announce_display(connection, authority_id=authority_id)
     return tariff_id
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, insert, select
 
 from rewards.ids import new_id
+from rewards.ledger.authority_accounts import KINDS, open_authority_account
 from rewards.schema import Authority, Commune, Material, Site
 
 
@@ -33,7 +34,7 @@ def create_authority(
     now: datetime.datetime,
     is_simulated: bool = False,
 ) -> None:
-    """Add a tenant. ``is_simulated`` marks every figure of it as not real."""
+    """Add a tenant with its own accounts. ``is_simulated`` marks every figure of it as not real."""
     connection.execute(
         insert(Authority).values(
             authority_id=authority_id,
@@ -44,6 +45,8 @@ def create_authority(
             created_at=now,
         )
     )
+    for kind in KINDS:
+        open_authority_account(connection, kind, authority_id=authority_id, now=now)
 
 
 def find_authority_id(connection: Connection, slug: str) -> int | None:

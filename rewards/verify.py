@@ -41,6 +41,11 @@ INVARIANTS: dict[str, str] = {
          WHERE w.authority_id = :authority_id
          GROUP BY w.wallet_id HAVING sum(a.credits_posted - a.debits_posted - a.debits_pending) < 0
     """,
+    "expired_points_have_left_their_lots": """
+        SELECT a.account_id FROM accounts a JOIN authorities o ON o.authority_id = a.authority_id
+         WHERE a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on <= o.points_expired_on
+           AND a.credits_posted - a.debits_posted - a.debits_pending > 0
+    """,
     "endings_repeat_their_pending_transfer": """
         SELECT e.transfer_id FROM transfers e
           LEFT JOIN transfers p ON p.authority_id = e.authority_id AND p.transfer_id = e.pending_id

@@ -31,6 +31,7 @@ KINDS = (
     "voucher_expired",
     "deposit_corrected",
     "welcome",
+    "points_expired",
 )
 EXPLANATIONS = {"deposit": DepositExplanation, "voucher": VoucherExplanation, "correction": CorrectionExplanation}
 
@@ -99,7 +100,7 @@ class CorrectionExplanationSchema(ma.Schema):
 
 
 class MovementSchema(ma.Schema):
-    """One line of a statement; one of `deposit`, `voucher`, `correction` says how it came about, none for `welcome`."""
+    """One line of a statement; one of `deposit`, `voucher`, `correction` says how it came about, others are null."""
 
     movement_id = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))

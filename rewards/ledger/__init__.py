@@ -1,7 +1,8 @@
 """The ledger: accounts, transfers and the counters they move. What the points are for must not go in here.
 
-Read ``transfers.py`` (the one door), ``pending.py`` (the second phase), ``balances.py`` (what an account held when, and
-every entry of it), ``accounts.py`` (whose they are), ``authority_accounts.py`` (those an authority has of its own).
+Read ``transfers.py`` (the one door), ``pending.py`` (the second phase), ``sweeping.py`` (many accounts emptied at
+once), ``balances.py`` (what an account held when, and every entry of it), ``accounts.py`` (whose they are),
+``authority_accounts.py`` (those an authority has of its own).
 """
 
 from rewards.ledger.accounts import AccountUnknownError, ListedAccount, list_accounts, require_account

@@ -8,7 +8,9 @@ from sqlalchemy import Connection, text
 
 from rewards.ids import new_id
 
-AuthorityAccountKind = Literal["bonus", "loss"]
+AuthorityAccountKind = Literal["bonus", "expired", "loss"]
+
+KINDS: tuple[AuthorityAccountKind, ...] = ("bonus", "expired", "loss")
 
 FIND = text("""
     SELECT account_id FROM authority_accounts WHERE authority_id = :authority_id AND kind = :kind

@@ -11,9 +11,9 @@ from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, ten
 OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 """Accounts of the authority itself: points come into being by overdrawing them."""
 
-ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "lot", "shop")
+ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "expired", "lot", "shop")
 
-REASONS = ("adjustment", "reversal", "welcome")
+REASONS = ("adjustment", "expiry", "reversal", "welcome")
 """Why a transfer exists that is neither a deposit's credit nor a voucher's."""
 
 CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
@@ -22,7 +22,7 @@ CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
 WITHHOLDING_CAPS = ("bin_hour", "day", "week", "bin_hour+day", "bin_hour+week", "day+week", "bin_hour+day+week")
 """Which caps held points back, in the order in which they are granted."""
 
-AUTHORITY_ACCOUNT_KINDS = ("bonus", "loss")
+AUTHORITY_ACCOUNT_KINDS = ("bonus", "expired", "loss")
 
 
 class Account(Base):
@@ -43,6 +43,13 @@ class Account(Base):
             name="no_overdraft",
         ),
         CheckConstraint("(kind = 'lot') = (expires_on IS NOT NULL)", name="lots_expire"),
+        Index(
+            "ix_accounts_expiring",
+            "authority_id",
+            "expires_on",
+            "account_id",
+            postgresql_where=text("kind = 'lot'"),
+        ),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, text
 
+from rewards.expiry import begin_grace
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
@@ -114,6 +115,11 @@ def expire_vouchers(connection: Connection, *, authority_id: int, now: datetime.
 def void_vouchers(
     connection: Connection, voucher_ids: Sequence[UUID], *, authority_id: int, now: datetime.datetime
 ) -> None:
-    """Void what vouchers hold; the caller has ended them in the same transaction."""
+    """Void what vouchers hold; the caller has ended them in the same transaction.
+
+    What comes back into a lot that has expired meanwhile can be spent for a while longer.
+    """
     pending = lock_pending_transfers(connection, voucher_ids, authority_id=authority_id)
+    lots = [transfer.debit_account_id for transfer in pending]
+    begin_grace(connection, lots, authority_id=authority_id, now=now)
     end_pending_transfers(connection, pending, authority_id=authority_id, phase="void", now=now)
