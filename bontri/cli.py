@@ -21,6 +21,7 @@ from bontri.commands.corrections import corrections
 from bontri.commands.display import display
 from bontri.commands.docs import docs
 from bontri.commands.drafts import campaigns, tariffs
+from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
@@ -176,31 +177,13 @@ def simulate(  # noqa: PLR0917 (click passes options by name)
 
 @cli.command("expire-vouchers")
 def expire_vouchers_command() -> None:
-    """Give the points of expired vouchers back; for cron, safe to run twice and at once."""
-    from bontri.expiry import expire_all_vouchers
+    """Give the points of expired vouchers back; the same as: bontri jobs once expire-vouchers."""
+    from bontri.jobs.expiring import expire_vouchers_of, for_all
     from bontri.operating import engine_in_use
 
     with engine_in_use(read_settings(), role="bontri_api") as engine:
-        expired = expire_all_vouchers(engine)
+        expired = for_all(engine, expire_vouchers_of)["vouchers"]
     click.echo(f"{expired} vouchers expired; their points are back in their wallets.")
-
-
-@cli.command("expire-points")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
-def expire_points_command(is_json: bool) -> None:
-    """Take points whose time is over out of their lots; for cron, safe to run twice and at once.
-
-    Goes on where an interrupted run stopped, and holds up no redemption.
-    """
-    from bontri.embedded.processes import stop_on_signals
-    from bontri.expiry import expire_all_points
-    from bontri.operating import engine_in_use
-
-    with stop_on_signals(), engine_in_use(read_settings(), role="bontri_api") as engine:
-        lots, points = expire_all_points(engine)
-    click.echo(
-        json.dumps({"lots": lots, "points": points}) if is_json else f"{points:,} points of {lots:,} lots expired."
-    )
 
 
 @cli.command()
@@ -234,6 +217,7 @@ cli.add_command(commands)
 cli.add_command(corrections)
 cli.add_command(display)
 cli.add_command(docs)
+cli.add_command(jobs)
 cli.add_command(ledger)
 cli.add_command(quarantine)
 cli.add_command(restore_epoch)

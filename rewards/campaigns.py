@@ -123,15 +123,14 @@ def list_campaigns(connection: Connection, *, authority_id: int) -> list[Campaig
 
     A deposit that comes late belongs to the campaign of its time.
     """
-    rows = connection.execute(LIST_CAMPAIGNS, {"authority_id": authority_id}).mappings().all()
+    rows = [row._asdict() for row in connection.execute(LIST_CAMPAIGNS, {"authority_id": authority_id}).all()]
     named = sorted({code for row in rows for code in row["insee_codes"] or ()})
     sites: defaultdict[str, set[Id]] = defaultdict(set)
     if named:
         for site_id, insee_code in connection.execute(LIST_SITES, {"authority_id": authority_id, "insee_codes": named}):
             sites[insee_code].add(site_id)
     campaigns = []
-    for row in rows:
-        facts = dict(row)
+    for facts in rows:
         codes, site_ids = facts.pop("insee_codes"), facts.pop("site_ids")
         if codes is not None or site_ids is not None:
             site_ids = {str(each) for each in site_ids or ()}.union(*(sites[code] for code in codes or ()))

@@ -49,6 +49,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "wrong_card": "points d'une autre carte",
         "fraud": "fraude constatée",
         "mistake": "erreur de saisie",
+        "any_shop": "un commerçant du réseau",
         "voucher_issued": "Bon « {title} » chez {shop} : {price} réservés",
         "voucher_redeemed": "Bon « {title} » utilisé chez {shop} : {price} dépensés",
         "voucher_cancelled": "Bon « {title} » chez {shop} annulé : {price} rendus",
@@ -75,6 +76,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "wrong_card": "points of another card",
         "fraud": "fraud",
         "mistake": "a mistake of ours",
+        "any_shop": "any partner shop",
         "voucher_issued": "Voucher “{title}” at {shop}: {price} held",
         "voucher_redeemed": "Voucher “{title}” redeemed at {shop}: {price} spent",
         "voucher_cancelled": "Voucher “{title}” at {shop} cancelled: {price} returned",
@@ -135,11 +137,11 @@ class PlainExplanation:
 
 @dataclass(frozen=True, slots=True)
 class VoucherExplanation:
-    """The voucher a movement is about; all of its price moves at once."""
+    """The voucher a movement is about; all of its price moves at once. ``shop`` is None when any shop takes it."""
 
     voucher_id: UUID
     title: str
-    shop: str
+    shop: str | None
     price_points: int
 
 
@@ -216,7 +218,9 @@ def explain_plainly(plain: PlainExplanation, *, language: Language) -> str:
 def explain_voucher(voucher: VoucherExplanation, *, kind: str, language: Language) -> str:
     """Return the sentence for a movement of ``kind``, one of the ``voucher_…`` kinds of a statement."""
     price = name_points(voucher.price_points, language)
-    return PHRASES[language][kind].format(title=voucher.title, shop=voucher.shop, price=price)
+    return PHRASES[language][kind].format(
+        title=voucher.title, shop=voucher.shop or PHRASES[language]["any_shop"], price=price
+    )
 
 
 def explain_correction(correction: CorrectionExplanation, *, timezone: ZoneInfo, language: Language) -> str:

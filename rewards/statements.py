@@ -112,7 +112,7 @@ LIST_MOVEMENTS = text("""
       LEFT JOIN offers o ON o.authority_id = :authority_id AND o.offer_id = v.offer_id
       LEFT JOIN campaigns g ON g.authority_id = :authority_id AND g.campaign_id = page.campaign_id
       LEFT JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = page.correction_id
-      LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = v.shop_id
+      LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = coalesce(v.redeemed_by_shop_id, v.shop_id)
      ORDER BY page.recorded_at DESC, page.movement_id COLLATE "C" DESC
 """)
 

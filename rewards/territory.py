@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from rewards.ids import new_id
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
-from rewards.schema import Authority, Commune, Material, Site
+from rewards.schema import Authority, Commune, Funder, Material, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def create_authority(
     now: datetime.datetime,
     is_simulated: bool = False,
 ) -> None:
-    """Add a tenant with its own accounts. ``is_simulated`` marks every figure of it as not real."""
+    """Add a tenant with its own accounts, the first funder. ``is_simulated`` marks every figure of it as not real."""
     connection.execute(
         insert(Authority).values(
             authority_id=authority_id,
@@ -47,6 +47,9 @@ def create_authority(
     )
     for kind in KINDS:
         open_authority_account(connection, kind, authority_id=authority_id, now=now)
+    connection.execute(
+        insert(Funder).values(authority_id=authority_id, funder_id=new_id(), kind="authority", name=name)
+    )
 
 
 def find_authority_id(connection: Connection, slug: str) -> int | None:

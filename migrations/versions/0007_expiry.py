@@ -70,6 +70,8 @@ def open_accounts() -> None:
                     ),
                     values,
                 )
+    # What is deferred is looked at now: a table with pending checks cannot be altered by the next migration.
+    op.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def downgrade() -> None:

@@ -137,7 +137,8 @@ def look_then_write(
         raise VoucherAlreadyRedeemedError(found.voucher_id)
     time.sleep(BETWEEN_LOOK_AND_WRITE_S)
     connection.execute(
-        text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key
+        text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key,
+                        redeemed_by_shop_id = shop_id
                  WHERE authority_id = :authority_id AND voucher_id = :voucher_id"""),
         {"authority_id": authority_id, "voucher_id": found.voucher_id, "now": now, "key": redemption_key},
     )

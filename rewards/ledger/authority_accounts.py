@@ -1,4 +1,5 @@
-"""The accounts an authority has of its own, one of each kind: where losses are shown, where expired points go."""
+"""The accounts an authority has of its own, one of each kind: where losses are shown, where expired points go, where
+points are held that any shop may be paid."""
 
 import datetime
 from typing import Literal
@@ -8,9 +9,9 @@ from sqlalchemy import Connection, text
 
 from rewards.ids import new_id
 
-AuthorityAccountKind = Literal["bonus", "expired", "loss"]
+AuthorityAccountKind = Literal["bonus", "expired", "loss", "network"]
 
-KINDS: tuple[AuthorityAccountKind, ...] = ("bonus", "expired", "loss")
+KINDS: tuple[AuthorityAccountKind, ...] = ("bonus", "expired", "loss", "network")
 
 FIND = text("""
     SELECT account_id FROM authority_accounts WHERE authority_id = :authority_id AND kind = :kind
@@ -27,8 +28,8 @@ CREATE = text("""
 
 def find_authority_account(connection: Connection, kind: AuthorityAccountKind, *, authority_id: int) -> str | None:
     """Find the authority's account of a kind, as text; None while it has none."""
-    found = connection.scalar(FIND, {"authority_id": authority_id, "kind": kind})
-    return None if found is None else str(found)
+    found = connection.execute(FIND, {"authority_id": authority_id, "kind": kind}).one_or_none()
+    return None if found is None else str(found.account_id)
 
 
 def open_authority_account(

@@ -13,6 +13,7 @@ from rewards.schema.events import (
     QuarantineOverflow,
 )
 from rewards.schema.fleet import BinAlarm, BinCommand, BinReport
+from rewards.schema.jobs import ExpiryWarning, Job, OutboxMessage
 from rewards.schema.ledger import (
     Account,
     AuthorityAccount,
@@ -23,7 +24,7 @@ from rewards.schema.ledger import (
     Transfer,
     WalletAccount,
 )
-from rewards.schema.shops import Offer, RedemptionAttempt, Shop, Voucher
+from rewards.schema.shops import Funder, Offer, RedemptionAttempt, Shop, Voucher
 from rewards.schema.tariffs import Campaign, Tariff, TariffLine
 from rewards.schema.territory import (
     Authority,
@@ -61,9 +62,13 @@ __all__ = [
     "DailyDeposits",
     "Draft",
     "Event",
+    "ExpiryWarning",
+    "Funder",
     "IdempotentRequest",
+    "Job",
     "Material",
     "Offer",
+    "OutboxMessage",
     "Placement",
     "QuarantineOverflow",
     "QuarantinedEvent",

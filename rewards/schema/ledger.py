@@ -11,7 +11,7 @@ from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, ten
 OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 """Accounts of the authority itself: points come into being by overdrawing them."""
 
-ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "expired", "lot", "shop")
+ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "expired", "lot", "network", "shop")
 
 REASONS = ("adjustment", "expiry", "reversal", "welcome")
 """Why a transfer exists that is neither a deposit's credit nor a voucher's."""
@@ -22,7 +22,7 @@ CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
 WITHHOLDING_CAPS = ("bin_hour", "day", "week", "bin_hour+day", "bin_hour+week", "day+week", "bin_hour+day+week")
 """Which caps held points back, in the order in which they are granted."""
 
-AUTHORITY_ACCOUNT_KINDS = ("bonus", "expired", "loss")
+AUTHORITY_ACCOUNT_KINDS = ("bonus", "expired", "loss", "network")
 
 
 class Account(Base):

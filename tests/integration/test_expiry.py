@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from bontri.expiry import expire_all_points
+from bontri.jobs.expiring import expire_points_of
 from rewards.expiry import GRACE, expire_points, first_position, note_expired
 from rewards.lots import expiry_of
 from rewards.statements import explain, list_movements
@@ -225,6 +225,7 @@ def test_the_command_goes_through_all_authorities_and_counts(scene: Scene) -> No
     scene.earn(15)
     with scene.database.engine().begin() as connection:
         connection.execute(text("UPDATE accounts SET expires_on = '2026-01-01' WHERE kind = 'lot'"))
-    assert succeed(scene.database, "expire-points", "--json").output == '{"lots": 1, "points": 15}\n'
-    assert succeed(scene.database, "expire-points").output == "0 points of 0 lots expired.\n"
-    assert expire_all_points(scene.database.engine("bontri_api")) == (0, 0)
+    told = succeed(scene.database, "jobs", "once", "expire-points", "--json").output
+    assert told == '{"lots": 1, "points": 15}\n'
+    assert succeed(scene.database, "jobs", "once", "expire-points").output == "expire-points: 0 lots, 0 points.\n"
+    assert expire_points_of(scene.database.engine("bontri_api"), 7) == {"lots": 0, "points": 0}

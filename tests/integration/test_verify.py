@@ -338,7 +338,8 @@ MORE_DAMAGE = {
         {"corrections_take_back_what_they_name": 1},
     ),
     "a redemption that was never posted": (
-        "UPDATE vouchers SET status = 'redeemed', ended_at = issued_at, redemption_key = 'till-9'"
+        "UPDATE vouchers SET status = 'redeemed', ended_at = issued_at, redemption_key = 'till-9',"
+        " redeemed_by_shop_id = shop_id"
         " WHERE authority_id = :authority AND status = 'issued'",
         {"vouchers_are_in_exactly_one_state": 1},
     ),

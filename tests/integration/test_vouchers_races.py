@@ -109,7 +109,8 @@ def test_control_look_then_write_pays_a_voucher_more_than_once(database: Databas
         everyone_looked.wait(30)
         if is_good:
             connection.execute(
-                text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key
+                text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key,
+                        redeemed_by_shop_id = shop_id
                          WHERE voucher_id = :id"""),
                 {"id": voucher_id, "now": now, "key": str(number)},
             )

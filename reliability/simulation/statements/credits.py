@@ -18,8 +18,30 @@ def find_holders(tables: Transaction, parameters: Parameters) -> Done:
         if holder:
             lot = tables.find("lots", (parameters["authority_id"], holder["wallet_id"], parameters["lot_month"]))
             lot_account_id = lot["account_id"] if lot else None
-            rows.append((wanted["badge_digest"], holder["citizen_id"], holder["wallet_id"], lot_account_id, False))
+            citizen = tables.find("citizens", (parameters["authority_id"], holder["citizen_id"]))
+            is_new = citizen is not None and citizen["first_credited_on"] is None
+            rows.append((wanted["badge_digest"], holder["citizen_id"], holder["wallet_id"], lot_account_id, is_new))
     return Done(rows, len(rows))
+
+
+@does(rewards.badges.LOCK_NEWCOMERS, "lock_newcomers")
+def lock_newcomers(tables: Transaction, parameters: Parameters) -> Done:
+    rows = sorted(row["citizen_id"] for row in read_rows(rewards.badges.CITIZENS, parameters))
+    for citizen_id in rows:
+        tables.lock("citizens", (parameters["authority_id"], citizen_id))
+    return Done(rows, len(rows))
+
+
+@does(rewards.badges.NOTE_FIRST_CREDITS, "note_first_credits")
+def note_first_credits(tables: Transaction, parameters: Parameters) -> Done:
+    noted = []
+    for row in read_rows(rewards.badges.CITIZENS, parameters):
+        key = (parameters["authority_id"], row["citizen_id"])
+        known = tables.find("citizens", key)
+        if known is not None and known["first_credited_on"] is None:
+            tables.put("citizens", key, {"first_credited_on": parameters["day"]})
+            noted.append(row["citizen_id"])
+    return Done(noted, len(noted))
 
 
 @does(rewards.lots.LINK_LOTS, "link_lots")
