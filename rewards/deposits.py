@@ -146,7 +146,8 @@ def record_compared(
     writes = plan(wanted)
     granted = grant_claims(connection, claims, authority_id=rules.authority_id)
     crash.at("caps_granted")
-    if granted != wanted:
+    # Whatever budgets and caps hold back shows in the points.
+    if [grant.points for grant in granted] != [grant.points for grant in wanted]:
         writes = plan(granted)
     rows = execute_pipelined(connection, writes)
     crash.at("written")

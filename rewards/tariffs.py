@@ -1,6 +1,5 @@
 """What a deposit earns: the tariff in force when it occurred, and its arithmetic as pure functions."""
 
-import bisect
 import datetime
 from collections import defaultdict
 from collections.abc import Sequence
@@ -65,8 +64,11 @@ def points_for_deposit(line: TariffLine, *, items: int, mass_g: int | None) -> i
 
 def find_tariff_in_force(tariffs: Sequence[Tariff], at: datetime.datetime) -> Tariff | None:
     """Find the tariff in force at ``at``; ``tariffs`` are ordered by ``valid_from``."""
-    index = bisect.bisect_right(tariffs, at, key=lambda tariff: tariff.valid_from) - 1
-    return tariffs[index] if index >= 0 else None
+    # From the newest on: nearly always it is the first one looked at.
+    for tariff in reversed(tariffs):
+        if tariff.valid_from <= at:
+            return tariff
+    return None
 
 
 def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
