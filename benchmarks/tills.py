@@ -17,8 +17,9 @@ from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
 from rewards.lots import lot_month_of, open_lots
+from rewards.offers import OfferTerms, put_on_sale
 from rewards.schema import Account
-from rewards.shops import create_shop, publish_offer
+from rewards.shops import create_shop
 from rewards.sign_ins import begin_sign_in, open_session
 from rewards.territory import add_commune, create_authority
 from rewards.vouchers import issue_voucher, voucher_text
@@ -107,9 +108,7 @@ def open_shop(connection: Connection, keyring: Keyring, number: int, *, now: dat
     """Add a shop with one offer and one till."""
     tenant: dict[str, Any] = {"authority_id": AUTHORITY_ID}
     shop = create_shop(connection, **tenant, name=f"Shop {number}", address="", insee_code="93066", now=now)
-    offer_id = publish_offer(
-        connection, **tenant, shop_id=shop.shop_id, title="Offer", price_points=PRICE_POINTS, value_cents=100
-    )
+    offer_id = put_on_sale(connection, OfferTerms("Offer", PRICE_POINTS, 100, shop.shop_id), **tenant)
     key = create_api_key(connection, keyring, **tenant, audience="shop", shop_id=shop.shop_id, label="till", now=now)
     return BenchShop(shop.shop_id, offer_id, key.secret)
 
@@ -127,7 +126,7 @@ def give_points(connection: Connection, wallet_ids: list[UUID], *, points: int, 
         valid_months=24,
         now=now,
     )
-    credits = [Transfer(source, account_id, points) for account_id in lots.values()]
+    credits = [Transfer(source, account_id, points, reason="adjustment") for account_id in lots.values()]
     record_transfers(connection, credits, authority_id=AUTHORITY_ID, now=now)
 
 

@@ -17,8 +17,12 @@ from bontri.commands.bins import bins
 from bontri.commands.broker import broker
 from bontri.commands.chaos import chaos
 from bontri.commands.commands import commands
+from bontri.commands.corrections import corrections
 from bontri.commands.display import display
 from bontri.commands.docs import docs
+from bontri.commands.drafts import campaigns, tariffs
+from bontri.commands.jobs import jobs
+from bontri.commands.ledger import ledger
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.simulate_faults import simulate_faults
@@ -173,10 +177,12 @@ def simulate(  # noqa: PLR0917 (click passes options by name)
 
 @cli.command("expire-vouchers")
 def expire_vouchers_command() -> None:
-    """Give the points of expired vouchers back; for cron, safe to run twice and at once."""
-    from bontri.expiry import expire_all_vouchers
+    """Give the points of expired vouchers back; the same as: bontri jobs once expire-vouchers."""
+    from bontri.jobs.expiring import expire_vouchers_of, for_all
+    from bontri.operating import engine_in_use
 
-    expired = expire_all_vouchers(read_settings("DATABASE_URL"))
+    with engine_in_use(read_settings(), role="bontri_api") as engine:
+        expired = for_all(engine, expire_vouchers_of)["vouchers"]
     click.echo(f"{expired} vouchers expired; their points are back in their wallets.")
 
 
@@ -205,13 +211,18 @@ cli.add_command(alarms)
 cli.add_command(bench)
 cli.add_command(bins)
 cli.add_command(broker)
+cli.add_command(campaigns)
 cli.add_command(chaos)
 cli.add_command(commands)
+cli.add_command(corrections)
 cli.add_command(display)
 cli.add_command(docs)
+cli.add_command(jobs)
+cli.add_command(ledger)
 cli.add_command(quarantine)
 cli.add_command(restore_epoch)
 cli.add_command(simulate_faults)
+cli.add_command(tariffs)
 
 
 def fail(words: str, code: int) -> NoReturn:

@@ -30,7 +30,15 @@ from rewards.errors import (
     PendingAlreadyEndedError,
     RewardsError,
 )
-from rewards.shops import OfferUnknownError
+from rewards.offers import (
+    OfferLimitReachedError,
+    OfferNotOnSaleError,
+    OfferSoldOutError,
+    OfferStateError,
+    OfferUnknownError,
+    StockBelowSoldError,
+)
+from rewards.shops import ShopRevokedError
 from rewards.sign_ins import SignInCodeRefusedError
 from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
 from rewards.vouchers import (
@@ -52,6 +60,10 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     CredentialsRefusedError: HTTPStatus.UNAUTHORIZED,
     EmailTakenError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    OfferLimitReachedError: HTTPStatus.CONFLICT,
+    OfferNotOnSaleError: HTTPStatus.CONFLICT,
+    OfferSoldOutError: HTTPStatus.CONFLICT,
+    OfferStateError: HTTPStatus.CONFLICT,
     OfferUnknownError: HTTPStatus.NOT_FOUND,
     OverdraftError: HTTPStatus.CONFLICT,
     PendingAlreadyEndedError: HTTPStatus.CONFLICT,
@@ -59,7 +71,9 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PointsInsufficientError: HTTPStatus.CONFLICT,
     RequestInFlightError: HTTPStatus.CONFLICT,
+    ShopRevokedError: HTTPStatus.FORBIDDEN,
     SignInCodeRefusedError: HTTPStatus.FORBIDDEN,
+    StockBelowSoldError: HTTPStatus.CONFLICT,
     VoucherAlreadyRedeemedError: HTTPStatus.CONFLICT,
     VoucherCancelledError: HTTPStatus.CONFLICT,
     VoucherExpiredError: HTTPStatus.CONFLICT,

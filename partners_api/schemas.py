@@ -21,8 +21,8 @@ class VoucherSchema(ma.Schema):
 
     voucher_id = fields.UUID(required=True)
     offer_id = fields.UUID(required=True)
-    shop_id = fields.UUID(required=True)
-    shop = fields.String(required=True)
+    shop_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Null: every partner shop takes it"})
+    shop = fields.String(required=True, allow_none=True)
     title = fields.String(required=True)
     price_points = Integer(required=True)
     value_cents = Integer(required=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rewards.bins import KnownBin
+from rewards.campaigns import Extra, list_extras
 from rewards.ids import Id
 from rewards.rules import AuthorityRules
 from rewards.tariffs import MassMissingError, Tariff, TariffLine, find_tariff_in_force, points_for_deposit
@@ -50,11 +51,15 @@ class ReportedEvent:
 
 @dataclass(slots=True)
 class Earning:
-    """What a deposit earns before caps, and by which line of which tariff."""
+    """What a deposit earns before caps, and by which line of which tariff.
+
+    ``extras`` are what campaigns would add, the most first; who made the deposit decides which of them it is.
+    """
 
     points: int
     line: TariffLine
     tariff: Tariff
+    extras: tuple[Extra, ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,6 +109,15 @@ def accept(reported: ReportedEvent, rules: AuthorityRules) -> AcceptedEvent | Ev
         if isinstance(found, EventRefusal):
             return found
         earning = found
+        if rules.campaigns:
+            earning.extras = list_extras(
+                rules.campaigns,
+                earning.points,
+                occurred_at=occurred_at,
+                local=occurred_at.astimezone(rules.timezone),
+                material=reported.material,
+                site_id=site_id,
+            )
     return AcceptedEvent(reported, reported.type, site_id, occurred_at, is_estimated, day, earning)
 
 

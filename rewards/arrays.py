@@ -68,6 +68,17 @@ WRITERS: Mapping[str, Callable[[Sequence[Any]], str]] = {
 }
 
 
+NOTHING = "{}"
+"""A column in which every value is missing: ``unnest`` fills up what is shorter than the longest with NULL."""
+
+
+def write_column(kind: str, values: list[Any]) -> str:
+    """Write a column; one without any value costs nothing."""
+    if values and values[0] is None and values.count(None) == len(values):
+        return NOTHING
+    return WRITERS[kind](values)
+
+
 class Columns:
     """Named columns of given PostgreSQL types, to be written into a statement and bound to it."""
 
@@ -90,8 +101,8 @@ class Columns:
         return f"unnest({arrays}) AS {alias}({self.names})"
 
     def bind(self, **values: Iterable[Any]) -> dict[str, str]:
-        """Return the parameters for columns of equal length."""
-        return {name: WRITERS[kind](list(values[name])) for name, kind in self._kinds.items()}
+        """Return the parameters for columns of equal length, of which at least one holds something."""
+        return {name: write_column(kind, list(values[name])) for name, kind in self._kinds.items()}
 
     def bind_rows(self, rows: Sequence[Any], **given: Iterable[Any]) -> dict[str, str]:
         """Return the parameters for objects whose attributes are named like the columns; ``given`` ones win."""

@@ -42,6 +42,9 @@ class KnownBin:
 
     def find_site(self, at: datetime.datetime) -> Id | None:
         """Find where the bin stood at ``at``."""
+        if len(self.placements) == 1:
+            placed_at, removed_at, site_id = self.placements[0]
+            return site_id if placed_at <= at and (removed_at is None or at < removed_at) else None
         if not self.placements or at < self.placements[0][0]:
             return None
         index = bisect.bisect_right(self.placements, at, key=lambda placement: placement[0]) - 1

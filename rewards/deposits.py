@@ -16,9 +16,11 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from rewards.acceptance import AcceptedEvent, Identity
+from rewards.claims import Claim, list_claims
 from rewards.crash_points import crash
-from rewards.credits import Claim, grant_claims, list_claims, plan_credits
+from rewards.credits import plan_credits
 from rewards.events import StoredEvent, find_stored_events, insert_events
+from rewards.grants import Grant, grant_claims, list_wanted
 from rewards.journals import JournalNote, Settled, plan_journals, read_settled
 from rewards.memory import Recollection
 from rewards.pipelining import Write, execute_pipelined
@@ -133,16 +135,19 @@ def record_compared(
         notes[journal_no].seqs.append(seq)
     journals = plan_journals(notes, authority_id=rules.authority_id)
 
-    def plan(granted: Sequence[int]) -> list[Write]:
-        credited = plan_credits(claims, granted, authority_id=rules.authority_id, now=now)
+    def plan(granted: Sequence[Grant]) -> list[Write]:
+        credited = plan_credits(
+            claims, granted, authority_id=rules.authority_id, welcome_from=rules.bonus_account_id, now=now
+        )
         sums = sum_deposits(new, claims, granted)
         return [*credited, *journals, *([plan_rollups(sums, authority_id=rules.authority_id)] if sums else [])]
 
-    wanted = [claim.earning.points for claim in claims]
+    wanted = list_wanted(claims)
     writes = plan(wanted)
     granted = grant_claims(connection, claims, authority_id=rules.authority_id)
     crash.at("caps_granted")
-    if granted != wanted:
+    # Whatever budgets and caps hold back shows in the points.
+    if [grant.points for grant in granted] != [grant.points for grant in wanted]:
         writes = plan(granted)
     rows = execute_pipelined(connection, writes)
     crash.at("written")
@@ -150,11 +155,11 @@ def record_compared(
     return Recorded(compared, credits_of(claims, granted), settled)
 
 
-def credits_of(claims: Sequence[Claim], granted: Sequence[int]) -> dict[Identity, Outcome]:
+def credits_of(claims: Sequence[Claim], granted: Sequence[Grant]) -> dict[Identity, Outcome]:
     """Return the outcomes of the deposits that were credited or capped."""
     return {
-        claim.accepted.reported.identity: outcome_of(points, claim.earning.points - points)
-        for claim, points in zip(claims, granted, strict=True)
+        claim.accepted.reported.identity: outcome_of(grant.points, grant.withheld_points)
+        for claim, grant in zip(claims, granted, strict=True)
     }
 
 
@@ -166,12 +171,10 @@ def outcome_of(points: int, withheld_points: int, *, is_repeat: bool = False) ->
 
 
 def sum_deposits(
-    new: Iterable[AcceptedEvent], claims: Sequence[Claim], granted: Sequence[int]
+    new: Iterable[AcceptedEvent], claims: Sequence[Claim], granted: Sequence[Grant]
 ) -> dict[RollupKey, RollupSums]:
     """Sum new deposits by day of the authority's time zone, bin, site and material."""
-    points = {
-        claim.accepted.reported.identity: granted_points for claim, granted_points in zip(claims, granted, strict=True)
-    }
+    points = {claim.accepted.reported.identity: grant.points for claim, grant in zip(claims, granted, strict=True)}
     sums: defaultdict[RollupKey, RollupSums] = defaultdict(RollupSums)
     for event in new:
         if event.type != "deposit":

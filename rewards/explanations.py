@@ -29,22 +29,54 @@ MONTHS: dict[Language, str] = {
 
 PHRASES: dict[Language, dict[str, str]] = {
     "fr": {
-        "items": "{items} × {rate} = {earned}",
-        "kilograms": "{kilograms} kg ({material}) × {rate} par kg = {earned}",
+        "items": "{items} × {rate} = {base}",
+        "kilograms": "{kilograms} kg ({material}) × {rate} par kg = {base}",
         "rounded": " (arrondi au point inférieur)",
-        "withheld": " ; plafond : {withheld} non crédités",
+        "multiplied": ", × {factor} « {campaign} » = {earned}",
+        "added": ", + {extra} « {campaign} » = {earned}",
+        "out_of_budget": ", + {extra} « {campaign} », dont le budget est épuisé = {earned}",
+        "withheld": " ; {cap} : {withheld} retenus",
+        "cap": "plafond",
+        "cap_day": "plafond du jour",
+        "cap_week": "plafond de la semaine",
+        "cap_bin_hour": "plafond horaire de la borne",
+        "and": " et ",
+        "welcome": "Bienvenue : {points} offerts pour votre premier dépôt",
+        "points_expired": "Fin de validité : {points} perdus",
         "late": " ; dépôt du {occurred_on}, enregistré le {recorded_on}",
+        "corrected": "Correction du dépôt du {occurred_on} ({items}), {reason} : {taken} retirés",
+        "bin_fault": "défaut de la borne",
+        "wrong_card": "points d'une autre carte",
+        "fraud": "fraude constatée",
+        "mistake": "erreur de saisie",
+        "any_shop": "un commerçant du réseau",
         "voucher_issued": "Bon « {title} » chez {shop} : {price} réservés",
         "voucher_redeemed": "Bon « {title} » utilisé chez {shop} : {price} dépensés",
         "voucher_cancelled": "Bon « {title} » chez {shop} annulé : {price} rendus",
         "voucher_expired": "Bon « {title} » chez {shop} expiré : {price} rendus",
     },
     "en": {
-        "items": "{items} × {rate} = {earned}",
-        "kilograms": "{kilograms} kg of {material} × {rate} per kg = {earned}",
+        "items": "{items} × {rate} = {base}",
+        "kilograms": "{kilograms} kg of {material} × {rate} per kg = {base}",
         "rounded": " (rounded down)",
-        "withheld": "; daily or weekly cap: {withheld} withheld",
+        "multiplied": ", × {factor} “{campaign}” = {earned}",
+        "added": ", + {extra} “{campaign}” = {earned}",
+        "out_of_budget": ", + {extra} “{campaign}”, whose budget is used up = {earned}",
+        "withheld": "; {cap}: {withheld} withheld",
+        "cap": "cap",
+        "cap_day": "daily cap",
+        "cap_week": "weekly cap",
+        "cap_bin_hour": "hourly cap of the bin",
+        "and": " and ",
+        "welcome": "Welcome: {points} for your first deposit",
+        "points_expired": "End of validity: {points} lost",
         "late": "; dropped on {occurred_on}, recorded on {recorded_on}",
+        "corrected": "Correction of the deposit of {occurred_on} ({items}), {reason}: {taken} taken back",
+        "bin_fault": "the bin was faulty",
+        "wrong_card": "points of another card",
+        "fraud": "fraud",
+        "mistake": "a mistake of ours",
+        "any_shop": "any partner shop",
         "voucher_issued": "Voucher “{title}” at {shop}: {price} held",
         "voucher_redeemed": "Voucher “{title}” redeemed at {shop}: {price} spent",
         "voucher_cancelled": "Voucher “{title}” at {shop} cancelled: {price} returned",
@@ -54,11 +86,26 @@ PHRASES: dict[Language, dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignExplanation:
+    """The campaign that added ``points``: a multiplier, or a bonus a deposit.
+
+    ``is_out_of_budget``: it would have added more.
+    """
+
+    name: str
+    multiplier_percent: int | None
+    bonus_points: int | None
+    points: int
+    is_out_of_budget: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DepositExplanation:
     """How a deposit's points came about: ``points`` = ``earned_points`` - ``withheld_points``.
 
-    ``rate_points`` per item or kilogram (``basis``). ``is_late``: recorded on another day than it occurred, in the
-    authority's time zone; tariff and cap are those of its own day.
+    ``rate_points`` per item or kilogram (``basis``); what that comes to and what a ``campaign`` adds are
+    ``earned_points``. ``withheld_by`` are the caps that held points back. ``is_late``: recorded on another day than it
+    occurred, in the authority's time zone; tariff, campaign and caps are those of its own day.
     """
 
     material: str
@@ -71,16 +118,49 @@ class DepositExplanation:
     points: int
     occurred_at: datetime.datetime
     is_late: bool
+    campaign: CampaignExplanation | None = None
+    withheld_by: tuple[str, ...] = ()
+
+    @property
+    def base_points(self) -> int:
+        """What the tariff alone gives."""
+        return self.earned_points - (self.campaign.points if self.campaign else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainExplanation:
+    """Points that came or went for a reason that needs no facts: ``welcome``, ``points_expired``."""
+
+    kind: str
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
 class VoucherExplanation:
-    """The voucher a movement is about; all of its price moves at once."""
+    """The voucher a movement is about; all of its price moves at once. ``shop`` is None when any shop takes it."""
 
     voucher_id: UUID
     title: str
-    shop: str
+    shop: str | None
     price_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionExplanation:
+    """The deposit whose credit was taken back and why: ``taken_points`` from the wallet.
+
+    ``lost_points`` were spent before; they are the authority's loss.
+    """
+
+    reason: str
+    material: str
+    items: int
+    occurred_at: datetime.datetime
+    taken_points: int
+    lost_points: int
+
+
+Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation | PlainExplanation
 
 
 def explain_deposit(
@@ -93,7 +173,7 @@ def explain_deposit(
         "kilograms": format_kilograms(deposit.mass_g or 0, language),
         "material": name_material(deposit.material, language),
         "rate": name_points(deposit.rate_points, language),
-        "earned": name_points(deposit.earned_points, language),
+        "base": name_points(deposit.base_points, language),
         "withheld": name_points(deposit.withheld_points, language),
         "occurred_on": format_day(deposit.occurred_at.astimezone(timezone).date(), language),
         "recorded_on": format_day(recorded_at.astimezone(timezone).date(), language),
@@ -101,17 +181,57 @@ def explain_deposit(
     sentence = phrases["items" if deposit.basis == "item" else "kilograms"]
     if deposit.basis == "kilogram" and (deposit.mass_g or 0) * deposit.rate_points % 1000:
         sentence += phrases["rounded"]
+    if deposit.campaign:
+        sentence += phrases[phrase_of(deposit.campaign)]
+        facts |= describe_campaign(deposit.campaign, deposit.earned_points, language)
     if deposit.withheld_points:
         sentence += phrases["withheld"]
+        facts["cap"] = phrases["and"].join(phrases[f"cap_{kind}"] for kind in deposit.withheld_by) or phrases["cap"]
     if deposit.is_late:
         sentence += phrases["late"]
     return sentence.format(**facts)
 
 
+def phrase_of(campaign: CampaignExplanation) -> str:
+    """Return which phrase says what a campaign did."""
+    if campaign.is_out_of_budget:
+        return "out_of_budget"
+    return "added" if campaign.multiplier_percent is None else "multiplied"
+
+
+def describe_campaign(campaign: CampaignExplanation, earned_points: int, language: Language) -> dict[str, str]:
+    """Return what a phrase about a campaign is filled with."""
+    factor = f"{(campaign.multiplier_percent or 0) / 100:g}"
+    return {
+        "campaign": campaign.name,
+        "extra": name_points(campaign.points, language),
+        "factor": factor.replace(".", ",") if language == "fr" else factor,
+        "earned": name_points(earned_points, language),
+    }
+
+
+def explain_plainly(plain: PlainExplanation, *, language: Language) -> str:
+    """Return the sentence for a movement that needs no facts."""
+    return PHRASES[language][plain.kind].format(points=name_points(plain.points, language))
+
+
 def explain_voucher(voucher: VoucherExplanation, *, kind: str, language: Language) -> str:
     """Return the sentence for a movement of ``kind``, one of the ``voucher_…`` kinds of a statement."""
     price = name_points(voucher.price_points, language)
-    return PHRASES[language][kind].format(title=voucher.title, shop=voucher.shop, price=price)
+    return PHRASES[language][kind].format(
+        title=voucher.title, shop=voucher.shop or PHRASES[language]["any_shop"], price=price
+    )
+
+
+def explain_correction(correction: CorrectionExplanation, *, timezone: ZoneInfo, language: Language) -> str:
+    """Return the sentence for points taken back."""
+    phrases = PHRASES[language]
+    return phrases["corrected"].format(
+        occurred_on=format_day(correction.occurred_at.astimezone(timezone).date(), language),
+        items=name_items(correction.items, correction.material, language),
+        reason=phrases[correction.reason],
+        taken=name_points(correction.taken_points, language),
+    )
 
 
 def name_points(points: int, language: Language) -> str:

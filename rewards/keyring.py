@@ -54,6 +54,12 @@ def compute_mac(key: bytes, message: bytes) -> bytes:
     return outer.digest()
 
 
+@lru_cache(maxsize=8)
+def start_content_digest(key: bytes) -> "hashlib.blake2b":
+    """Return what every content digest under ``key`` begins with; to be copied for each."""
+    return hashlib.blake2b(key=key[:64], digest_size=16)
+
+
 @lru_cache(maxsize=20_000)
 def derive_badge_digest(pepper: bytes, authority_id: int, badge: str) -> bytes:
     """Derive the digest of a badge; remembered, since those who sort come again. In memory only, as messages are."""
@@ -87,7 +93,9 @@ class Keyring:
 
     def content_digest(self, content: bytes) -> bytes:
         """Return 16 bytes that tell two contents apart; keyed, since contents hold badges."""
-        return hashlib.blake2b(content, key=self.storage_key[:64], digest_size=16).digest()
+        started = start_content_digest(self.storage_key).copy()
+        started.update(content)
+        return started.digest()
 
     def secret_digest(self, purpose: str, secret: str) -> bytes:
         """Return what a token, code or address is looked up by; ``purpose`` keeps the kinds apart."""

@@ -1,17 +1,22 @@
 """What an authority decided, as far as recording its events needs it, read in one go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from rewards.campaigns import Campaign, list_campaigns
+from rewards.ledger import find_authority_account
 from rewards.schema import Authority, Material
 from rewards.tariffs import Tariff, list_tariffs
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorityRules:
-    """The rules of one authority; ``tariffs`` by ``valid_from``, oldest first."""
+    """The rules of one authority; ``tariffs`` by ``valid_from``, oldest first.
+
+    ``bonus_account_id`` is where welcomes are paid from.
+    """
 
     authority_id: int
     slug: str
@@ -22,6 +27,8 @@ class AuthorityRules:
     points_valid_months: int
     materials: frozenset[str]
     tariffs: list[Tariff]
+    campaigns: list[Campaign] = field(default_factory=list)
+    bonus_account_id: str | None = None
 
 
 def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
@@ -50,4 +57,6 @@ def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
         authority.points_valid_months,
         frozenset(materials),
         list_tariffs(connection, authority_id=authority.authority_id),
+        list_campaigns(connection, authority_id=authority.authority_id),
+        find_authority_account(connection, "bonus", authority_id=authority.authority_id),
     )

@@ -12,11 +12,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, text
 
+from rewards.campaigns import extra_points
 from rewards.explanations import (
+    CampaignExplanation,
+    CorrectionExplanation,
     DepositExplanation,
+    Explanation,
     Language,
+    PlainExplanation,
     VoucherExplanation,
+    explain_correction,
     explain_deposit,
+    explain_plainly,
     explain_voucher,
 )
 
@@ -28,15 +35,16 @@ Position = tuple[datetime.datetime, str]
 class Movement:
     """One line of a statement. ``points`` is what it changed of the points free to spend; negative when held.
 
-    ``kind`` is ``deposit``, ``deposit_capped`` (0 points), or ``voucher_issued``, ``voucher_redeemed`` (0 points: they
-    were held before), ``voucher_cancelled``, ``voucher_expired``.
+    ``kind`` is ``deposit``, ``deposit_capped`` (0 points), ``deposit_corrected``, ``welcome``, ``points_expired``, or
+    ``voucher_issued``, ``voucher_redeemed`` (0 points: they were held before), ``voucher_cancelled``,
+    ``voucher_expired``.
     """
 
     movement_id: str
     kind: str
     recorded_at: datetime.datetime
     points: int
-    explanation: DepositExplanation | VoucherExplanation
+    explanation: Explanation
 
     @property
     def position(self) -> Position:
@@ -44,17 +52,20 @@ class Movement:
         return self.recorded_at, self.movement_id
 
 
-# A voucher held in several lots is one movement. Ids are compared bytewise, whatever the server's language.
+# A voucher held in several lots is one movement, and so is a correction that took from several. Ids are compared
+# bytewise, whatever the server's language.
 LIST_MOVEMENTS = text("""
     WITH lots AS (SELECT account_id FROM wallet_accounts WHERE authority_id = :authority_id AND wallet_id = :wallet_id),
     movements AS (
-        SELECT 'deposit' AS kind, t.recorded_at, CAST(t.transfer_id AS text) AS movement_id, t.points, t.journal_no,
-               t.seq, t.tariff_line_id, t.withheld_points, CAST(NULL AS uuid) AS voucher_id
+        SELECT CASE WHEN t.journal_no IS NULL THEN t.reason ELSE 'deposit' END AS kind, t.recorded_at,
+               CAST(t.transfer_id AS text) AS movement_id, t.points, t.journal_no, t.seq, t.tariff_line_id,
+               t.withheld_points, t.withheld_by, t.campaign_id, t.campaign_points, CAST(NULL AS uuid) AS voucher_id,
+               CAST(NULL AS uuid) AS correction_id
           FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
-         WHERE t.authority_id = :authority_id AND t.journal_no IS NOT NULL
+         WHERE t.authority_id = :authority_id AND (t.journal_no IS NOT NULL OR t.reason = 'welcome')
         UNION ALL
         SELECT 'deposit_capped', t.recorded_at, t.journal_no || '-' || t.seq, 0, t.journal_no, t.seq, t.tariff_line_id,
-               t.withheld_points, NULL
+               t.withheld_points, t.withheld_by, t.campaign_id, t.campaign_points, NULL, NULL
           FROM capped_deposits t JOIN lots ON lots.account_id = t.account_id
          WHERE t.authority_id = :authority_id
         UNION ALL
@@ -62,11 +73,25 @@ LIST_MOVEMENTS = text("""
                             ELSE 'voucher_' || v.status END,
                t.recorded_at, min(CAST(t.transfer_id AS text)),
                sum(CASE t.phase WHEN 'pending' THEN -t.points WHEN 'void' THEN t.points ELSE 0 END),
-               NULL, NULL, NULL, NULL, t.voucher_id
+               NULL, NULL, NULL, NULL, NULL, NULL, NULL, t.voucher_id, NULL
           FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
           JOIN vouchers v ON v.authority_id = t.authority_id AND v.voucher_id = t.voucher_id
          WHERE t.authority_id = :authority_id AND t.voucher_id IS NOT NULL
          GROUP BY t.voucher_id, t.phase, t.recorded_at, v.status
+        UNION ALL
+        SELECT 'points_expired', t.recorded_at, CAST(t.transfer_id AS text), -t.points, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL
+          FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
+         WHERE t.authority_id = :authority_id AND t.reason = 'expiry'
+        UNION ALL
+        SELECT 'deposit_corrected', taken.recorded_at, CAST(c.correction_id AS text), -taken.points, t.journal_no,
+               t.seq, t.tariff_line_id, t.withheld_points, NULL, NULL, NULL, NULL, c.correction_id
+          FROM (SELECT t.cause_id, t.recorded_at, sum(t.points) AS points
+                  FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
+                 WHERE t.authority_id = :authority_id AND t.reason = 'reversal'
+                 GROUP BY t.cause_id, t.recorded_at) AS taken
+          JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = taken.cause_id
+          JOIN transfers t ON t.authority_id = :authority_id AND t.transfer_id = c.transfer_id
     ),
     page AS (
         SELECT * FROM movements
@@ -76,14 +101,18 @@ LIST_MOVEMENTS = text("""
          LIMIT :limit
     )
     SELECT page.kind, page.recorded_at, page.movement_id, CAST(page.points AS bigint) AS points, page.withheld_points,
+           page.withheld_by, page.campaign_points, g.name AS campaign, g.multiplier_percent, g.bonus_points,
            e.material, e.items, e.mass_g, e.occurred_at, l.basis, l.points AS rate_points,
-           page.voucher_id, o.title, s.name AS shop, v.price_points
+           page.voucher_id, o.title, s.name AS shop, v.price_points,
+           c.reason AS correction_reason, c.lost_points
       FROM page
       LEFT JOIN events e ON e.authority_id = :authority_id AND e.journal_no = page.journal_no AND e.seq = page.seq
       LEFT JOIN tariff_lines l ON l.authority_id = :authority_id AND l.tariff_line_id = page.tariff_line_id
       LEFT JOIN vouchers v ON v.authority_id = :authority_id AND v.voucher_id = page.voucher_id
       LEFT JOIN offers o ON o.authority_id = :authority_id AND o.offer_id = v.offer_id
-      LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = v.shop_id
+      LEFT JOIN campaigns g ON g.authority_id = :authority_id AND g.campaign_id = page.campaign_id
+      LEFT JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = page.correction_id
+      LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = coalesce(v.redeemed_by_shop_id, v.shop_id)
      ORDER BY page.recorded_at DESC, page.movement_id COLLATE "C" DESC
 """)
 
@@ -114,28 +143,51 @@ def list_movements(
 
 def movement_of(row: Row[*tuple[Any, ...]], timezone: ZoneInfo) -> Movement:
     """Return the movement a row of the statement tells of."""
-    explanation: DepositExplanation | VoucherExplanation
+    explanation: Explanation
     if row.voucher_id is not None:
         explanation = VoucherExplanation(row.voucher_id, row.title, row.shop, row.price_points)
+    elif row.correction_reason is not None:
+        explanation = CorrectionExplanation(
+            row.correction_reason, row.material, row.items, row.occurred_at, -row.points, row.lost_points
+        )
+    elif row.kind in ("welcome", "points_expired"):
+        explanation = PlainExplanation(row.kind, abs(row.points))
     else:
         withheld_points = row.withheld_points or 0
+        earned_points = row.points + withheld_points
         explanation = DepositExplanation(
             material=row.material,
             items=row.items,
             mass_g=row.mass_g,
             basis=row.basis,
             rate_points=row.rate_points,
-            earned_points=row.points + withheld_points,
+            earned_points=earned_points,
             withheld_points=withheld_points,
             points=row.points,
             occurred_at=row.occurred_at,
             is_late=row.occurred_at.astimezone(timezone).date() != row.recorded_at.astimezone(timezone).date(),
+            campaign=campaign_of(row, earned_points),
+            withheld_by=tuple(row.withheld_by.split("+")) if row.withheld_by else (),
         )
     return Movement(row.movement_id, row.kind, row.recorded_at, row.points, explanation)
+
+
+def campaign_of(row: Row[*tuple[Any, ...]], earned_points: int) -> CampaignExplanation | None:
+    """Return what a campaign added to the deposit a row tells of."""
+    if row.campaign is None:
+        return None
+    whole = extra_points(row.multiplier_percent, row.bonus_points, earned_points - row.campaign_points)
+    return CampaignExplanation(
+        row.campaign, row.multiplier_percent, row.bonus_points, row.campaign_points, row.campaign_points < whole
+    )
 
 
 def explain(movement: Movement, *, timezone: ZoneInfo, language: Language) -> str:
     """Return the sentence that tells the citizen how ``movement`` came about."""
     if isinstance(movement.explanation, VoucherExplanation):
         return explain_voucher(movement.explanation, kind=movement.kind, language=language)
+    if isinstance(movement.explanation, PlainExplanation):
+        return explain_plainly(movement.explanation, language=language)
+    if isinstance(movement.explanation, CorrectionExplanation):
+        return explain_correction(movement.explanation, timezone=timezone, language=language)
     return explain_deposit(movement.explanation, recorded_at=movement.recorded_at, timezone=timezone, language=language)

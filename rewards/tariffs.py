@@ -1,6 +1,5 @@
 """What a deposit earns: the tariff in force when it occurred, and its arithmetic as pure functions."""
 
-import bisect
 import datetime
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from rewards.ids import Id, new_id
 from rewards.schema import Authority
@@ -33,12 +32,17 @@ class TariffLine:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """A tariff with its lines by material; a cap of None holds nothing back."""
+    """A tariff with its lines by material; a cap of None holds nothing back.
+
+    ``welcome_points`` are given once, with the first deposit ever credited to a citizen.
+    """
 
     valid_from: datetime.datetime
     day_cap_points: int | None
     week_cap_points: int | None
     lines: dict[str, TariffLine]
+    bin_hour_cap_points: int | None = None
+    welcome_points: int = 0
 
 
 def points_for_deposit(line: TariffLine, *, items: int, mass_g: int | None) -> int:
@@ -60,15 +64,25 @@ def points_for_deposit(line: TariffLine, *, items: int, mass_g: int | None) -> i
 
 def find_tariff_in_force(tariffs: Sequence[Tariff], at: datetime.datetime) -> Tariff | None:
     """Find the tariff in force at ``at``; ``tariffs`` are ordered by ``valid_from``."""
-    index = bisect.bisect_right(tariffs, at, key=lambda tariff: tariff.valid_from) - 1
-    return tariffs[index] if index >= 0 else None
+    # From the newest on: nearly always it is the first one looked at.
+    for tariff in reversed(tariffs):
+        if tariff.valid_from <= at:
+            return tariff
+    return None
 
 
 def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
     """List the authority's tariffs by ``valid_from``, oldest first."""
     # Tariffs before lines: one that is published in between is then not seen at all, rather than without its lines.
     tariffs = connection.execute(
-        select(TariffRow.tariff_id, TariffRow.valid_from, TariffRow.day_cap_points, TariffRow.week_cap_points)
+        select(
+            TariffRow.tariff_id,
+            TariffRow.valid_from,
+            TariffRow.day_cap_points,
+            TariffRow.week_cap_points,
+            TariffRow.bin_hour_cap_points,
+            TariffRow.welcome_points,
+        )
         .where(TariffRow.authority_id == authority_id)
         .order_by(TariffRow.valid_from)
     ).all()
@@ -83,7 +97,57 @@ def list_tariffs(connection: Connection, *, authority_id: int) -> list[Tariff]:
         ).where(TariffLineRow.authority_id == authority_id)
     ):
         lines[line.tariff_id][line.material] = TariffLine(str(line.tariff_line_id), line.basis, line.points)
-    return [Tariff(row.valid_from, row.day_cap_points, row.week_cap_points, lines[row.tariff_id]) for row in tariffs]
+    return [
+        Tariff(
+            row.valid_from,
+            row.day_cap_points,
+            row.week_cap_points,
+            lines[row.tariff_id],
+            row.bin_hour_cap_points,
+            row.welcome_points,
+        )
+        for row in tariffs
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTariff:
+    """A tariff as the authority sees it; ``state`` is ``superseded``, ``in force`` or ``to come``."""
+
+    tariff_id: UUID
+    name: str
+    state: str
+    valid_from: datetime.datetime
+    day_cap_points: int | None
+    week_cap_points: int | None
+    bin_hour_cap_points: int | None
+    welcome_points: int
+    lines: dict[str, tuple[Basis, int]]
+
+
+LIST_PUBLISHED = text("""
+    SELECT t.tariff_id, t.name,
+           CASE WHEN t.valid_from > :now THEN 'to come'
+                WHEN lead(t.valid_from) OVER (ORDER BY t.valid_from) <= :now THEN 'superseded'
+                ELSE 'in force' END AS state,
+           t.valid_from, t.day_cap_points, t.week_cap_points, t.bin_hour_cap_points, t.welcome_points,
+           (SELECT jsonb_object_agg(l.material, jsonb_build_array(l.basis, l.points)) FROM tariff_lines l
+             WHERE l.authority_id = t.authority_id AND l.tariff_id = t.tariff_id) AS lines
+      FROM tariffs t WHERE t.authority_id = :authority_id
+     ORDER BY t.valid_from DESC
+""")
+
+
+def list_published_tariffs(
+    connection: Connection, *, authority_id: int, now: datetime.datetime
+) -> list[PublishedTariff]:
+    """List the authority's tariffs, the newest first."""
+    rows = connection.execute(LIST_PUBLISHED, {"authority_id": authority_id, "now": now})
+    tariffs = []
+    for row in rows.mappings():
+        lines = {material: (line[0], line[1]) for material, line in sorted((row["lines"] or {}).items())}
+        tariffs.append(PublishedTariff(**{**row, "lines": lines}))
+    return tariffs
 
 
 def add_tariff(
@@ -95,6 +159,8 @@ def add_tariff(
     lines: dict[str, tuple[Basis, int]],
     day_cap_points: int | None = None,
     week_cap_points: int | None = None,
+    bin_hour_cap_points: int | None = None,
+    welcome_points: int = 0,
 ) -> UUID:
     """Add a tariff in force from ``valid_from``; ``lines`` give (basis, points) by material. Return its id.
 
@@ -109,6 +175,8 @@ def add_tariff(
             valid_from=valid_from,
             day_cap_points=day_cap_points,
             week_cap_points=week_cap_points,
+            bin_hour_cap_points=bin_hour_cap_points,
+            welcome_points=welcome_points,
         )
     )
     connection.execute(

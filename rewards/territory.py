@@ -4,11 +4,13 @@ import datetime
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select
 
 from rewards.ids import new_id
-from rewards.schema import Authority, Commune, Material, Site
+from rewards.ledger.authority_accounts import KINDS, open_authority_account
+from rewards.schema import Authority, Commune, Funder, Material, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def create_authority(
     now: datetime.datetime,
     is_simulated: bool = False,
 ) -> None:
-    """Add a tenant. ``is_simulated`` marks every figure of it as not real."""
+    """Add a tenant with its own accounts, the first funder. ``is_simulated`` marks every figure of it as not real."""
     connection.execute(
         insert(Authority).values(
             authority_id=authority_id,
@@ -43,11 +45,22 @@ def create_authority(
             created_at=now,
         )
     )
+    for kind in KINDS:
+        open_authority_account(connection, kind, authority_id=authority_id, now=now)
+    connection.execute(
+        insert(Funder).values(authority_id=authority_id, funder_id=new_id(), kind="authority", name=name)
+    )
 
 
 def find_authority_id(connection: Connection, slug: str) -> int | None:
     """Find the tenant a slug names."""
     return connection.scalar(select(Authority.authority_id).where(Authority.slug == slug))
+
+
+def get_timezone(connection: Connection, *, authority_id: int) -> ZoneInfo:
+    """Return the authority's time zone, in which its days, weeks and months begin."""
+    timezone = select(Authority.timezone).where(Authority.authority_id == authority_id)
+    return ZoneInfo(connection.execute(timezone).scalar_one())
 
 
 def add_commune(

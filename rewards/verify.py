@@ -41,6 +41,11 @@ INVARIANTS: dict[str, str] = {
          WHERE w.authority_id = :authority_id
          GROUP BY w.wallet_id HAVING sum(a.credits_posted - a.debits_posted - a.debits_pending) < 0
     """,
+    "expired_points_have_left_their_lots": """
+        SELECT a.account_id FROM accounts a JOIN authorities o ON o.authority_id = a.authority_id
+         WHERE a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on <= o.points_expired_on
+           AND a.credits_posted - a.debits_posted - a.debits_pending > 0
+    """,
     "endings_repeat_their_pending_transfer": """
         SELECT e.transfer_id FROM transfers e
           LEFT JOIN transfers p ON p.authority_id = e.authority_id AND p.transfer_id = e.pending_id
@@ -55,6 +60,30 @@ INVARIANTS: dict[str, str] = {
                             AND e.type = 'deposit'
          WHERE t.authority_id = :authority_id AND t.journal_no IS NOT NULL
          GROUP BY t.journal_no, t.seq HAVING count(e.seq) <> 1
+    """,
+    "corrections_take_back_what_they_name": """
+        SELECT coalesce(c.correction_id, r.cause_id) AS correction_id, c.state
+          FROM (SELECT c.correction_id, c.state, t.debit_account_id AS account_id, t.points,
+                       c.taken_points + c.lost_points AS noted_points
+                  FROM corrections c
+                  LEFT JOIN transfers t ON t.authority_id = c.authority_id AND t.transfer_id = c.transfer_id
+                 WHERE c.authority_id = :authority_id) c
+          FULL JOIN (SELECT cause_id, credit_account_id AS account_id, sum(points) AS points FROM transfers
+                      WHERE authority_id = :authority_id AND reason = 'reversal'
+                      GROUP BY cause_id, credit_account_id) r
+            ON r.cause_id = c.correction_id AND r.account_id = c.account_id
+         WHERE c.correction_id IS NULL
+            OR (c.state = 'approved') <> (r.points IS NOT NULL)
+            OR (c.state = 'approved' AND (r.points <> c.points OR c.noted_points IS DISTINCT FROM c.points))
+    """,
+    "budgets_equal_what_campaigns_added": """
+        SELECT c.campaign_id, c.used_points, coalesce(a.points, 0) AS added_points
+          FROM campaigns c
+          LEFT JOIN (SELECT campaign_id, sum(greatest(0, campaign_points - withheld_points)) AS points FROM transfers
+                      WHERE authority_id = :authority_id AND campaign_id IS NOT NULL
+                      GROUP BY campaign_id) a ON a.campaign_id = c.campaign_id
+         WHERE c.authority_id = :authority_id AND c.budget_points IS NOT NULL
+           AND c.used_points <> coalesce(a.points, 0)
     """,
     "vouchers_are_in_exactly_one_state": """
         SELECT v.voucher_id, v.status FROM vouchers v

@@ -60,6 +60,18 @@ class Wallet:
     lots: list[Lot]
 
 
+FIND_WALLET_OF_LOT = text("""
+    SELECT wallet_id FROM wallet_accounts WHERE authority_id = :authority_id AND account_id = :account_id
+""")
+
+
+def find_wallet_of_lot(connection: Connection, account_id: UUID, *, authority_id: int) -> UUID | None:
+    """Find whose a lot is; None once retention or erasure has cut the link."""
+    values = {"authority_id": authority_id, "account_id": account_id}
+    wallet_id: UUID | None = connection.scalar(FIND_WALLET_OF_LOT, values)
+    return wallet_id
+
+
 def get_wallet(connection: Connection, *, authority_id: int, wallet_id: UUID, now: datetime.datetime) -> Wallet:
     """Return the balance at ``now``; points of expired lots count no more, unless a voucher holds them."""
     rows = connection.execute(LIST_LOTS, {"authority_id": authority_id, "wallet_id": wallet_id, "now": now})

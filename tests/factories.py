@@ -19,8 +19,9 @@ from rewards.deposits import Outcome, compare_events, record_compared
 from rewards.journals import JournalNote, open_journals
 from rewards.keyring import Keyring
 from rewards.memory import Recollection
+from rewards.offers import OfferTerms, put_on_sale
 from rewards.rules import find_rules
-from rewards.shops import Shop, create_shop, publish_offer
+from rewards.shops import Shop, create_shop
 from rewards.sign_ins import begin_sign_in, open_session
 from rewards.tariffs import Basis, add_tariff
 from rewards.territory import NewSite, add_commune, add_materials, add_sites, create_authority
@@ -91,14 +92,8 @@ def build_town(
     shop = create_shop(
         connection, authority_id=authority_id, name="Librairie", address="2 rue A", insee_code="93066", now=START
     )
-    offer_id = publish_offer(
-        connection,
-        authority_id=authority_id,
-        shop_id=shop.shop_id,
-        title="Un carnet",
-        price_points=price_points,
-        value_cents=300,
-    )
+    terms = OfferTerms("Un carnet", price_points, 300, shop.shop_id)
+    offer_id = put_on_sale(connection, terms, authority_id=authority_id)
     return Town(authority_id, slug, ZoneInfo("Europe/Paris"), bin_ids, shop, offer_id, keyring)
 
 

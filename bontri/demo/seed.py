@@ -13,7 +13,8 @@ from rewards.access import create_api_key
 from rewards.bins import NewBin, add_bins
 from rewards.citizens import register_citizen
 from rewards.keyring import Keyring
-from rewards.shops import create_shop, publish_offer
+from rewards.offers import OfferTerms, put_on_sale
+from rewards.shops import create_shop
 from rewards.tariffs import add_tariff
 from rewards.territory import add_commune, add_materials, add_sites, create_authority, find_authority_id
 
@@ -153,13 +154,8 @@ def open_shop(connection: Connection, keyring: Keyring, planned: PlannedShop, *,
     published = [
         (
             price_points,
-            publish_offer(
-                connection,
-                authority_id=AUTHORITY_ID,
-                shop_id=shop.shop_id,
-                title=title,
-                price_points=price_points,
-                value_cents=value_cents,
+            put_on_sale(
+                connection, OfferTerms(title, price_points, value_cents, shop.shop_id), authority_id=AUTHORITY_ID
             ),
         )
         for title, price_points, value_cents in planned.offers

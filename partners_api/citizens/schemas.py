@@ -57,12 +57,20 @@ class OfferSchema(ma.Schema):
     """What a shop gives for points."""
 
     offer_id = fields.UUID(required=True)
-    shop_id = fields.UUID(required=True)
-    shop = fields.String(required=True)
+    shop_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Null: every partner shop takes it"})
+    shop = fields.String(required=True, allow_none=True)
     title = fields.String(required=True)
+    category = fields.String(required=True, validate=validate.OneOf(["local_shop", "leisure", "donation", "authority"]))
     price_points = Integer(required=True)
     value_cents = Integer(required=True)
     voucher_valid_days = Integer(required=True)
+    stock_left = Integer(required=True, allow_none=True, metadata={"description": "Null: without end"})
+    offered_until = fields.AwareDateTime(required=True, allow_none=True)
+    most_per_wallet = Integer(required=True, allow_none=True, metadata={"description": "Vouchers in a `limit_period`"})
+    limit_period = fields.String(
+        required=True, allow_none=True, validate=validate.OneOf(["day", "week", "month", "ever"])
+    )
+    minimum_purchase_cents = Integer(required=True, metadata={"description": "The till asks for it"})
 
 
 class OffersSchema(ma.Schema):

@@ -10,7 +10,15 @@ from marshmallow import fields, validate
 
 from partners_api.citizens.schemas import PAGE_MAX
 from partners_api.schemas import Integer
-from rewards.explanations import LANGUAGES, DepositExplanation, Language
+from rewards.explanations import (
+    LANGUAGES,
+    CorrectionExplanation,
+    DepositExplanation,
+    Language,
+    VoucherExplanation,
+)
+from rewards.grants import CAP_KINDS
+from rewards.schema.ledger import CORRECTION_REASONS
 from rewards.statements import Movement, Position, explain
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -21,7 +29,11 @@ KINDS = (
     "voucher_redeemed",
     "voucher_cancelled",
     "voucher_expired",
+    "deposit_corrected",
+    "welcome",
+    "points_expired",
 )
+EXPLANATIONS = {"deposit": DepositExplanation, "voucher": VoucherExplanation, "correction": CorrectionExplanation}
 
 
 class StatementQuerySchema(ma.Schema):
@@ -36,6 +48,16 @@ class StatementQuerySchema(ma.Schema):
     lang = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
 
 
+class CampaignExplanationSchema(ma.Schema):
+    """The campaign that added points: either it multiplies, or it adds a bonus."""
+
+    name = fields.String(required=True)
+    multiplier_percent = Integer(required=True, allow_none=True, metadata={"description": "200 doubles"})
+    bonus_points = Integer(required=True, allow_none=True)
+    points = Integer(required=True, metadata={"description": "Added to what the tariff gives"})
+    is_out_of_budget = fields.Boolean(required=True, metadata={"description": "It would have added more"})
+
+
 class DepositExplanationSchema(ma.Schema):
     """How a deposit's points came about: `points` = `earned_points` − `withheld_points`."""
 
@@ -44,11 +66,17 @@ class DepositExplanationSchema(ma.Schema):
     mass_g = Integer(required=True, allow_none=True)
     basis = fields.String(required=True, validate=validate.OneOf(["item", "kilogram"]))
     rate_points = Integer(required=True, metadata={"description": "Per item or per kilogram"})
-    earned_points = Integer(required=True, metadata={"description": "Before caps"})
+    earned_points = Integer(required=True, metadata={"description": "By tariff and campaign, before caps"})
     withheld_points = Integer(required=True, metadata={"description": "Held back by a cap"})
     points = Integer(required=True)
     occurred_at = fields.AwareDateTime(required=True)
     is_late = fields.Boolean(required=True, metadata={"description": "Recorded on a later day than it occurred"})
+    campaign = fields.Nested(CampaignExplanationSchema, required=True, allow_none=True)
+    withheld_by = fields.List(
+        fields.String(validate=validate.OneOf(CAP_KINDS)),
+        required=True,
+        metadata={"description": "The caps that held points back"},
+    )
 
 
 class VoucherExplanationSchema(ma.Schema):
@@ -60,8 +88,19 @@ class VoucherExplanationSchema(ma.Schema):
     price_points = Integer(required=True)
 
 
+class CorrectionExplanationSchema(ma.Schema):
+    """The deposit whose credit was taken back, and why."""
+
+    reason = fields.String(required=True, validate=validate.OneOf(CORRECTION_REASONS))
+    material = fields.String(required=True)
+    items = Integer(required=True)
+    occurred_at = fields.AwareDateTime(required=True)
+    taken_points = Integer(required=True, metadata={"description": "Taken from the wallet"})
+    lost_points = Integer(required=True, metadata={"description": "Spent before: the authority bears them"})
+
+
 class MovementSchema(ma.Schema):
-    """One line of a statement; `deposit` or `voucher` says how it came about, the other is null."""
+    """One line of a statement; one of `deposit`, `voucher`, `correction` says how it came about, others are null."""
 
     movement_id = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
@@ -70,6 +109,7 @@ class MovementSchema(ma.Schema):
     sentence = fields.String(required=True)
     deposit = fields.Nested(DepositExplanationSchema, required=True, allow_none=True)
     voucher = fields.Nested(VoucherExplanationSchema, required=True, allow_none=True)
+    correction = fields.Nested(CorrectionExplanationSchema, required=True, allow_none=True)
 
 
 class StatementSchema(ma.Schema):
@@ -105,14 +145,15 @@ def render_statement(
 
 def render_movement(movement: Movement, *, timezone: ZoneInfo, language: Language) -> dict[str, Any]:
     """Return one line with its sentence."""
-    explanation = asdict(movement.explanation)
-    is_deposit = isinstance(movement.explanation, DepositExplanation)
+    explained = {
+        name: asdict(movement.explanation) if isinstance(movement.explanation, kind) else None
+        for name, kind in EXPLANATIONS.items()
+    }
     return {
         "movement_id": movement.movement_id,
         "kind": movement.kind,
         "recorded_at": movement.recorded_at,
         "points": movement.points,
         "sentence": explain(movement, timezone=timezone, language=language),
-        "deposit": explanation if is_deposit else None,
-        "voucher": None if is_deposit else explanation,
+        **explained,
     }

@@ -20,7 +20,12 @@ from partners_api.operations import operation
 from partners_api.services import keyring, now
 from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.shops import OfferUnknownError
+from rewards.offers import (
+    OfferLimitReachedError,
+    OfferNotOnSaleError,
+    OfferSoldOutError,
+    OfferUnknownError,
+)
 from rewards.vouchers import (
     PointsInsufficientError,
     VoucherAlreadyRedeemedError,
@@ -42,7 +47,13 @@ from rewards.vouchers import (
     audience="citizen",
     body=VoucherOrderSchema,
     answers=(201, OwnVoucherSchema),
-    refuses=(OfferUnknownError, PointsInsufficientError),
+    refuses=(
+        OfferUnknownError,
+        OfferNotOnSaleError,
+        OfferSoldOutError,
+        OfferLimitReachedError,
+        PointsInsufficientError,
+    ),
     is_idempotent=True,
 )
 def buy_voucher(caller: Principal, order: dict[str, Any], key: str) -> dict[str, Any]:

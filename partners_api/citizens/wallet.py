@@ -16,7 +16,7 @@ from partners_api.operations import operation
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.shops import Offer, list_offers
+from rewards.offers import Offer, list_offers
 from rewards.statements import list_movements
 from rewards.wallets import Wallet, get_wallet
 
@@ -53,4 +53,4 @@ def show_statement(caller: Principal, asked: dict[str, Any]) -> dict[str, Any]:
 @operation(citizens, "GET", "/offers", audience="citizen", answers=(200, OffersSchema))
 def show_offers(caller: Principal) -> dict[str, list[Offer]]:
     """List what shops give for points, cheapest first."""
-    return {"offers": list_offers(connection(), authority_id=caller.authority_id)}
+    return {"offers": list_offers(connection(), authority_id=caller.authority_id, now=now())}

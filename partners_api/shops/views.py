@@ -9,6 +9,7 @@ from partners_api.services import keyring, now
 from partners_api.shops.schemas import EnteredCodeSchema, RedemptionSchema
 from partners_api.transactions import after_roll_back, connection
 from rewards.access import Principal
+from rewards.shops import ShopRevokedError
 from rewards.vouchers import (
     Redemption,
     Voucher,
@@ -53,6 +54,7 @@ def look_up(caller: Principal, entered: dict[str, str]) -> Voucher:
         VoucherAlreadyRedeemedError,
         VoucherCancelledError,
         VoucherExpiredError,
+        ShopRevokedError,
     ),
     is_idempotent=True,
 )

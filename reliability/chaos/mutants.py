@@ -137,11 +137,12 @@ def look_then_write(
         raise VoucherAlreadyRedeemedError(found.voucher_id)
     time.sleep(BETWEEN_LOOK_AND_WRITE_S)
     connection.execute(
-        text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key
+        text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key,
+                        redeemed_by_shop_id = shop_id
                  WHERE authority_id = :authority_id AND voucher_id = :voucher_id"""),
         {"authority_id": authority_id, "voucher_id": found.voucher_id, "now": now, "key": redemption_key},
     )
-    paid = [Transfer(found.source, found.account_id, found.price_points)]
+    paid = [Transfer(found.source, found.account_id, found.price_points, reason="adjustment")]
     record_transfers(connection, paid, authority_id=authority_id, now=now)
     return Redemption(found.voucher_id, found.title, found.price_points, found.value_cents, now, is_repeat=False)
 

@@ -22,7 +22,7 @@ def provision_town(tables: Tables, town: Town, *, day_cap_points: int | None) ->
         "points_valid_months": 24,
     }
     tables.table("materials")[town.authority_id, "glass"] = {"material": "glass"}
-    caps = {"day_cap_points": day_cap_points, "week_cap_points": None}
+    caps = {"day_cap_points": day_cap_points, "week_cap_points": None, "bin_hour_cap_points": None, "welcome_points": 0}
     tables.table("tariffs")[town.authority_id, 1] = {"tariff_id": 1, "valid_from": PLACED_AT, **caps}
     line = {"material": "glass", "tariff_line_id": "line", "basis": "item", "points": 1}
     tables.table("tariff_lines")[town.authority_id, 1] = {"tariff_id": 1, **line}
@@ -30,6 +30,7 @@ def provision_town(tables: Tables, town: Town, *, day_cap_points: int | None) ->
         digest = KEYRING.badge_digest(authority_id=town.authority_id, badge=badge)
         holder = {"citizen_id": f"citizen-{badge}", "wallet_id": f"wallet-{badge}"}
         tables.table("holders")[town.authority_id, digest] = holder
+        tables.table("citizens")[town.authority_id, holder["citizen_id"]] = {"first_credited_on": None}
 
 
 def provision_bin(tables: Tables, bin_id: str, town: Town) -> None:

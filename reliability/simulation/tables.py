@@ -9,6 +9,7 @@ import datetime
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 import psycopg
@@ -48,7 +49,7 @@ READERS: Mapping[str, Callable[[str], Any]] = {
 def read_rows(columns: Columns, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Read the array literals bound to ``columns`` as PostgreSQL's unnest does."""
     arrays = [read_array(parameters[name], READERS.get(kind, str)) for name, kind in columns.kinds.items()]
-    return [dict(zip(columns.kinds, values, strict=True)) for values in zip(*arrays, strict=True)]
+    return [dict(zip(columns.kinds, values, strict=True)) for values in zip_longest(*arrays)]
 
 
 def read_array(literal: str, read: Callable[[str], Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from rewards.schema.access import ApiKey, IdempotentRequest, Session, SignInCode
 from rewards.schema.base import Base
 from rewards.schema.citizens import Badge, Citizen, Contact, Wallet
+from rewards.schema.drafts import Draft
 from rewards.schema.events import (
     BinJournal,
     DailyDeposits,
@@ -12,9 +13,19 @@ from rewards.schema.events import (
     QuarantineOverflow,
 )
 from rewards.schema.fleet import BinAlarm, BinCommand, BinReport
-from rewards.schema.ledger import Account, CappedDeposit, CapUsage, Transfer, WalletAccount
-from rewards.schema.shops import Offer, RedemptionAttempt, Shop, Voucher
-from rewards.schema.tariffs import Tariff, TariffLine
+from rewards.schema.jobs import ExpiryWarning, Job, OutboxMessage
+from rewards.schema.ledger import (
+    Account,
+    AuthorityAccount,
+    BinCapUsage,
+    CappedDeposit,
+    CapUsage,
+    Correction,
+    Transfer,
+    WalletAccount,
+)
+from rewards.schema.shops import Funder, Offer, RedemptionAttempt, Shop, Voucher
+from rewards.schema.tariffs import Campaign, Tariff, TariffLine
 from rewards.schema.territory import (
     Authority,
     Bin,
@@ -30,25 +41,34 @@ __all__ = [
     "Account",
     "ApiKey",
     "Authority",
+    "AuthorityAccount",
     "Badge",
     "Base",
     "Bin",
     "BinAlarm",
+    "BinCapUsage",
     "BinCommand",
     "BinDirectory",
     "BinJournal",
     "BinKey",
     "BinReport",
+    "Campaign",
     "CapUsage",
     "CappedDeposit",
     "Citizen",
     "Commune",
     "Contact",
+    "Correction",
     "DailyDeposits",
+    "Draft",
     "Event",
+    "ExpiryWarning",
+    "Funder",
     "IdempotentRequest",
+    "Job",
     "Material",
     "Offer",
+    "OutboxMessage",
     "Placement",
     "QuarantineOverflow",
     "QuarantinedEvent",

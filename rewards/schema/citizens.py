@@ -1,5 +1,6 @@
 """Citizens, their wallets and badges; contact data apart from points and encrypted."""
 
+import datetime
 import uuid
 
 from sqlalchemy import CheckConstraint, LargeBinary, SmallInteger, UniqueConstraint
@@ -19,7 +20,10 @@ class Wallet(Base):
 
 
 class Citizen(Base):
-    """A holder of points; a card with no registered person behind it is a citizen too."""
+    """A holder of points; a card with no registered person behind it is a citizen too.
+
+    ``first_credited_on`` is the day of the first deposit ever credited, by the authority's calendar.
+    """
 
     __tablename__ = "citizens"
     __table_args__ = (
@@ -31,6 +35,7 @@ class Citizen(Base):
     citizen_id: Mapped[Id]
     wallet_id: Mapped[uuid.UUID]
     state: Mapped[str]
+    first_credited_on: Mapped[datetime.date | None]
     created_at: Mapped[Instant]
 
 

@@ -8,10 +8,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, tenant_key
 
-OVERDRAFT_KINDS = ("adjustment", "issuing", "loss")
+OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 """Accounts of the authority itself: points come into being by overdrawing them."""
 
-ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "lot", "shop")
+ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "expired", "lot", "network", "shop")
+
+REASONS = ("adjustment", "expiry", "reversal", "welcome")
+"""Why a transfer exists that is neither a deposit's credit nor a voucher's."""
+
+CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
+"""Why a transfer is taken back; told to the citizen."""
+
+WITHHOLDING_CAPS = ("bin_hour", "day", "week", "bin_hour+day", "bin_hour+week", "day+week", "bin_hour+day+week")
+"""Which caps held points back, in the order in which they are granted."""
+
+AUTHORITY_ACCOUNT_KINDS = ("bonus", "expired", "loss", "network")
 
 
 class Account(Base):
@@ -32,6 +43,13 @@ class Account(Base):
             name="no_overdraft",
         ),
         CheckConstraint("(kind = 'lot') = (expires_on IS NOT NULL)", name="lots_expire"),
+        Index(
+            "ix_accounts_expiring",
+            "authority_id",
+            "expires_on",
+            "account_id",
+            postgresql_where=text("kind = 'lot'"),
+        ),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -67,7 +85,8 @@ class Transfer(Base):
 
     ``phase`` ``single`` moves at once; ``pending`` reserves; ``post`` and ``void`` end a pending transfer, at
     most once (unique on ``pending_id``). A deposit's credit carries the event's identity and how the points
-    came about. No foreign keys, see :class:`rewards.schema.events.Event`.
+    came about. Every transfer says why it exists: by a deposit, a voucher, or a ``reason``, whose ``cause_id`` is the
+    row that asked for it. No foreign keys, see :class:`rewards.schema.events.Event`.
     """
 
     __tablename__ = "transfers"
@@ -78,6 +97,12 @@ class Transfer(Base):
         CheckConstraint("(phase IN ('post', 'void')) = (pending_id IS NOT NULL)", name="endings_name_their_pending"),
         CheckConstraint("(journal_no IS NULL) = (seq IS NULL)", name="event_identity_whole"),
         CheckConstraint("withheld_points >= 0", name="withheld_points_not_negative"),
+        CheckConstraint(f"withheld_by IN {WITHHOLDING_CAPS}", name="withheld_by_known"),
+        CheckConstraint("(campaign_id IS NULL) = (campaign_points IS NULL)", name="campaigns_whole"),
+        CheckConstraint("campaign_points >= 0", name="campaign_points_not_negative"),
+        CheckConstraint(f"reason IN {REASONS}", name="reason_known"),
+        CheckConstraint("num_nonnulls(journal_no, voucher_id, reason) = 1", name="one_reason"),
+        CheckConstraint("cause_id IS NULL OR reason IS NOT NULL", name="causes_have_a_reason"),
         Index(
             "uq_transfers_pending",
             "authority_id",
@@ -104,7 +129,13 @@ class Transfer(Base):
             "ix_transfers_debit_account",
             "authority_id",
             "debit_account_id",
-            postgresql_where=text("voucher_id IS NOT NULL"),
+            postgresql_where=text("journal_no IS NULL"),
+        ),
+        Index(
+            "ix_transfers_cause",
+            "authority_id",
+            "cause_id",
+            postgresql_where=text("cause_id IS NOT NULL"),
         ),
         {"info": DISTRIBUTED},
     )
@@ -120,7 +151,69 @@ class Transfer(Base):
     seq: Mapped[int | None] = mapped_column(BigInteger)
     tariff_line_id: Mapped[uuid.UUID | None]
     withheld_points: Mapped[int | None]
+    withheld_by: Mapped[str | None]
+    campaign_id: Mapped[uuid.UUID | None]
+    campaign_points: Mapped[int | None]
     voucher_id: Mapped[uuid.UUID | None]
+    reason: Mapped[str | None]
+    cause_id: Mapped[uuid.UUID | None]
+
+
+class AuthorityAccount(Base):
+    """An account of the authority itself, one of each kind."""
+
+    __tablename__ = "authority_accounts"
+    __table_args__ = (
+        # Deferred: the link is inserted first, as the arbiter of who creates the account.
+        tenant_key("account_id", to="accounts", deferrable=True, initially="DEFERRED"),
+        CheckConstraint(f"kind IN {AUTHORITY_ACCOUNT_KINDS}", name="kind_known"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID]
+
+
+class Correction(Base):
+    """A transfer that one person asks to take back and a second one decides about.
+
+    ``taken_points`` came back from the wallet, ``lost_points`` were spent before and are the authority's loss; both are
+    None until it is approved.
+    """
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        CheckConstraint(f"reason IN {CORRECTION_REASONS}", name="reason_known"),
+        CheckConstraint("state IN ('requested', 'approved', 'rejected')", name="state_known"),
+        CheckConstraint("char_length(note) BETWEEN 1 AND 500", name="note_length"),
+        CheckConstraint("(state = 'requested') = (decided_by IS NULL)", name="decided_by_somebody"),
+        CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_at_some_time"),
+        CheckConstraint("decided_by <> requested_by OR state = 'rejected'", name="approved_by_a_second_person"),
+        CheckConstraint("taken_points >= 0 AND lost_points >= 0", name="points_not_negative"),
+        CheckConstraint("taken_points IS NULL OR state = 'approved'", name="points_only_approved"),
+        CheckConstraint("(taken_points IS NULL) = (lost_points IS NULL)", name="points_whole"),
+        Index(
+            "uq_corrections_transfer",
+            "authority_id",
+            "transfer_id",
+            unique=True,
+            postgresql_where=text("state <> 'rejected'"),
+        ),
+        Index("ix_corrections_open", "authority_id", "requested_at", postgresql_where=text("state = 'requested'")),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    correction_id: Mapped[Id]
+    transfer_id: Mapped[uuid.UUID]
+    reason: Mapped[str]
+    note: Mapped[str]
+    requested_by: Mapped[str]
+    requested_at: Mapped[Instant]
+    state: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime.datetime | None]
+    taken_points: Mapped[int | None] = mapped_column(BigInteger)
+    lost_points: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class CappedDeposit(Base):
@@ -129,6 +222,9 @@ class CappedDeposit(Base):
     __tablename__ = "capped_deposits"
     __table_args__ = (
         CheckConstraint("withheld_points > 0", name="withheld_points_positive"),
+        CheckConstraint(f"withheld_by IN {WITHHOLDING_CAPS}", name="withheld_by_known"),
+        CheckConstraint("(campaign_id IS NULL) = (campaign_points IS NULL)", name="campaigns_whole"),
+        CheckConstraint("campaign_points >= 0", name="campaign_points_not_negative"),
         Index("ix_capped_deposits_account", "authority_id", "account_id"),
         {"info": DISTRIBUTED},
     )
@@ -138,6 +234,9 @@ class CappedDeposit(Base):
     account_id: Mapped[uuid.UUID]
     tariff_line_id: Mapped[uuid.UUID]
     withheld_points: Mapped[int]
+    withheld_by: Mapped[str | None]
+    campaign_id: Mapped[uuid.UUID | None]
+    campaign_points: Mapped[int | None]
     recorded_at: Mapped[Instant]
 
 
@@ -155,6 +254,23 @@ class CapUsage(Base):
     citizen_id: Mapped[Id]
     period: Mapped[str] = mapped_column(primary_key=True)
     starts_on: Mapped[datetime.date] = mapped_column(primary_key=True)
+    cap_points: Mapped[int]
+    used_points: Mapped[int]
+    last_granted: Mapped[int]
+
+
+class BinCapUsage(Base):
+    """How many points a bin gave in an hour; against a bin that counts too much, and against who feeds it so."""
+
+    __tablename__ = "bin_cap_usages"
+    __table_args__ = (
+        tenant_key("bin_id", to="bins"),
+        CheckConstraint("used_points >= 0", name="used_points_not_negative"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    starts_at: Mapped[datetime.datetime] = mapped_column(primary_key=True)
     cap_points: Mapped[int]
     used_points: Mapped[int]
     last_granted: Mapped[int]

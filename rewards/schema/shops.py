@@ -3,8 +3,8 @@
 import datetime
 import uuid
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
 
@@ -29,47 +29,99 @@ class Shop(Base):
     created_at: Mapped[Instant]
 
 
+class Funder(Base):
+    """Who pays shops for vouchers: the authority, a shop that gives its own, or a sponsor."""
+
+    __tablename__ = "funders"
+    __table_args__ = (
+        CheckConstraint("kind IN ('authority', 'shop', 'sponsor')", name="kind_known"),
+        CheckConstraint("char_length(name) BETWEEN 1 AND 100", name="name_length"),
+        Index(
+            "uq_funders_authority",
+            "authority_id",
+            unique=True,
+            postgresql_where=text("kind = 'authority'"),
+        ),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId] = mapped_column(ForeignKey("authorities.authority_id"))
+    funder_id: Mapped[Id]
+    kind: Mapped[str]
+    name: Mapped[str]
+
+
 class Offer(Base):
-    """What a shop gives for points: the price in points, and the value it is paid in cents."""
+    """What is given for points: the price in points, the value a shop is paid in cents, and by whom.
+
+    Without a ``shop_id`` every partner shop takes its vouchers. ``sold`` counts the vouchers out or redeemed, where
+    there is a ``stock``.
+    """
 
     __tablename__ = "offers"
     __table_args__ = (
         tenant_key("shop_id", to="shops"),
+        tenant_key("funder_id", to="funders"),
         CheckConstraint("price_points > 0", name="price_points_positive"),
         CheckConstraint("value_cents >= 0", name="value_cents_not_negative"),
         CheckConstraint("voucher_valid_days BETWEEN 1 AND 365", name="voucher_valid_days_range"),
-        CheckConstraint("state IN ('published', 'ended')", name="state_known"),
+        CheckConstraint("state IN ('draft', 'submitted', 'published', 'paused', 'ended')", name="state_known"),
+        CheckConstraint("category IN ('local_shop', 'leisure', 'donation', 'authority')", name="category_known"),
+        CheckConstraint("stock >= 0", name="stock_not_negative"),
+        CheckConstraint("sold >= 0", name="sold_not_negative"),
+        CheckConstraint("sold <= stock", name="sold_within_stock"),
+        CheckConstraint("offered_until > offered_from", name="offered_for_a_while"),
+        CheckConstraint("most_per_wallet > 0", name="most_per_wallet_positive"),
+        CheckConstraint("limit_period IN ('day', 'week', 'month', 'ever')", name="limit_period_known"),
+        CheckConstraint("(most_per_wallet IS NULL) = (limit_period IS NULL)", name="limit_whole"),
+        CheckConstraint("minimum_purchase_cents >= 0", name="minimum_purchase_cents_not_negative"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
     offer_id: Mapped[Id]
-    shop_id: Mapped[uuid.UUID]
+    shop_id: Mapped[uuid.UUID | None]
     title: Mapped[str]
+    category: Mapped[str] = mapped_column(server_default=text("'local_shop'"))
     price_points: Mapped[int]
     value_cents: Mapped[int]
+    funder_id: Mapped[uuid.UUID]
     voucher_valid_days: Mapped[int]
+    stock: Mapped[int | None]
+    sold: Mapped[int] = mapped_column(server_default=text("0"))
+    offered_from: Mapped[datetime.datetime | None]
+    offered_until: Mapped[datetime.datetime | None]
+    most_per_wallet: Mapped[int | None]
+    limit_period: Mapped[str | None]
+    minimum_purchase_cents: Mapped[int] = mapped_column(server_default=text("0"))
     state: Mapped[str]
+    moderated_by: Mapped[str | None]
+    moderated_at: Mapped[datetime.datetime | None]
+    note: Mapped[str | None]
 
 
 class Voucher(Base):
     """A right to an offer, paid in points that stay pending until it is redeemed, cancelled or expires.
 
     Names no wallet: whose it is follows from the lots its pending transfers debit. Only a keyed digest of the
-    128-bit code is stored. Price and value are those of the day it was issued.
+    128-bit code is stored. Price, value and funder are those of the day it was issued. Without a ``shop_id`` every
+    partner shop takes it; ``redeemed_by_shop_id`` did.
     """
 
     __tablename__ = "vouchers"
     __table_args__ = (
         tenant_key("offer_id", to="offers"),
         tenant_key("shop_id", to="shops"),
+        tenant_key("redeemed_by_shop_id", to="shops.shop_id"),
+        tenant_key("funder_id", to="funders"),
         UniqueConstraint("authority_id", "code_digest"),
         CheckConstraint("status IN ('issued', 'redeemed', 'cancelled', 'expired')", name="status_known"),
         CheckConstraint("(status = 'issued') = (ended_at IS NULL)", name="ended_unless_issued"),
         CheckConstraint("(status = 'redeemed') = (redemption_key IS NOT NULL)", name="redeemed_by_a_key"),
+        CheckConstraint("(status = 'redeemed') = (redeemed_by_shop_id IS NOT NULL)", name="redeemed_by_a_shop"),
+        CheckConstraint("redeemed_by_shop_id = shop_id", name="redeemed_by_its_shop"),
         Index(
             "uq_vouchers_redemption_key",
             "authority_id",
-            "shop_id",
+            "redeemed_by_shop_id",
             "redemption_key",
             unique=True,
             postgresql_where=text("redemption_key IS NOT NULL"),
@@ -80,15 +132,17 @@ class Voucher(Base):
     authority_id: Mapped[AuthorityId]
     voucher_id: Mapped[Id]
     offer_id: Mapped[uuid.UUID]
-    shop_id: Mapped[uuid.UUID]
+    shop_id: Mapped[uuid.UUID | None]
     price_points: Mapped[int]
     value_cents: Mapped[int]
+    funder_id: Mapped[uuid.UUID]
     status: Mapped[str]
     code_digest: Mapped[Digest]
     issued_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     ended_at: Mapped[datetime.datetime | None]
     redemption_key: Mapped[str | None]
+    redeemed_by_shop_id: Mapped[uuid.UUID | None]
 
 
 class RedemptionAttempt(Base):
@@ -99,7 +153,7 @@ class RedemptionAttempt(Base):
         tenant_key("shop_id", to="shops"),
         CheckConstraint(
             "outcome IN ('redeemed', 'voucher_unknown', 'voucher_of_another_shop', 'voucher_already_redeemed',"
-            " 'voucher_cancelled', 'voucher_expired')",
+            " 'voucher_cancelled', 'voucher_expired', 'shop_revoked')",
             name="outcome_known",
         ),
         {"info": DISTRIBUTED},

@@ -1,5 +1,6 @@
 """Authorities and what stands on their ground: communes, sites, bins and where each bin stood when."""
 
+import datetime
 import uuid
 from typing import Any
 
@@ -15,7 +16,7 @@ class Authority(Base):
 
     ``fleet_version`` rises with every change of a bin, key or placement that workers must know of; they look at it
     once a second instead of at every bin. ``holders_version`` is the same for badges, citizens and wallets, and
-    ``config_version`` for what bins show on their displays.
+    ``config_version`` for what bins show on their displays. By ``points_expired_on`` all lots that had to are empty.
     """
 
     __tablename__ = "authorities"
@@ -35,6 +36,7 @@ class Authority(Base):
     config_version: Mapped[int] = mapped_column(server_default=text("1"))
     display_texts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     points_valid_months: Mapped[int] = mapped_column(server_default=text("24"))
+    points_expired_on: Mapped[datetime.date | None]
     is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant]
 

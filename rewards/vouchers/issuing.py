@@ -10,11 +10,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, text
 
+from rewards.expiry import begin_grace
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
+from rewards.offers import get_offer, return_to_stock, take_from_stock
+from rewards.offers.selling import require_within_limit
 from rewards.schema import Voucher
-from rewards.shops import get_offer
+from rewards.territory import get_timezone
 from rewards.vouchers.codes import digest_of_new_code
 from rewards.vouchers.reading import IS_PAID_BY_WALLET, get_voucher
 from rewards.vouchers.refusals import REFUSAL_OF_STATUS, PointsInsufficientError
@@ -49,14 +52,23 @@ def issue_voucher(
     """Issue a voucher and hold its price, from the lots that expire soonest; return its id.
 
     Raises:
-        OfferUnknownError: the authority publishes no such offer.
+        OfferUnknownError, OfferNotOnSaleError: the offer cannot be had, or not now.
+        OfferLimitReachedError: the wallet has had as many as one may have.
         PointsInsufficientError: the lots that have not expired hold less than the price.
+        OfferSoldOutError: its stock is used up.
     """
-    offer = get_offer(connection, authority_id=authority_id, offer_id=offer_id)
-    lots = lock_lots(connection, authority_id=authority_id, wallet_id=wallet_id, paid_to=offer.shop_account_id, now=now)
+    offer = get_offer(connection, authority_id=authority_id, offer_id=offer_id, now=now)
+    held_by = offer.held_by_account_id
+    lots = lock_lots(connection, authority_id=authority_id, wallet_id=wallet_id, paid_to=held_by, now=now)
+    if offer.most_per_wallet is not None:
+        timezone = get_timezone(connection, authority_id=authority_id)
+        require_within_limit(
+            connection, offer, authority_id=authority_id, wallet_id=wallet_id, timezone=timezone, now=now
+        )
     available_points = sum(lot.points for lot in lots)
     if available_points < offer.price_points:
         raise PointsInsufficientError(available_points=available_points, price_points=offer.price_points)
+    take_from_stock(connection, offer, authority_id=authority_id)
     voucher_id = new_id()
     connection.execute(
         insert(Voucher).values(
@@ -66,6 +78,7 @@ def issue_voucher(
             shop_id=offer.shop_id,
             price_points=offer.price_points,
             value_cents=offer.value_cents,
+            funder_id=offer.funder_id,
             status="issued",
             code_digest=digest_of_new_code(keyring, voucher_id),
             issued_at=now,
@@ -73,7 +86,7 @@ def issue_voucher(
         )
     )
     holds = [
-        Transfer(account_id, offer.shop_account_id, points, "pending", voucher_id=voucher_id)
+        Transfer(account_id, held_by, points, "pending", voucher_id=voucher_id)
         for account_id, points in take_from_lots(lots, offer.price_points)
     ]
     record_transfers(connection, holds, authority_id=authority_id, now=now)
@@ -114,6 +127,12 @@ def expire_vouchers(connection: Connection, *, authority_id: int, now: datetime.
 def void_vouchers(
     connection: Connection, voucher_ids: Sequence[UUID], *, authority_id: int, now: datetime.datetime
 ) -> None:
-    """Void what vouchers hold; the caller has ended them in the same transaction."""
+    """Void what vouchers hold; the caller has ended them in the same transaction.
+
+    What comes back into a lot that has expired meanwhile can be spent for a while longer.
+    """
     pending = lock_pending_transfers(connection, voucher_ids, authority_id=authority_id)
+    lots = [transfer.debit_account_id for transfer in pending]
+    begin_grace(connection, lots, authority_id=authority_id, now=now)
     end_pending_transfers(connection, pending, authority_id=authority_id, phase="void", now=now)
+    return_to_stock(connection, voucher_ids, authority_id=authority_id)

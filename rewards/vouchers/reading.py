@@ -13,12 +13,15 @@ from rewards.vouchers.refusals import VoucherOfAnotherShopError, VoucherUnknownE
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """A voucher as its owner or its shop sees it. ``status`` is ``expired`` from ``expires_at`` on."""
+    """A voucher as its owner or its shop sees it. ``status`` is ``expired`` from ``expires_at`` on.
+
+    Without a shop every partner shop takes it; once redeemed, the shop is the one that did.
+    """
 
     voucher_id: UUID
     offer_id: UUID
-    shop_id: UUID
-    shop: str
+    shop_id: UUID | None
+    shop: str | None
     title: str
     price_points: int
     value_cents: int
@@ -29,12 +32,12 @@ class Voucher:
 
 
 VOUCHERS = """
-    SELECT v.voucher_id, v.offer_id, v.shop_id, s.name AS shop, o.title, v.price_points, v.value_cents,
+    SELECT v.voucher_id, v.offer_id, s.shop_id, s.name AS shop, o.title, v.price_points, v.value_cents,
            CASE WHEN v.status = 'issued' AND v.expires_at <= :now THEN 'expired' ELSE v.status END AS status,
            v.issued_at, v.expires_at, v.ended_at
       FROM vouchers v
       JOIN offers o ON o.authority_id = v.authority_id AND o.offer_id = v.offer_id
-      JOIN shops s ON s.authority_id = v.authority_id AND s.shop_id = v.shop_id
+      LEFT JOIN shops s ON s.authority_id = v.authority_id AND s.shop_id = coalesce(v.redeemed_by_shop_id, v.shop_id)
      WHERE v.authority_id = :authority_id
 """
 IS_PAID_BY_WALLET = """
@@ -105,6 +108,6 @@ def look_up_voucher(
     row = connection.execute(LOOK_UP, values).first()
     if row is None:
         raise VoucherUnknownError
-    if row.shop_id != shop_id:
+    if row.shop_id not in (None, shop_id):
         raise VoucherOfAnotherShopError(row.voucher_id)
     return Voucher(*row)

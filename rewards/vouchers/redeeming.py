@@ -15,11 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from rewards.errors import IdempotencyKeyReusedError, violates
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.ledger import end_pending_transfers, lock_pending_transfers
+from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
 from rewards.schema import RedemptionAttempt
+from rewards.shops import ShopRevokedError, is_active
 from rewards.vouchers.codes import digest_of_entered_code
 from rewards.vouchers.refusals import (
     REFUSAL_OF_STATUS,
+    VoucherExpiredError,
     VoucherOfAnotherShopError,
     VoucherRefusedError,
     VoucherUnknownError,
@@ -39,22 +41,26 @@ class Redemption:
 
 
 REDEEM = text("""
-    UPDATE vouchers v SET status = 'redeemed', ended_at = :now, redemption_key = :redemption_key
-      FROM offers o
-     WHERE v.authority_id = :authority_id AND v.code_digest = :code_digest AND v.shop_id = :shop_id
+    UPDATE vouchers v SET status = 'redeemed', ended_at = :now, redemption_key = :redemption_key,
+           redeemed_by_shop_id = s.shop_id
+      FROM offers o, shops s
+     WHERE v.authority_id = :authority_id AND v.code_digest = :code_digest
        AND v.status = 'issued' AND v.expires_at > :now
        AND o.authority_id = v.authority_id AND o.offer_id = v.offer_id
-    RETURNING v.voucher_id, o.title, v.price_points, v.value_cents, v.ended_at
+       AND s.authority_id = v.authority_id AND s.shop_id = :shop_id AND s.shop_id = coalesce(v.shop_id, s.shop_id)
+       AND s.state = 'active'
+    RETURNING v.voucher_id, o.title, v.price_points, v.value_cents, v.ended_at, v.shop_id, s.account_id
 """)
 
 FIND_BY_CODE_OR_KEY = text("""
     SELECT v.voucher_id, o.title, v.price_points, v.value_cents, v.ended_at, v.shop_id, v.status,
            v.code_digest = :code_digest AS has_code,
-           COALESCE(v.shop_id = :shop_id AND v.redemption_key = :redemption_key, false) AS has_key
+           COALESCE(v.redeemed_by_shop_id = :shop_id AND v.redemption_key = :redemption_key, false) AS has_key
       FROM vouchers v
       JOIN offers o ON o.authority_id = v.authority_id AND o.offer_id = v.offer_id
      WHERE v.authority_id = :authority_id
-       AND (v.code_digest = :code_digest OR (v.shop_id = :shop_id AND v.redemption_key = :redemption_key))
+       AND (v.code_digest = :code_digest
+            OR (v.redeemed_by_shop_id = :shop_id AND v.redemption_key = :redemption_key))
 """)
 
 
@@ -76,7 +82,7 @@ def redeem_voucher(
     Raises:
         IdempotencyKeyReusedError: the shop redeemed another voucher with this key.
         VoucherUnknownError, VoucherOfAnotherShopError, VoucherAlreadyRedeemedError, VoucherCancelledError,
-        VoucherExpiredError: in this order of precedence.
+        ShopRevokedError, VoucherExpiredError: in this order of precedence.
     """
     values = {
         "authority_id": authority_id,
@@ -93,9 +99,16 @@ def redeem_voucher(
         raise
     if row is None:
         found = connection.execute(FIND_BY_CODE_OR_KEY, values).all()
-        return repeat_or_refuse(found, shop_id=shop_id)
+        redemption = repeat_or_refuse(found, shop_id=shop_id)
+        if redemption is not None:
+            return redemption
+        if not is_active(connection, shop_id, authority_id=authority_id):
+            raise ShopRevokedError
+        raise VoucherExpiredError(next(row.voucher_id for row in found if row.has_code))
     pending = lock_pending_transfers(connection, [row.voucher_id], authority_id=authority_id)
     end_pending_transfers(connection, pending, authority_id=authority_id, phase="post", now=now)
+    if row.shop_id is None:
+        pay_from_network(connection, row, pending, authority_id=authority_id, now=now)
     record_attempt(
         connection,
         authority_id=authority_id,
@@ -112,20 +125,37 @@ def redemption_of(row: Row[*tuple[Any, ...]], *, is_repeat: bool) -> Redemption:
     return Redemption(row.voucher_id, row.title, row.price_points, row.value_cents, row.ended_at, is_repeat)
 
 
-def repeat_or_refuse(rows: Sequence[Row[*tuple[Any, ...]]], *, shop_id: UUID) -> Redemption:
-    """Return the redemption that ``rows`` (vouchers with the code or the key) show to be repeated, else refuse."""
+def pay_from_network(
+    connection: Connection,
+    redeemed: Row[*tuple[Any, ...]],
+    pending: Sequence[Transfer],
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+) -> None:
+    """Hand what a voucher for any shop held towards the network on to the shop that redeemed it."""
+    network = pending[0].credit_account_id
+    paid = Transfer(network, redeemed.account_id, redeemed.price_points, voucher_id=redeemed.voucher_id)
+    record_transfers(connection, [paid], authority_id=authority_id, now=now)
+
+
+def repeat_or_refuse(rows: Sequence[Row[*tuple[Any, ...]]], *, shop_id: UUID) -> Redemption | None:
+    """Return the redemption that ``rows`` (vouchers with the code or the key) show to be repeated, else refuse.
+
+    None for a voucher that is still issued: its time is over, or its shop's.
+    """
     voucher = next((row for row in rows if row.has_code), None)
     if any(row.has_key and not row.has_code for row in rows):
         raise IdempotencyKeyReusedError
     if voucher is None:
         raise VoucherUnknownError
-    if voucher.shop_id != shop_id:
+    if voucher.shop_id not in (None, shop_id):
         raise VoucherOfAnotherShopError(voucher.voucher_id)
     if voucher.has_key:
         return redemption_of(voucher, is_repeat=True)
-    # Still issued, yet the update passed it by: its time is over and the job has not come by yet.
-    status = "expired" if voucher.status == "issued" else voucher.status
-    raise REFUSAL_OF_STATUS[status](voucher.voucher_id)
+    if voucher.status == "issued":
+        return None
+    raise REFUSAL_OF_STATUS[voucher.status](voucher.voucher_id)
 
 
 def record_refusal(

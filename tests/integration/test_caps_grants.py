@@ -18,8 +18,11 @@ from sqlalchemy import Connection, text
 from ingest.pipeline import Pipeline
 from rewards.acceptance import Earning
 from rewards.badges import Holder
+from rewards.campaigns import Campaign, Extra
 from rewards.caps import CapPeriod, Demand, grant_within_caps
-from rewards.credits import Claim, cap_periods, grant_claims
+from rewards.claims import Claim, cap_periods
+from rewards.grants import CAP_KINDS, Grant, caps_of, grant_claims
+from rewards.ids import new_id
 from rewards.journals import JournalNote, as_multirange, open_journals, parse_ranges, plan_journals, read_settled
 from rewards.keyring import Keyring
 from rewards.pipelining import execute_pipelined
@@ -39,6 +42,7 @@ CAPS = st.none() | st.integers(1, 30)
 class Scene:
     database: Database
     holders: list[Holder]
+    bin_ids: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -48,92 +52,181 @@ def scene(databases: DatabasePool) -> Iterator[Scene]:
         with database.engine().begin() as connection:
             town = build_town(connection, KEYRING, authority_id=AUTHORITY_ID)
             citizens = [build_citizen(connection, town) for _ in range(2)]
-        yield Scene(database, [Holder(str(citizen.citizen_id), str(citizen.wallet_id), None) for citizen in citizens])
+        holders = [Holder(str(citizen.citizen_id), str(citizen.wallet_id), None) for citizen in citizens]
+        yield Scene(database, holders, town.bin_ids)
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> list[list[tuple[int, int, int, int]]]:
-    """Draw batches of deposits as (citizen, day, points, tariff)."""
-    one = st.tuples(st.integers(0, 1), st.integers(0, 16), st.integers(1, 25), st.integers(0, 1))
-    return draw(st.lists(st.lists(one, min_size=1, max_size=10), min_size=1, max_size=6))
+@dataclass(frozen=True)
+class Dropped:
+    """One deposit of a drawn history: whose, when, what it earns, under which tariff, and in which campaign."""
+
+    citizen: int
+    day: int
+    hour: int
+    bin: int
+    points: int
+    tariff: int
+    campaign: int | None
 
 
-def claim_of(holder: Holder, day: datetime.date, points: int, tariff: Tariff) -> Claim:
-    """Make a claim; of the deposit itself only what it earns matters here."""
-    earning = Earning(points, LINE, tariff)
-    return Claim(SimpleNamespace(), earning, "a lot", cap_periods(holder, earning, day))  # type: ignore[arg-type]
+DROPPED = st.builds(
+    Dropped,
+    citizen=st.integers(0, 1),
+    day=st.integers(0, 16),
+    hour=st.integers(0, 2),
+    bin=st.integers(0, 1),
+    points=st.integers(1, 25),
+    tariff=st.integers(0, 1),
+    campaign=st.none() | st.integers(0, 2),
+)
+HISTORIES = st.lists(st.lists(DROPPED, min_size=1, max_size=10), min_size=1, max_size=6)
+"""Batches of deposits."""
+
+BUDGETS = st.none() | st.integers(1, 60)
+
+
+def claim_of(scene: Scene, dropped: Dropped, tariff: Tariff, extra: Extra | None = None) -> Claim:
+    """Make a claim; of the deposit itself only time and place matter here."""
+    at = datetime.datetime.combine(
+        MONDAY + datetime.timedelta(days=dropped.day), datetime.time(8 + dropped.hour, 30), datetime.UTC
+    )
+    reported = SimpleNamespace(bin=SimpleNamespace(bin_id=scene.bin_ids[dropped.bin]))
+    accepted: Any = SimpleNamespace(day=at.date(), occurred_at=at, reported=reported)
+    earning = Earning(dropped.points, LINE, tariff)
+    periods = cap_periods(scene.holders[dropped.citizen], accepted, earning)
+    return Claim(accepted, earning, "a lot", periods, extra)
 
 
 class Counted:
-    """The model: one deposit after the other, each granted what its caps leave."""
+    """The model: one deposit after the other, each granted what its campaign's budget and its caps leave."""
 
-    def __init__(self) -> None:
+    def __init__(self, budgets: dict[str, int]) -> None:
         self.used: defaultdict[CapPeriod, int] = defaultdict(int)
+        self.left = dict(budgets)
 
-    def grant(self, claims: list[Claim]) -> list[int]:
-        granted = [0] * len(claims)
-        # Deposits under other caps are served after those of the first.
-        caps = [(each.earning.tariff.day_cap_points, each.earning.tariff.week_cap_points) for each in claims]
+    def grant(self, claims: list[Claim]) -> list[Grant]:
+        # Budgets are given out in the order received, then caps: deposits under other caps after those of the first.
+        promised = [self._promise(claim) for claim in claims]
+        granted = list(promised)
+        caps = [caps_of(claim.earning.tariff) for claim in claims]
         for wanted in dict.fromkeys(caps):
             for number, claim in enumerate(claims):
                 if caps[number] == wanted:
-                    granted[number] = self._grant_one(claim)
+                    granted[number] = self._hold_to_caps(claim, promised[number])
+        # What caps held back of a campaign's points is there again for the next batch.
+        for claim, grant in zip(claims, granted, strict=True):
+            if claim.extra and claim.extra.campaign.has_budget:
+                self.left[str(claim.extra.campaign.campaign_id)] += grant.campaign_points - grant.spent_points
         return granted
 
-    def _grant_one(self, claim: Claim) -> int:
-        cap_of = {
-            "day": claim.earning.tariff.day_cap_points or 0,
-            "week": claim.earning.tariff.week_cap_points or 0,
-        }
-        left = [max(0, cap_of[period[1]] - self.used[period]) for period in claim.periods]
-        points = min([claim.earning.points, *left])
-        for period in claim.periods:
-            self.used[period] += points
-        return points
+    def _promise(self, claim: Claim) -> Grant:
+        if claim.extra is None:
+            return Grant(claim.earning.points)
+        points = claim.extra.points
+        if claim.extra.campaign.has_budget:
+            campaign_id = str(claim.extra.campaign.campaign_id)
+            points = min(points, self.left[campaign_id])
+            self.left[campaign_id] -= points
+        return Grant(claim.earning.points + points, points)
+
+    def _hold_to_caps(self, claim: Claim, promised: Grant) -> Grant:
+        points, withheld_by = promised.points, list[str]()
+        for kind, cap in zip(CAP_KINDS, caps_of(claim.earning.tariff), strict=True):
+            if cap is not None:
+                period = claim.periods[kind]
+                left = max(0, cap - self.used[period])
+                if points > left:
+                    withheld_by.append(kind)
+                    points = left
+                if kind == "bin_hour":
+                    self.used[period] += points
+        for kind, period in claim.periods.items():
+            if kind != "bin_hour":
+                self.used[period] += points
+        return Grant(points, promised.campaign_points, promised.points - points, "+".join(withheld_by) or None)
 
 
 def stored_usage(connection: Connection) -> dict[CapPeriod, int]:
-    rows = connection.execute(text("SELECT citizen_id, period, starts_on, used_points FROM cap_usages"))
-    return {(str(row.citizen_id), row.period, row.starts_on): row.used_points for row in rows if row.used_points}
+    rows = connection.execute(
+        text("SELECT CAST(citizen_id AS text) AS holder, period, starts_on AS starts, used_points FROM cap_usages")
+    ).all()
+    bins = connection.execute(
+        text("SELECT bin_id AS holder, 'bin_hour' AS period, starts_at AS starts, used_points FROM bin_cap_usages")
+    ).all()
+    return {(row.holder, row.period, row.starts): row.used_points for row in [*rows, *bins] if row.used_points}
 
 
-@given(history=histories(), caps=st.tuples(CAPS, CAPS, CAPS, CAPS))
-@settings(max_examples=120, deadline=None)
+def add_campaigns(connection: Connection, budgets: tuple[int | None, ...]) -> list[Campaign]:
+    """Publish campaigns that add points to every deposit, with budgets or without."""
+    ids = [new_id() for _ in budgets]
+    connection.execute(
+        text(
+            "INSERT INTO campaigns (authority_id, campaign_id, name, valid_from, valid_until, bonus_points,"
+            " budget_points) VALUES (7, :campaign_id, 'more', '2026-01-01', '2027-01-01', 9, :budget)"
+        ),
+        [{"campaign_id": id_, "budget": budget} for id_, budget in zip(ids, budgets, strict=True)],
+    )
+    year = datetime.timedelta(days=365)
+    return [
+        Campaign(str(id_), "more", START, START + year, None, 9, has_budget=budget is not None)
+        for id_, budget in zip(ids, budgets, strict=True)
+    ]
+
+
+@given(history=HISTORIES, caps=st.tuples(*[CAPS] * 6), budgets=st.tuples(*[BUDGETS] * 3))
+@settings(max_examples=60, deadline=None)
 def test_grants_of_batches_are_those_of_counting_one_by_one(
-    scene: Scene, history: list[list[tuple[int, int, int, int]]], caps: tuple[int | None, ...]
+    scene: Scene, history: list[list[Dropped]], caps: tuple[int | None, ...], budgets: tuple[int | None, ...]
 ) -> None:
-    tariffs = [Tariff(START, caps[0], caps[1], {}), Tariff(START, caps[2], caps[3], {})]
-    model = Counted()
-    with scene.database.engine("bontri_ingest").connect() as connection:
+    tariffs = [Tariff(START, *caps[n : n + 2], {}, caps[n + 2]) for n in (0, 3)]
+    with scene.database.engine().connect() as connection:
+        campaigns = add_campaigns(connection, budgets)
+        connection.execute(text("SET LOCAL ROLE bontri_ingest"))
+        model = Counted({str(c.campaign_id): b for c, b in zip(campaigns, budgets, strict=True) if b})
         for batch in history:
             claims = [
-                claim_of(scene.holders[citizen], MONDAY + datetime.timedelta(days=day), points, tariffs[tariff])
-                for citizen, day, points, tariff in batch
+                claim_of(
+                    scene,
+                    dropped,
+                    tariffs[dropped.tariff],
+                    None if dropped.campaign is None else Extra(campaigns[dropped.campaign], 1 + dropped.points % 9),
+                )
+                for dropped in batch
             ]
             assert grant_claims(connection, claims, authority_id=AUTHORITY_ID) == model.grant(claims)
         assert stored_usage(connection) == {period: points for period, points in model.used.items() if points}
+        budget = text(
+            "SELECT CAST(campaign_id AS text), budget_points - used_points FROM campaigns WHERE budget_points > 0"
+        )
+        assert {row[0]: row[1] for row in connection.execute(budget)} == model.left
         connection.rollback()
 
 
 @pytest.mark.usefixtures("scene")
 def test_days_and_weeks_begin_where_the_calendar_says(scene: Scene) -> None:
-    tariff = Tariff(START, 10, 20, {})
+    earning = Earning(1, LINE, Tariff(START, 10, 20, {}))
+
+    def on(day: datetime.date) -> Any:
+        return SimpleNamespace(day=day)
+
     sunday, monday = datetime.date(2026, 11, 22), datetime.date(2026, 11, 23)
     holder = scene.holders[0]
-    assert claim_of(holder, sunday, 1, tariff).periods == (
-        (holder.citizen_id, "day", sunday),
-        (holder.citizen_id, "week", datetime.date(2026, 11, 16)),
-    )
-    assert claim_of(holder, monday, 1, tariff).periods[1] == (holder.citizen_id, "week", monday)
+    assert cap_periods(holder, on(sunday), earning) == {
+        "day": (holder.citizen_id, "day", sunday),
+        "week": (holder.citizen_id, "week", datetime.date(2026, 11, 16)),
+    }
+    assert cap_periods(holder, on(monday), earning)["week"] == (holder.citizen_id, "week", monday)
     # The first of January 2027 is a Friday: its week began in the year before.
-    assert claim_of(holder, datetime.date(2027, 1, 1), 1, tariff).periods[1][2] == datetime.date(2026, 12, 28)
+    assert cap_periods(holder, on(datetime.date(2027, 1, 1)), earning)["week"][2] == datetime.date(2026, 12, 28)
 
 
 def test_a_sum_beyond_what_a_column_holds_is_granted_up_to_the_cap(scene: Scene) -> None:
     tariff = Tariff(START, 50, None, {})
-    claims = [claim_of(scene.holders[0], MONDAY, 20_000_000, tariff) for _ in range(200)]
+    dropped = Dropped(citizen=0, day=0, hour=0, bin=0, points=20_000_000, tariff=0, campaign=None)
+    claims = [claim_of(scene, dropped, tariff) for _ in range(200)]
     with scene.database.engine("bontri_ingest").connect() as connection:
-        assert grant_claims(connection, claims, authority_id=AUTHORITY_ID) == [50, *[0] * 199]
+        granted = grant_claims(connection, claims, authority_id=AUTHORITY_ID)
+        assert [grant.points for grant in granted] == [50, *[0] * 199]
         connection.rollback()
 
 

@@ -2,8 +2,8 @@
 
 import datetime
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import pytest
@@ -36,7 +36,7 @@ class Scene:
     def record(self, *transfers: Transfer, authority_id: int = AUTHORITY_ID) -> list[UUID]:
         """Record in a transaction of its own, which is rolled back on a refusal."""
         with self.database.engine("bontri_api").begin() as connection:
-            return record_transfers(connection, transfers, authority_id=authority_id, now=self.now)
+            return record_transfers(connection, with_reasons(transfers), authority_id=authority_id, now=self.now)
 
     def books(self) -> list[object]:
         with self.database.engine().connect() as connection:
@@ -62,6 +62,14 @@ class Scene:
         with pytest.raises(error):
             self.record(*transfers, authority_id=authority_id)
         assert self.books() == before
+
+
+def with_reasons(transfers: Iterable[Transfer]) -> list[Transfer]:
+    """Have transfers of no deposit and no voucher say that they are adjustments."""
+    return [
+        each if each.journal_no or each.voucher_id or each.reason else replace(each, reason="adjustment")
+        for each in transfers
+    ]
 
 
 def add_account(connection: Connection, kind: str, *, now: datetime.datetime, account_id: UUID | None = None) -> UUID:
@@ -173,6 +181,9 @@ def test_an_account_that_does_not_exist_is_refused(scene: Scene) -> None:
         ({"phase": "maybe"}, "ck_transfers_phase_known"),
         ({"journal_no": 1}, "ck_transfers_event_identity_whole"),
         ({"withheld_points": -1}, "ck_transfers_withheld_points_not_negative"),
+        ({"reason": "whim"}, "ck_transfers_reason_known"),
+        ({"reason": "adjustment", "voucher_id": new_id()}, "ck_transfers_one_reason"),
+        ({"voucher_id": new_id(), "cause_id": new_id()}, "ck_transfers_causes_have_a_reason"),
     ],
 )
 def test_a_transfer_that_is_none_is_refused_by_the_database(
@@ -190,6 +201,15 @@ def test_a_transfer_that_is_none_is_refused_by_the_database(
     with pytest.raises(IntegrityError) as refusal:
         scene.record(Transfer(**facts))  # type: ignore[arg-type]
     assert violates(refusal.value, constraint)
+    assert scene.books() == before
+
+
+def test_a_transfer_without_a_reason_is_refused_by_the_database(scene: Scene) -> None:
+    before = scene.books()
+    transfers = [Transfer(scene.rich, scene.poor, 1)]
+    with pytest.raises(IntegrityError) as refusal, scene.database.engine("bontri_api").begin() as connection:
+        record_transfers(connection, transfers, authority_id=AUTHORITY_ID, now=scene.now)
+    assert violates(refusal.value, "ck_transfers_one_reason")
     assert scene.books() == before
 
 
@@ -273,7 +293,7 @@ def test_batches_over_the_same_accounts_never_deadlock_whatever_order_they_name_
     def write(order: list[UUID]) -> None:
         for _ in range(rounds):
             with engine.begin() as connection:
-                transfers = [Transfer(issuing, account, 1) for account in order]
+                transfers = with_reasons(Transfer(issuing, account, 1) for account in order)
                 record_transfers(connection, transfers, authority_id=AUTHORITY_ID, now=scene.now)
 
     orders = [accounts, accounts[::-1], accounts[::2] + accounts[1::2], accounts[20:] + accounts[:20]]
@@ -312,7 +332,7 @@ def analyse(connection: Connection) -> None:
 
 def record_with(engine: Engine, scene: Scene, transfers: list[Transfer]) -> None:
     with engine.begin() as connection:
-        record_transfers(connection, transfers, authority_id=AUTHORITY_ID, now=scene.now)
+        record_transfers(connection, with_reasons(transfers), authority_id=AUTHORITY_ID, now=scene.now)
 
 
 def wait_until_somebody_waits(database: Database) -> None:

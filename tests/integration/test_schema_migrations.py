@@ -98,6 +98,64 @@ def test_going_down_and_up_again_leads_to_the_same_database(database: Database) 
         assert connection.scalar(text("SELECT count(*) FROM events")) == 0
 
 
+OLD_TOWN = """
+    INSERT INTO authorities (authority_id, slug, name, timezone, created_at)
+    VALUES (7, 'val', 'Val', 'Europe/Paris', '2026-01-01');
+    INSERT INTO communes VALUES (7, '13001', 'Val', 9000, 2021);
+    INSERT INTO accounts (authority_id, account_id, kind, expires_on, created_at)
+    VALUES (7, '00000000-0000-7000-8000-000000000001', 'issuing', NULL, '2026-01-01'),
+           (7, '00000000-0000-7000-8000-000000000002', 'lot', '2028-12-01', '2026-01-01'),
+           (7, '00000000-0000-7000-8000-000000000003', 'shop', NULL, '2026-01-01');
+    INSERT INTO wallets VALUES (7, '00000000-0000-7000-8000-000000000004', '2026-01-01');
+    INSERT INTO citizens (authority_id, citizen_id, wallet_id, state, created_at)
+    VALUES (7, '00000000-0000-7000-8000-000000000005', '00000000-0000-7000-8000-000000000004', 'active', '2026-01-01');
+    INSERT INTO wallet_accounts
+    VALUES (7, '00000000-0000-7000-8000-000000000002', '00000000-0000-7000-8000-000000000004', '2026-11-01');
+    INSERT INTO transfers (authority_id, transfer_id, phase, debit_account_id, credit_account_id, points, recorded_at,
+                           journal_no, seq)
+    VALUES (7, '00000000-0000-7000-8000-000000000006', 'single', '00000000-0000-7000-8000-000000000001',
+            '00000000-0000-7000-8000-000000000002', 12, '2026-11-20 23:30+00', 1, 1);
+    INSERT INTO shops VALUES (7, '00000000-0000-7000-8000-000000000007', '00000000-0000-7000-8000-000000000003',
+                              'Bakery', '', '13001', 'active', '2026-01-01');
+    INSERT INTO offers (authority_id, offer_id, shop_id, title, price_points, value_cents, voucher_valid_days, state)
+    VALUES (7, '00000000-0000-7000-8000-000000000008', '00000000-0000-7000-8000-000000000007', 'A loaf', 10, 120, 30,
+            'published');
+    INSERT INTO vouchers (authority_id, voucher_id, offer_id, shop_id, price_points, value_cents, status, code_digest,
+                          issued_at, expires_at, ended_at, redemption_key)
+    VALUES (7, '00000000-0000-7000-8000-000000000009', '00000000-0000-7000-8000-000000000008',
+            '00000000-0000-7000-8000-000000000007', 10, 120, 'redeemed', 'x', '2026-11-21', '2026-12-21', '2026-11-22',
+            'k')
+"""
+"""A town as it was before points expired, campaigns ran and offers had funders."""
+
+
+def test_a_town_of_an_earlier_version_is_taken_along(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")))
+    with database.engine().connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0004")
+        connection.execute(text(OLD_TOWN))
+        connection.commit()
+        command.upgrade(config, "head")
+        connection.commit()
+        told = {
+            name: connection.execute(text(query)).all()
+            for name, query in {
+                "own accounts": "SELECT kind FROM authority_accounts ORDER BY kind",
+                "first credit": "SELECT CAST(first_credited_on AS text) FROM citizens",
+                "redeemed by": "SELECT redeemed_by_shop_id = shop_id FROM vouchers",
+                "funders": "SELECT f.name FROM offers JOIN funders f USING (authority_id, funder_id)",
+            }.items()
+        }
+    assert told == {
+        "own accounts": [("bonus",), ("expired",), ("loss",), ("network",)],
+        "first credit": [("2026-11-21",)],
+        "redeemed by": [(True,)],
+        "funders": [("Val",)],
+    }
+
+
 def test_no_table_has_a_trigger_a_sequence_or_a_rule(connection: Connection) -> None:
     queries = {
         "triggers": "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
@@ -228,8 +286,8 @@ def test_a_deposit_can_be_credited_once_and_a_pending_transfer_ended_once(connec
     assert violates(refusal.value, "uq_transfers_event")
     ending = text(
         "INSERT INTO transfers (authority_id, transfer_id, phase, debit_account_id, credit_account_id, points,"
-        " pending_id, recorded_at) SELECT authority_id, gen_random_uuid(), 'void', debit_account_id,"
-        " credit_account_id, points, transfer_id, recorded_at FROM transfers WHERE pending_id IS NULL"
+        " pending_id, recorded_at, reason) SELECT authority_id, gen_random_uuid(), 'void', debit_account_id,"
+        " credit_account_id, points, transfer_id, recorded_at, 'adjustment' FROM transfers WHERE pending_id IS NULL"
     )
     connection.execute(ending)
     with pytest.raises(IntegrityError) as refusal, connection.begin_nested():

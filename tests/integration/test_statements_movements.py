@@ -59,8 +59,8 @@ def test_statement_of_all_kinds_of_movements_sums_to_the_balance(connection, key
     assert sum(movement.points for movement in movements) == get_wallet(connection, **own, now=end).points == 30
     sentences = [explain(movement, timezone=PARIS, language="en") for movement in movements]
     assert sentences[0] == "Voucher “Un carnet” at Librairie expired: 10 points returned"
-    assert sentences[6] == "5 items of glass × 1 point = 5 points; daily or weekly cap: 5 points withheld"
-    assert sentences[7] == "30 items of glass × 1 point = 30 points; daily or weekly cap: 5 points withheld"
+    assert sentences[6] == "5 items of glass × 1 point = 5 points; daily cap: 5 points withheld"
+    assert sentences[7] == "30 items of glass × 1 point = 30 points; daily cap: 5 points withheld"
     pages, before = [], None
     while page := list_movements(connection, **own, timezone=PARIS, before=before, limit=2):
         pages += page

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.citizens import Citizen
+from rewards.corrections import approve_correction, reject_correction, request_correction
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
 from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
@@ -117,7 +118,24 @@ def handle_all_kinds(
     )
     cancel_voucher(connection, **wallet, voucher_id=vouchers["cancelled"], now=now)
     assert expire_vouchers(connection, **tenant, now=now) == 1
+    correct_a_deposit(connection, tenant, now)
     return vouchers
+
+
+def correct_a_deposit(connection: Connection, tenant: dict[str, Any], now: datetime.datetime) -> None:
+    """One correction approved, one rejected, one open."""
+    credits = connection.scalars(
+        text("SELECT transfer_id FROM transfers WHERE authority_id = :authority_id AND journal_no = 1 ORDER BY seq"),
+        tenant,
+    )
+    asked = [
+        request_correction(
+            connection, transfer_id, **tenant, reason="mistake", note="a test", requested_by="ada", now=now
+        )
+        for transfer_id in credits.all()[:3]
+    ]
+    approve_correction(connection, asked[0], **tenant, decided_by="grace", now=now)
+    reject_correction(connection, asked[1], **tenant, decided_by="grace", now=now)
 
 
 def test_a_busy_database_is_sound_and_counted(scene: Scene) -> None:
@@ -176,8 +194,12 @@ def post_less_than_was_pending(scene: Scene) -> None:
             {"shop": scene.town.shop.account_id},
         ).one()
         tenant: dict[str, Any] = {"authority_id": scene.town.authority_id, "now": scene.now}
-        [pending_id] = record_transfers(connection, [Transfer(issuing, shop, 5, "pending")], **tenant)
-        record_transfers(connection, [Transfer(issuing, shop, 3, "post", pending_id=pending_id)], **tenant)
+        [pending_id] = record_transfers(
+            connection, [Transfer(issuing, shop, 5, "pending", reason="adjustment")], **tenant
+        )
+        record_transfers(
+            connection, [Transfer(issuing, shop, 3, "post", pending_id=pending_id, reason="adjustment")], **tenant
+        )
 
 
 def credit_a_deposit_nobody_made(scene: Scene) -> None:
@@ -209,6 +231,25 @@ def settle_a_number_nobody_sent(scene: Scene) -> None:
     )
 
 
+def approve_a_correction_that_moves_nothing(scene: Scene) -> None:
+    scene.damage(
+        "UPDATE corrections SET state = 'approved', decided_by = 'eve', decided_at = :now"
+        " WHERE authority_id = :authority AND state = 'requested'",
+        now=scene.now,
+    )
+
+
+def spend_a_budget_for_nothing(scene: Scene) -> None:
+    scene.damage(
+        "INSERT INTO campaigns (authority_id, campaign_id, name, valid_from, valid_until, bonus_points, budget_points,"
+        " used_points) VALUES (:authority, gen_random_uuid(), 'x', '2026-01-01', '2027-01-01', 1, 10, 3)"
+    )
+
+
+def say_that_all_has_expired(scene: Scene) -> None:
+    scene.damage("UPDATE authorities SET points_expired_on = '2100-01-01' WHERE authority_id = :authority")
+
+
 DAMAGES = {
     # Points from nowhere are in no transfer either, so two invariants see it.
     "every_authority_balances": (
@@ -220,11 +261,20 @@ DAMAGES = {
         {"account_counters_equal_their_transfers": 1},
     ),
     "no_wallet_is_below_zero": (give_a_wallet_an_overdrawn_account, {"no_wallet_is_below_zero": 1}),
+    "expired_points_have_left_their_lots": (say_that_all_has_expired, {"expired_points_have_left_their_lots": 1}),
     "endings_repeat_their_pending_transfer": (
         post_less_than_was_pending,
         {"endings_repeat_their_pending_transfer": 1},
     ),
     "one_credit_per_deposit": (credit_a_deposit_nobody_made, {"one_credit_per_deposit": 1}),
+    "corrections_take_back_what_they_name": (
+        approve_a_correction_that_moves_nothing,
+        {"corrections_take_back_what_they_name": 1},
+    ),
+    "budgets_equal_what_campaigns_added": (
+        spend_a_budget_for_nothing,
+        {"budgets_equal_what_campaigns_added": 1},
+    ),
     "vouchers_are_in_exactly_one_state": (
         cancel_a_voucher_without_giving_back,
         {"vouchers_are_in_exactly_one_state": 1},
@@ -252,7 +302,11 @@ def test_damage_by_hand_is_found_by_its_invariant_and_by_no_other(scene: Scene, 
 MORE_DAMAGE = {
     "a transfer deleted": (
         "DELETE FROM transfers WHERE authority_id = :authority AND journal_no = 1 AND seq = 1",
-        {"account_counters_equal_their_transfers": 2, "rollups_equal_recomputation": 2},
+        {
+            "account_counters_equal_their_transfers": 2,
+            "rollups_equal_recomputation": 2,
+            "corrections_take_back_what_they_name": 2,  # the correction, and the transfers that name it
+        },
     ),
     "an event deleted": (
         "DELETE FROM events WHERE authority_id = :authority AND journal_no = 1 AND seq = 1",
@@ -275,8 +329,17 @@ MORE_DAMAGE = {
         " FROM daily_deposits WHERE authority_id = :authority LIMIT 1",
         {"rollups_equal_recomputation": 1},
     ),
+    "a correction deleted": (
+        "DELETE FROM corrections WHERE authority_id = :authority AND state = 'approved'",
+        {"corrections_take_back_what_they_name": 1},
+    ),
+    "a correction that notes other points than it took": (
+        "UPDATE corrections SET taken_points = taken_points + 1 WHERE authority_id = :authority AND state = 'approved'",
+        {"corrections_take_back_what_they_name": 1},
+    ),
     "a redemption that was never posted": (
-        "UPDATE vouchers SET status = 'redeemed', ended_at = issued_at, redemption_key = 'till-9'"
+        "UPDATE vouchers SET status = 'redeemed', ended_at = issued_at, redemption_key = 'till-9',"
+        " redeemed_by_shop_id = shop_id"
         " WHERE authority_id = :authority AND status = 'issued'",
         {"vouchers_are_in_exactly_one_state": 1},
     ),
@@ -285,7 +348,7 @@ MORE_DAMAGE = {
         {"vouchers_are_in_exactly_one_state": 1},
     ),
     "an ending that names another voucher": (
-        "UPDATE transfers SET voucher_id = NULL WHERE authority_id = :authority AND phase = 'post'",
+        "UPDATE transfers SET voucher_id = transfer_id WHERE authority_id = :authority AND phase = 'post'",
         {"endings_repeat_their_pending_transfer": 1, "vouchers_are_in_exactly_one_state": 1},
     ),
 }

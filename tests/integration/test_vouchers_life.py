@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Engine, text
 from rewards.citizens import Citizen
 from rewards.errors import IdempotencyKeyReusedError, RewardsError
 from rewards.keyring import Keyring
-from rewards.shops import OfferUnknownError, create_shop, end_offer
+from rewards.offers import OfferUnknownError, end_offer
+from rewards.shops import create_shop
 from rewards.vouchers import (
     PointsInsufficientError,
     VoucherAlreadyRedeemedError,
@@ -115,7 +116,7 @@ def test_issuing_without_enough_points_is_refused(scene: Scene):
 
 
 def test_issuing_an_ended_offer_is_refused(scene: Scene):
-    assert end_offer(scene.connection, authority_id=scene.town.authority_id, offer_id=scene.town.offer_id)
+    end_offer(scene.connection, scene.town.offer_id, authority_id=scene.town.authority_id, now=scene.now)
     refusal = scene.assert_refused(OfferUnknownError, scene.issue)
     assert refusal.code == "offer_unknown"
 

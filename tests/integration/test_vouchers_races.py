@@ -109,11 +109,12 @@ def test_control_look_then_write_pays_a_voucher_more_than_once(database: Databas
         everyone_looked.wait(30)
         if is_good:
             connection.execute(
-                text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key
+                text("""UPDATE vouchers SET status = 'redeemed', ended_at = :now, redemption_key = :key,
+                        redeemed_by_shop_id = shop_id
                          WHERE voucher_id = :id"""),
                 {"id": voucher_id, "now": now, "key": str(number)},
             )
-            paid = [Transfer(issuing, town.shop.account_id, 10)]
+            paid = [Transfer(issuing, town.shop.account_id, 10, reason="adjustment")]
             record_transfers(connection, paid, authority_id=AUTHORITY, now=now)
 
     assert race(engine, look_then_write) == {"done": THREADS}
@@ -155,7 +156,7 @@ def test_control_without_the_lock_the_check_alone_forbids_overspending(
         wallet = get_wallet(connection, authority_id=AUTHORITY, wallet_id=holder.wallet_id, now=now)
         everyone_looked.wait(30)
         if wallet.points >= 10:
-            hold = Transfer(wallet.lots[0].account_id, town.shop.account_id, 10, "pending")
+            hold = Transfer(wallet.lots[0].account_id, town.shop.account_id, 10, "pending", reason="adjustment")
             record_transfers(connection, [hold], authority_id=AUTHORITY, now=now)
 
     race(engine, look_then_hold)

@@ -4,10 +4,21 @@ import re
 from pathlib import Path
 
 import bontri.quarantine.refusals
+import rewards.campaigns
+import rewards.corrections.refusals
+import rewards.drafts.refusals
 import rewards.fleet.refusals
+import rewards.ledger.accounts
 from rewards.errors import OperatorRefusedError
 
-MODULES = (bontri.quarantine.refusals, rewards.fleet.refusals)
+MODULES = (
+    bontri.quarantine.refusals,
+    rewards.campaigns,
+    rewards.corrections.refusals,
+    rewards.drafts.refusals,
+    rewards.fleet.refusals,
+    rewards.ledger.accounts,
+)
 """Where refusals are declared; imported, or they would not be found."""
 
 PAGE = Path(rewards.fleet.refusals.__file__).parents[2] / "docs" / "operators.md"

@@ -1,6 +1,7 @@
 """Sentences that tell citizens how their points came about."""
 
 import datetime
+from dataclasses import replace
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ import pytest
 from rewards.explanations import (
     LANGUAGES,
     PHRASES,
+    CampaignExplanation,
     DepositExplanation,
     VoucherExplanation,
     explain_deposit,
@@ -37,6 +39,8 @@ def sentence(language, **changes):
     return explain_deposit(deposit, recorded_at=AT, timezone=ZoneInfo("Europe/Paris"), language=language)
 
 
+DOUBLED = CampaignExplanation("Semaine du tri", 200, None, 3, is_out_of_budget=False)
+TIMES_TWO = {"earned_points": 6, "campaign": DOUBLED}
 KILOGRAMS = {"basis": "kilogram", "mass_g": 2350, "rate_points": 10, "earned_points": 23, "material": "plastic"}
 
 
@@ -51,12 +55,44 @@ KILOGRAMS = {"basis": "kilogram", "mass_g": 2350, "rate_points": 10, "earned_poi
         (
             "en",
             {"withheld_points": 2, "points": 1},
-            "3 items of glass × 1 point = 3 points; daily or weekly cap: 2 points withheld",
+            "3 items of glass × 1 point = 3 points; cap: 2 points withheld",
         ),
         (
             "fr",
             {"withheld_points": 2, "points": 1},
-            "3 verres × 1 point = 3 points ; plafond : 2 points non crédités",
+            "3 verres × 1 point = 3 points ; plafond : 2 points retenus",
+        ),
+        (
+            "fr",
+            {**TIMES_TWO, "points": 4, "withheld_points": 2, "withheld_by": ("day",)},
+            "3 verres × 1 point = 3 points, × 2 « Semaine du tri » = 6 points ; plafond du jour : 2 points retenus",
+        ),
+        (
+            "en",
+            {
+                "earned_points": 6,
+                "points": 1,
+                "withheld_points": 5,
+                "withheld_by": ("bin_hour", "week"),
+                "campaign": DOUBLED,
+            },
+            "3 items of glass × 1 point = 3 points, × 2 “Semaine du tri” = 6 points;"
+            " hourly cap of the bin and weekly cap: 5 points withheld",
+        ),
+        (
+            "fr",
+            {"earned_points": 4, "points": 4, "campaign": replace(DOUBLED, multiplier_percent=150, points=1)},
+            "3 verres × 1 point = 3 points, × 1,5 « Semaine du tri » = 4 points",
+        ),
+        (
+            "fr",
+            {"earned_points": 8, "points": 8, "campaign": replace(DOUBLED, multiplier_percent=None, points=5)},
+            "3 verres × 1 point = 3 points, + 5 points « Semaine du tri » = 8 points",
+        ),
+        (
+            "en",
+            {"earned_points": 4, "points": 4, "campaign": replace(DOUBLED, points=1, is_out_of_budget=True)},
+            "3 items of glass × 1 point = 3 points, + 1 point “Semaine du tri”, whose budget is used up = 4 points",
         ),
         ("en", KILOGRAMS, "2.350 kg of plastic × 10 points per kg = 23 points (rounded down)"),
         ("fr", KILOGRAMS, "2,350 kg (plastique) × 10 points par kg = 23 points (arrondi au point inférieur)"),

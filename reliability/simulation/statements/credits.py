@@ -3,7 +3,7 @@
 import rewards.badges
 import rewards.caps
 import rewards.credits
-import rewards.ledger
+import rewards.ledger.transfers
 import rewards.lots
 import rewards.rollups
 from reliability.simulation.statements.registry import Done, Parameters, changed, does
@@ -18,8 +18,30 @@ def find_holders(tables: Transaction, parameters: Parameters) -> Done:
         if holder:
             lot = tables.find("lots", (parameters["authority_id"], holder["wallet_id"], parameters["lot_month"]))
             lot_account_id = lot["account_id"] if lot else None
-            rows.append((wanted["badge_digest"], holder["citizen_id"], holder["wallet_id"], lot_account_id))
+            citizen = tables.find("citizens", (parameters["authority_id"], holder["citizen_id"]))
+            is_new = citizen is not None and citizen["first_credited_on"] is None
+            rows.append((wanted["badge_digest"], holder["citizen_id"], holder["wallet_id"], lot_account_id, is_new))
     return Done(rows, len(rows))
+
+
+@does(rewards.badges.LOCK_NEWCOMERS, "lock_newcomers")
+def lock_newcomers(tables: Transaction, parameters: Parameters) -> Done:
+    rows = sorted(row["citizen_id"] for row in read_rows(rewards.badges.CITIZENS, parameters))
+    for citizen_id in rows:
+        tables.lock("citizens", (parameters["authority_id"], citizen_id))
+    return Done(rows, len(rows))
+
+
+@does(rewards.badges.NOTE_FIRST_CREDITS, "note_first_credits")
+def note_first_credits(tables: Transaction, parameters: Parameters) -> Done:
+    noted = []
+    for row in read_rows(rewards.badges.CITIZENS, parameters):
+        key = (parameters["authority_id"], row["citizen_id"])
+        known = tables.find("citizens", key)
+        if known is not None and known["first_credited_on"] is None:
+            tables.put("citizens", key, {"first_credited_on": parameters["day"]})
+            noted.append(row["citizen_id"])
+    return Done(noted, len(noted))
 
 
 @does(rewards.lots.LINK_LOTS, "link_lots")
@@ -51,9 +73,9 @@ def find_lots(tables: Transaction, parameters: Parameters) -> Done:
     return Done(rows, len(rows))
 
 
-@does(rewards.caps.GRANT, "grant")
+@does(rewards.caps.CITIZENS.grant, "grant")
 def grant(tables: Transaction, parameters: Parameters) -> Done:
-    rows = read_rows(rewards.caps.DEMANDS, parameters)
+    rows = read_rows(rewards.caps.CITIZENS.demands, parameters)
     granted = []
     for row in sorted(rows, key=lambda row: (row["citizen_id"], row["period"], row["starts_on"])):
         period = (row["citizen_id"], row["period"], row["starts_on"])
@@ -66,9 +88,9 @@ def grant(tables: Transaction, parameters: Parameters) -> Done:
     return Done(granted, len(granted))
 
 
-@does(rewards.ledger.INSERT_TRANSFERS, "insert_transfers")
+@does(rewards.ledger.transfers.INSERT_TRANSFERS, "insert_transfers")
 def insert_transfers(tables: Transaction, parameters: Parameters) -> Done:
-    rows = read_rows(rewards.ledger.TRANSFER_COLUMNS, parameters)
+    rows = read_rows(rewards.ledger.transfers.TRANSFER_COLUMNS, parameters)
     for row in rows:
         tables.insert_unique("transfers", (parameters["authority_id"], row["journal_no"], row["seq"]), row)
     return changed(len(rows))
@@ -82,10 +104,10 @@ def insert_capped(tables: Transaction, parameters: Parameters) -> Done:
     return changed(len(rows))
 
 
-@does(rewards.ledger.MOVE_COUNTERS, "move_counters")
+@does(rewards.ledger.transfers.MOVE_COUNTERS, "move_counters")
 def move_counters(tables: Transaction, parameters: Parameters) -> Done:
     count = 0
-    for row in sorted(read_rows(rewards.ledger.MOVED, parameters), key=lambda row: str(row["account_id"])):
+    for row in sorted(read_rows(rewards.ledger.transfers.MOVED, parameters), key=lambda row: str(row["account_id"])):
         key = (parameters["authority_id"], row["account_id"])
         tables.lock("accounts", key)
         known = tables.find("accounts", key)

@@ -5,6 +5,8 @@ from typing import Any
 from sqlalchemy import Select
 
 import rewards.bins
+import rewards.campaigns
+import rewards.ledger.authority_accounts
 from reliability.simulation.statements.registry import Done, Parameters, as_row, does
 from reliability.simulation.tables import Transaction, read_rows
 
@@ -39,3 +41,15 @@ def find_stays(tables: Transaction, parameters: Parameters) -> Done:
             stay = {"placed_at": found["placed_at"], "removed_at": None, "site_id": found["site_id"]}
             rows.append(as_row({"bin_id": wanted["bin_id"], **stay}))
     return Done(rows, len(rows))
+
+
+@does(rewards.campaigns.LIST_CAMPAIGNS, "list_campaigns")
+def list_campaigns(tables: Transaction, parameters: Parameters) -> Done:
+    # No town of the simulation has a campaign.
+    return Done([], 0)
+
+
+@does(rewards.ledger.authority_accounts.FIND, "find_authority_account")
+def find_authority_account(tables: Transaction, parameters: Parameters) -> Done:
+    # Nor gives a welcome, which this account would pay.
+    return Done([], 0)

@@ -8,10 +8,9 @@ database decides: CHECK ``no_overdraft`` on accounts, unique ``pending_id`` on t
 
 import datetime
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
@@ -26,9 +25,10 @@ Phase = Literal["single", "pending", "post", "void"]
 
 @dataclass(slots=True, unsafe_hash=True)
 class Transfer:
-    """A transfer to record. ``journal_no``, ``seq`` name the deposit it credits, with how the points came about.
+    """A transfer to record. It says why it exists: one of a deposit, a voucher or a ``reason`` (schema/ledger.py).
 
-    The accounts of one batch are named all as UUID or all as text.
+    ``journal_no``, ``seq`` name the deposit it credits, with how the points came about; ``cause_id`` belongs to
+    ``reason``. The accounts of one batch are named all as UUID or all as text.
     """
 
     debit_account_id: Id
@@ -42,6 +42,11 @@ class Transfer:
     seq: int | None = None
     tariff_line_id: Id | None = None
     withheld_points: int | None = None
+    withheld_by: str | None = None
+    campaign_id: Id | None = None
+    campaign_points: int | None = None
+    reason: str | None = None
+    cause_id: Id | None = None
 
 
 TRANSFER_COLUMNS = Columns(
@@ -56,6 +61,11 @@ TRANSFER_COLUMNS = Columns(
     seq="bigint",
     tariff_line_id="uuid",
     withheld_points="integer",
+    withheld_by="text",
+    campaign_id="uuid",
+    campaign_points="integer",
+    reason="text",
+    cause_id="uuid",
 )
 INSERT_TRANSFERS = text(f"""
     INSERT INTO transfers (authority_id, recorded_at, {TRANSFER_COLUMNS.names})
@@ -71,7 +81,7 @@ MOVED = Columns(
 )
 # The subquery is ordered by account, so that two batches lock accounts in the same order. That holds for the plans of
 # the ingest's role on analysed tables (and a batch that met a deadlock is repeated); a hash join takes any order, so
-# writers elsewhere lock their accounts first: lock_pending_transfers here, lock_lots in wallets.py.
+# writers elsewhere lock their accounts first: lock_pending_transfers in pending.py, lock_lots in rewards/wallets.py.
 MOVE_COUNTERS = text(f"""
     UPDATE accounts
        SET debits_posted = accounts.debits_posted + m.debits_posted,
@@ -142,55 +152,3 @@ def plan_counters(transfers: Iterable[Transfer], *, authority_id: int) -> Write:
         credits_pending=credits_pending,
     )
     return Write(MOVE_COUNTERS, {"authority_id": authority_id, **columns}, rows=len(moved))
-
-
-def lock_pending_transfers(
-    connection: Connection, voucher_ids: Collection[UUID], *, authority_id: int
-) -> list[Transfer]:
-    """Lock the accounts of vouchers' pending transfers; list the transfers, ended or not.
-
-    All accounts in the order of their ids before any is moved: the planner may move counters in any order when tables
-    are small, and a redemption then met an issue at the same shop in a deadlock.
-    """
-    rows = connection.execute(
-        text("""
-            SELECT t.debit_account_id, t.credit_account_id, t.points, t.phase, t.transfer_id, t.pending_id,
-                   t.voucher_id
-              FROM transfers t
-              JOIN accounts a ON a.authority_id = t.authority_id
-                             AND a.account_id IN (t.debit_account_id, t.credit_account_id)
-             WHERE t.authority_id = :authority_id AND t.voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
-               AND t.phase = 'pending'
-             ORDER BY a.account_id
-               FOR UPDATE OF a
-        """),
-        {"authority_id": authority_id, "voucher_ids": list(voucher_ids)},
-    )
-    return list(dict.fromkeys(Transfer(*row) for row in rows))
-
-
-def end_pending_transfers(
-    connection: Connection,
-    pending: Iterable[Transfer],
-    *,
-    authority_id: int,
-    phase: Literal["post", "void"],
-    now: datetime.datetime,
-) -> list[Id]:
-    """Post or void ``pending`` transfers whole; each can be ended once.
-
-    Raises:
-        PendingAlreadyEndedError: one of them was ended before.
-    """
-    endings = [
-        Transfer(
-            transfer.debit_account_id,
-            transfer.credit_account_id,
-            transfer.points,
-            phase,
-            pending_id=transfer.transfer_id,
-            voucher_id=transfer.voucher_id,
-        )
-        for transfer in pending
-    ]
-    return record_transfers(connection, endings, authority_id=authority_id, now=now)

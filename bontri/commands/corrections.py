@@ -1,0 +1,126 @@
+"""``bontri corrections``: taking back a credit that was wrong, by two people."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import click
+
+from bontri.commands.tenants import Text, by_somebody, of_authority, tenant_in_use
+
+REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
+LONGEST_NOTE = 500
+
+
+@click.group()
+def corrections() -> None:
+    """Take back credits that were wrong: one person asks, a second one decides.
+
+    Works on the database of DATABASE_URL; without it on the demo's. Points that were spent meanwhile are the
+    authority's loss, and shown as such.
+    """
+
+
+@corrections.command("request")
+@click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
+@of_authority
+@click.option("--reason", type=click.Choice(REASONS), required=True, help="Told to the citizen.")
+@click.option("--note", type=Text(LONGEST_NOTE), required=True, help="For those who decide, and for later.")
+@by_somebody
+def request_command(transfer_id: UUID, authority: str, reason: Any, note: str, person: str) -> None:
+    """Ask that the credit of a deposit be taken back. Nothing moves before somebody else approves it.
+
+    \b
+    Example:
+      bontri corrections request 01920000-0000-7000-8000-000000000000 \\
+        --authority plaine-commune --reason bin_fault --note "counted twice, sensor changed"
+    """
+    from ingest.worker import utc_now
+    from rewards.corrections import request_correction
+
+    with tenant_in_use(authority) as (connection, tenant):
+        correction_id = request_correction(
+            connection,
+            transfer_id,
+            authority_id=tenant.authority_id,
+            reason=reason,
+            note=note,
+            requested_by=person,
+            now=utc_now(),
+        )
+    click.echo(f"{correction_id}  asked for; somebody else must approve it with bontri corrections approve")
+
+
+@corrections.command("approve")
+@click.argument("correction_id", metavar="CORRECTION", type=click.UUID)
+@of_authority
+@by_somebody
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def approve_command(correction_id: UUID, authority: str, person: str, is_json: bool) -> None:
+    """Approve a correction somebody else asked for: its points go back where they came from.
+
+    \b
+    Example:
+      bontri corrections approve 01920000-0000-7000-8000-000000000000 --authority plaine-commune
+    """
+    from ingest.worker import utc_now
+    from rewards.corrections import approve_correction
+
+    with tenant_in_use(authority) as (connection, tenant):
+        done = approve_correction(
+            connection, correction_id, authority_id=tenant.authority_id, decided_by=person, now=utc_now()
+        )
+    if is_json:
+        click.echo(json.dumps(asdict(done)))
+        return
+    spent = f"; {done.lost_points:,} were spent before and are the authority's loss" if done.lost_points else ""
+    click.echo(f"{done.taken_points:,} points taken back{spent}.")
+
+
+@corrections.command("reject")
+@click.argument("correction_id", metavar="CORRECTION", type=click.UUID)
+@of_authority
+@by_somebody
+def reject_command(correction_id: UUID, authority: str, person: str) -> None:
+    """Reject a correction, also one's own: the credit stays as it is.
+
+    \b
+    Example:
+      bontri corrections reject 01920000-0000-7000-8000-000000000000 --authority plaine-commune
+    """
+    from ingest.worker import utc_now
+    from rewards.corrections import reject_correction
+
+    with tenant_in_use(authority) as (connection, tenant):
+        reject_correction(connection, correction_id, authority_id=tenant.authority_id, decided_by=person, now=utc_now())
+    click.echo("Rejected; no points were moved.")
+
+
+@corrections.command("list")
+@of_authority
+@click.option("--all", "with_decided", is_flag=True, help="With those that are decided.")
+@click.option("--most", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -> None:
+    """List corrections, newest first: those to be decided, or all.
+
+    \b
+    Examples:
+      bontri corrections list --authority plaine-commune
+      bontri corrections list --authority plaine-commune --all --json
+    """
+    from rewards.corrections import list_corrections
+
+    with tenant_in_use(authority) as (connection, tenant):
+        found = list_corrections(connection, authority_id=tenant.authority_id, with_decided=with_decided, most=most)
+    if is_json:
+        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        return
+    for each in found:
+        taken = "" if each.taken_points is None else f", {each.taken_points:,} taken, {each.lost_points:,} lost"
+        decided = f"; {each.state} by {each.decided_by}{taken}" if each.decided_by else ""
+        asked = f"{each.requested_at.isoformat():.19}  {each.correction_id}  {each.points:,} points, {each.reason}"
+        click.echo(f"{asked}, asked for by {each.requested_by}: {each.note}{decided}")
+    if not found:
+        click.echo("Nothing is to be decided." if not with_decided else "No correction was asked for.")

@@ -1,0 +1,103 @@
+"""``bontri jobs``: the process that does what has to be done again and again, its state, and single jobs for cron."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from bontri.commands.tenants import of_authority, tenant_in_use
+
+CRON_JOBS = ("expire-vouchers", "expire-points", "warn-of-expiry", "prune-commands", "prune-quarantine", "send-letters")
+
+
+@click.group()
+def jobs() -> None:
+    """Do what has to be done again and again: expiry, warnings, letters, pruning.
+
+    One process does it all (several may share it); or have cron do one job at a time.
+    """
+
+
+@jobs.command("run")
+def run_command() -> None:
+    """Run jobs as they fall due, until SIGTERM or Ctrl-C. Several such processes share the work.
+
+    \b
+    Example:
+      bontri jobs run
+    """
+    from bontri.jobs.running import run_jobs
+    from bontri.settings import read_settings
+    from bontri.signals import stop_event
+
+    run_jobs(read_settings("DATABASE_URL"), stop_event())
+
+
+@jobs.command("once")
+@click.argument("job", type=click.Choice(CRON_JOBS))
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def once_command(job: str, is_json: bool) -> None:
+    """Do one job for every authority now; for cron, safe to run twice and at once.
+
+    \b
+    Examples:
+      bontri jobs once expire-points
+      bontri jobs once warn-of-expiry --json
+    """
+    from bontri.embedded.processes import stop_on_signals
+    from bontri.jobs.catalogue import list_jobs_of
+    from bontri.jobs.expiring import for_all
+    from bontri.operating import engine_in_use
+    from bontri.settings import SettingsError, read_settings
+
+    settings = read_settings()
+    found = next((each for each in list_jobs_of(settings) if each.name == job), None)
+    if found is None:
+        raise SettingsError([f"BONTRI_MAIL_URL is not set: {job} has no mail server"])
+    with stop_on_signals(), engine_in_use(settings, role=found.role) as engine:
+        outcome = for_all(engine, found.work)
+    if is_json:
+        click.echo(json.dumps(dict(outcome)))
+        return
+    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in outcome.items())
+    click.echo(f"{job}: {told or 'there is no authority'}.")
+
+
+@jobs.command("list")
+@of_authority
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def list_command(authority: str, is_json: bool) -> None:
+    """List the jobs of an authority: when each is due, and how its last run went. Exits with 1 when one fails.
+
+    \b
+    Example:
+      bontri jobs list --authority plaine-commune
+    """
+    from dataclasses import asdict
+
+    from rewards.jobs import list_jobs
+
+    with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
+        found = list_jobs(connection, authority_id=tenant.authority_id)
+    if is_json:
+        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+    else:
+        for each in found:
+            click.echo(f"{each.job:18} due {each.due_at.isoformat():.19}  {describe(each)}")
+        if not found:
+            click.echo("No job has run yet: start bontri jobs run.")
+    if any(each.failures for each in found):
+        sys.exit(1)
+
+
+def describe(state: Any) -> str:
+    """Say how the last run of a job went."""
+    if state.failures:
+        return f"FAILED {state.failures} times in a row: {(state.outcome or {}).get('fault')}"
+    if state.leased_until is not None:
+        return f"running since {state.started_at.isoformat():.19}"
+    if state.outcome is None:
+        return "has not run yet"
+    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in state.outcome.items())
+    return f"last {state.ended_at.isoformat():.19}: {told}"

@@ -1,0 +1,71 @@
+"""What commands about one authority share: which one, who asks, and a transaction on its database."""
+
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from getpass import getuser
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from rewards.database import DatabaseRole
+    from rewards.fleet.owners import Owner
+
+LONGEST_NAME = 100
+
+Command = Callable[..., Any]
+
+
+class Text(click.ParamType[str]):
+    """Text of 1 to so many characters; blanks at both ends are taken off."""
+
+    name = "TEXT"
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text, or fail with a sentence."""
+        said = str(value).strip()
+        if not 1 <= len(said) <= self._longest:
+            self.fail(f"must have 1 to {self._longest} characters", param, ctx)
+        return said
+
+
+def of_authority(command: Command) -> Command:
+    """Give a command the option that names the authority."""
+    return click.option("--authority", required=True, metavar="SLUG", help="Whose ledger.")(command)
+
+
+def by_somebody(command: Command) -> Command:
+    """Give a command the option that says who asks for it."""
+    return click.option(
+        "--by", "person", type=Text(LONGEST_NAME), default=getuser, metavar="NAME", help="Who you are; default: login."
+    )(command)
+
+
+@contextmanager
+def tenant_in_use(slug: str, *, role: "DatabaseRole" = "bontri_operator") -> "Iterator[tuple[Connection, Owner]]":
+    """Give a transaction on the database in use, and the authority a slug names.
+
+    Raises:
+        AuthorityMissingError: there is none.
+    """
+    from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
+    from rewards.fleet.owners import get_authority
+
+    with engine_in_use(read_settings(), role=role) as engine, engine.begin() as connection:
+        yield connection, get_authority(connection, slug)
+
+
+def instant_of(
+    connection: "Connection", local: datetime.datetime | None, *, authority_id: int
+) -> datetime.datetime | None:
+    """Return the instant a clock of the authority shows ``local``."""
+    from rewards.territory import get_timezone
+
+    return local and local.replace(tzinfo=get_timezone(connection, authority_id=authority_id))

@@ -1,0 +1,57 @@
+"""Every recurring job: how often, as which role, what it does to one authority. All are safe to run twice at once."""
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from bontri.jobs.expiring import expire_points_of, expire_vouchers_of, warn_of_expiry_of
+from bontri.jobs.letters import send_letters
+from bontri.jobs.pruning import prune_commands_of, prune_quarantine_of
+from bontri.mail import open_delivery
+from bontri.settings import Settings
+from rewards.database import DatabaseRole
+
+MINUTE, HOUR, DAY = datetime.timedelta(minutes=1), datetime.timedelta(hours=1), datetime.timedelta(days=1)
+
+Work = Callable[[Engine, int], Mapping[str, int]]
+"""Does a job for one authority, a bounded transaction at a time, and says what it came to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A recurring job."""
+
+    name: str
+    every: datetime.timedelta
+    role: DatabaseRole
+    what: str
+    work: Work
+
+
+def list_jobs_of(settings: Settings) -> list[Job]:
+    """List the jobs these settings allow; letters need a mail server."""
+    jobs = [
+        Job("expire-vouchers", 5 * MINUTE, "bontri_api", "gives points of expired vouchers back", expire_vouchers_of),
+        Job("expire-points", HOUR, "bontri_api", "takes points that are over out of their lots", expire_points_of),
+        Job("warn-of-expiry", DAY, "bontri_operator", "writes to citizens before points expire", warn_of_expiry_of),
+        Job("prune-commands", DAY, "bontri_operator", "removes orders that ended 35 days ago", prune_commands_of),
+        Job(
+            "prune-quarantine", DAY, "bontri_operator", "removes what was quarantined 35 days ago", prune_quarantine_of
+        ),
+    ]
+    if settings.mail_url:
+        jobs.append(Job("send-letters", MINUTE, "bontri_operator", "sends what is in the outbox", mail_work(settings)))
+    return jobs
+
+
+def mail_work(settings: Settings) -> Work:
+    """Return the work that sends letters, with the keyring and the mail server of the settings."""
+    keyring, deliver, sender = settings.keyring(), open_delivery(settings.mail_url or ""), settings.mail_from
+
+    def work(engine: Engine, authority_id: int) -> Mapping[str, Any]:
+        return send_letters(engine, keyring, deliver, authority_id=authority_id, sender=sender)
+
+    return work

@@ -1,0 +1,65 @@
+"""The jobs that end what is over, for one authority: vouchers, points; and the one that warns before."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Engine
+
+from ingest.worker import utc_now
+from rewards.expiry import expire_points, first_position, note_expired
+from rewards.expiry_warnings import warn_of_expiry
+from rewards.fleet.owners import list_authorities
+from rewards.vouchers import expire_vouchers
+
+MOST_PASSES = 3
+"""Lots that a redemption held are visited again; who holds one for so long is left to the next run."""
+
+
+def for_all(engine: Engine, work: Callable[[Engine, int], Mapping[str, int]]) -> Counter[str]:
+    """Do a job for every authority; return the sums of what it came to."""
+    with engine.connect() as connection:
+        owners = list_authorities(connection)
+    total: Counter[str] = Counter()
+    for owner in owners:
+        total.update(work(engine, owner.authority_id))
+    return total
+
+
+def expire_vouchers_of(engine: Engine, authority_id: int) -> dict[str, int]:
+    """Expire every voucher that is due, a bounded transaction at a time."""
+    expired, done = 0, -1
+    while done:
+        with engine.begin() as connection:
+            done = expire_vouchers(connection, authority_id=authority_id, now=utc_now())
+        expired += done
+    return {"vouchers": expired}
+
+
+def expire_points_of(engine: Engine, authority_id: int) -> dict[str, int]:
+    """Expire the points of every lot that is due, a small batch at a time."""
+    lots = points = 0
+    for _ in range(MOST_PASSES):
+        with engine.connect() as connection:
+            position = first_position(connection, authority_id=authority_id)
+        while True:
+            with engine.begin() as connection:
+                swept = expire_points(connection, authority_id=authority_id, now=utc_now(), after=position)
+            lots, points = lots + swept.lots, points + swept.points
+            if swept.position is None:
+                break
+            position = swept.position
+        with engine.begin() as connection:
+            if note_expired(connection, authority_id=authority_id, now=utc_now()):
+                break
+    return {"lots": lots, "points": points}
+
+
+def warn_of_expiry_of(engine: Engine, authority_id: int) -> dict[str, int]:
+    """Warn every wallet whose points expire soon, a bounded transaction at a time."""
+    total: Counter[str] = Counter({"wallets": 0, "letters": 0})
+    while True:
+        with engine.begin() as connection:
+            wallets, letters = warn_of_expiry(connection, authority_id=authority_id, now=utc_now())
+        if not wallets:
+            return dict(total)
+        total.update({"wallets": wallets, "letters": letters})

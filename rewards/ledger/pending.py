@@ -1,0 +1,68 @@
+"""The second phase: points reserved by a pending transfer are posted or voided, whole and once.
+
+A timeout belongs to what holds the points (a voucher's ``expires_at``), whose own job ends it here.
+"""
+
+import datetime
+from collections.abc import Collection, Iterable
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from rewards.ids import Id
+from rewards.ledger.transfers import Transfer, record_transfers
+
+
+def lock_pending_transfers(
+    connection: Connection, voucher_ids: Collection[UUID], *, authority_id: int
+) -> list[Transfer]:
+    """Lock the accounts of vouchers' pending transfers; list the transfers, ended or not.
+
+    All accounts in the order of their ids before any is moved: the planner may move counters in any order when tables
+    are small, and a redemption then met an issue at the same shop in a deadlock.
+    """
+    rows = connection.execute(
+        text("""
+            SELECT t.debit_account_id, t.credit_account_id, t.points, t.phase, t.transfer_id, t.pending_id,
+                   t.voucher_id
+              FROM transfers t
+              JOIN accounts a ON a.authority_id = t.authority_id
+                             AND a.account_id IN (t.debit_account_id, t.credit_account_id)
+             WHERE t.authority_id = :authority_id AND t.voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
+               AND t.phase = 'pending'
+             ORDER BY a.account_id
+               FOR UPDATE OF a
+        """),
+        {"authority_id": authority_id, "voucher_ids": list(voucher_ids)},
+    )
+    return list(dict.fromkeys(Transfer(*row) for row in rows))
+
+
+def end_pending_transfers(
+    connection: Connection,
+    pending: Iterable[Transfer],
+    *,
+    authority_id: int,
+    phase: Literal["post", "void"],
+    now: datetime.datetime,
+) -> list[Id]:
+    """Post or void ``pending`` transfers whole; each can be ended once.
+
+    Raises:
+        PendingAlreadyEndedError: one of them was ended before.
+    """
+    endings = [
+        Transfer(
+            transfer.debit_account_id,
+            transfer.credit_account_id,
+            transfer.points,
+            phase,
+            pending_id=transfer.transfer_id,
+            voucher_id=transfer.voucher_id,
+            reason=transfer.reason,
+            cause_id=transfer.cause_id,
+        )
+        for transfer in pending
+    ]
+    return record_transfers(connection, endings, authority_id=authority_id, now=now)

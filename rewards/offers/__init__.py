@@ -1,0 +1,48 @@
+"""Offers: what citizens can spend points on, from a shop's first draft to its end."""
+
+from rewards.offers.moderating import (
+    draft_offer,
+    end_offer,
+    pause_offer,
+    publish_offer,
+    put_on_sale,
+    reject_offer,
+    resume_offer,
+    submit_offer,
+)
+from rewards.offers.reading import OFFERS_MAX, Offer, get_offer, list_offers
+from rewards.offers.refusals import (
+    OfferLimitReachedError,
+    OfferNotOnSaleError,
+    OfferSoldOutError,
+    OfferStateError,
+    OfferUnknownError,
+    StockBelowSoldError,
+)
+from rewards.offers.selling import change_stock, return_to_stock, take_from_stock
+from rewards.offers.terms import OfferTerms
+
+__all__ = [
+    "OFFERS_MAX",
+    "Offer",
+    "OfferLimitReachedError",
+    "OfferNotOnSaleError",
+    "OfferSoldOutError",
+    "OfferStateError",
+    "OfferTerms",
+    "OfferUnknownError",
+    "StockBelowSoldError",
+    "change_stock",
+    "draft_offer",
+    "end_offer",
+    "get_offer",
+    "list_offers",
+    "pause_offer",
+    "publish_offer",
+    "put_on_sale",
+    "reject_offer",
+    "resume_offer",
+    "return_to_stock",
+    "submit_offer",
+    "take_from_stock",
+]

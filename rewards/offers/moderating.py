@@ -1,0 +1,101 @@
+"""From draft to end: a shop drafts and submits, the authority publishes or rejects; each step one guarded update."""
+
+import datetime
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, text
+
+from rewards.ids import new_id
+from rewards.offers.refusals import OfferStateError, OfferUnknownError
+from rewards.offers.terms import OfferTerms
+from rewards.schema import Offer as OfferRow
+
+OWN_FUNDER = text("SELECT funder_id FROM funders WHERE authority_id = :authority_id AND kind = 'authority'")
+STEP = text("""
+    UPDATE offers SET state = :to, moderated_by = coalesce(:by, moderated_by), moderated_at = :now, note = :note
+     WHERE authority_id = :authority_id AND offer_id = :offer_id AND state = ANY(CAST(:from AS text[]))
+""")
+FIND_STATE = text("SELECT state FROM offers WHERE authority_id = :authority_id AND offer_id = :offer_id")
+
+
+def draft_offer(connection: Connection, terms: OfferTerms, *, authority_id: int) -> UUID:
+    """Keep an offer as a draft and return its id."""
+    return keep_offer(connection, terms, "draft", authority_id=authority_id)
+
+
+def put_on_sale(connection: Connection, terms: OfferTerms, *, authority_id: int) -> UUID:
+    """Publish an offer of the authority's own making at once; return its id."""
+    return keep_offer(connection, terms, "published", authority_id=authority_id)
+
+
+def keep_offer(connection: Connection, terms: OfferTerms, state: str, *, authority_id: int) -> UUID:
+    """Store an offer; who pays for it is the authority unless its terms say otherwise."""
+    offer_id = new_id()
+    facts = asdict(terms)
+    facts["funder_id"] = terms.funder_id or connection.scalar(OWN_FUNDER, {"authority_id": authority_id})
+    connection.execute(insert(OfferRow).values(authority_id=authority_id, offer_id=offer_id, state=state, **facts))
+    return offer_id
+
+
+def submit_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+    """Ask the authority to publish a draft."""
+    step(connection, offer_id, ["draft"], "submitted", authority_id=authority_id, by=None, note=None, now=now)
+
+
+def publish_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, published_by: str, now: datetime.datetime
+) -> None:
+    """Put a submitted offer on sale."""
+    step(
+        connection, offer_id, ["submitted"], "published", authority_id=authority_id, by=published_by, note=None, now=now
+    )
+
+
+def reject_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, rejected_by: str, note: str, now: datetime.datetime
+) -> None:
+    """Hand a submitted offer back to its author, with the reason."""
+    step(connection, offer_id, ["submitted"], "draft", authority_id=authority_id, by=rejected_by, note=note, now=now)
+
+
+def pause_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+    """Sell no more for a while; vouchers already sold stay good."""
+    step(connection, offer_id, ["published"], "paused", authority_id=authority_id, by=None, note=None, now=now)
+
+
+def resume_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+    """Sell a paused offer again."""
+    step(connection, offer_id, ["paused"], "published", authority_id=authority_id, by=None, note=None, now=now)
+
+
+def end_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+    """End an offer for good, whatever its state; vouchers already sold stay good."""
+    before = ["draft", "submitted", "published", "paused"]
+    step(connection, offer_id, before, "ended", authority_id=authority_id, by=None, note=None, now=now)
+
+
+def step(
+    connection: Connection,
+    offer_id: UUID,
+    before: list[str],
+    after: str,
+    *,
+    authority_id: int,
+    by: str | None,
+    note: str | None,
+    now: datetime.datetime,
+) -> None:
+    """Move an offer from one of some states to another.
+
+    Raises:
+        OfferUnknownError: the authority has no such offer.
+        OfferStateError: it is in none of these states; nothing was changed.
+    """
+    values = {"authority_id": authority_id, "offer_id": offer_id, "from": before, "to": after}
+    if connection.execute(STEP, {**values, "by": by, "note": note, "now": now}).rowcount == 1:
+        return
+    state = connection.scalar(FIND_STATE, values)
+    if state is None:
+        raise OfferUnknownError
+    raise OfferStateError(state)

@@ -1,0 +1,79 @@
+"""Showing offers. Nothing here changes anything."""
+
+import datetime
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from rewards.offers.refusals import OfferNotOnSaleError, OfferUnknownError
+
+OFFERS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What citizens see of an offer; ``shop`` is None when every partner shop takes it.
+
+    ``stock_left`` is None without end. Points of a voucher are held towards ``held_by_account_id``.
+    """
+
+    offer_id: UUID
+    shop_id: UUID | None
+    shop: str | None
+    held_by_account_id: UUID
+    title: str
+    category: str
+    price_points: int
+    value_cents: int
+    funder_id: UUID
+    voucher_valid_days: int
+    stock_left: int | None
+    offered_until: datetime.datetime | None
+    most_per_wallet: int | None
+    limit_period: str | None
+    minimum_purchase_cents: int
+
+
+IS_ON_SALE = """
+    (o.state = 'published' AND (o.offered_from IS NULL OR o.offered_from <= :now)
+     AND (o.offered_until IS NULL OR o.offered_until > :now))
+"""
+# An offer for all shops has no shop: its points are held towards the network's account until one redeems.
+OFFERS = f"""
+    SELECT o.offer_id, o.shop_id, s.name AS shop, coalesce(s.account_id, n.account_id) AS held_by_account_id, o.title,
+           o.category, o.price_points, o.value_cents, o.funder_id, o.voucher_valid_days, o.stock - o.sold AS stock_left,
+           o.offered_until, o.most_per_wallet, o.limit_period, o.minimum_purchase_cents, {IS_ON_SALE} AS is_on_sale
+      FROM offers o
+      LEFT JOIN shops s ON s.authority_id = o.authority_id AND s.shop_id = o.shop_id
+      JOIN authority_accounts n ON n.authority_id = o.authority_id AND n.kind = 'network'
+     WHERE o.authority_id = :authority_id AND (o.shop_id IS NULL OR s.state = 'active')
+"""
+LIST_OFFERS = text(f"""
+    {OFFERS} AND {IS_ON_SALE} AND (o.stock IS NULL OR o.sold < o.stock)
+     ORDER BY o.price_points, o.title, o.offer_id LIMIT {OFFERS_MAX}
+""")
+FIND_OFFER = text(f"{OFFERS} AND o.offer_id = :offer_id AND o.state IN ('published', 'paused')")
+
+
+def list_offers(connection: Connection, *, authority_id: int, now: datetime.datetime) -> list[Offer]:
+    """List the offers on sale, cheapest first, at most ``OFFERS_MAX``."""
+    rows = connection.execute(LIST_OFFERS, {"authority_id": authority_id, "now": now})
+    return [Offer(*facts) for *facts, _ in rows.all()]
+
+
+def get_offer(connection: Connection, *, authority_id: int, offer_id: UUID, now: datetime.datetime) -> Offer:
+    """Return an offer that is on sale.
+
+    Raises:
+        OfferUnknownError: none is published, or its shop has left.
+        OfferNotOnSaleError: it is paused, or its time has not come or is over.
+    """
+    values = {"authority_id": authority_id, "offer_id": offer_id, "now": now}
+    row = connection.execute(FIND_OFFER, values).one_or_none()
+    if row is None:
+        raise OfferUnknownError
+    *facts, is_on_sale = row
+    if not is_on_sale:
+        raise OfferNotOnSaleError
+    return Offer(*facts)

@@ -1,0 +1,10 @@
+"""Rehearsal: past deposits credited once more, under a draft; what it would cost, and who would gain or lose.
+
+Set-wise SQL over what is stored, agreeing with the pure functions that credit deposits one batch after the other
+(a property test holds it to that). Nothing is changed.
+"""
+
+from rewards.rehearsal.rehearsing import rehearse_draft
+from rewards.rehearsal.summary import CommuneEffect, MaterialEffect, Rehearsal, Spread
+
+__all__ = ["CommuneEffect", "MaterialEffect", "Rehearsal", "Spread", "rehearse_draft"]

@@ -1,0 +1,100 @@
+"""``bontri corrections`` and ``bontri ledger`` as an operator types them."""
+
+import csv
+import io
+import json
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from rewards.ids import new_id
+from tests.databases import Database
+from tests.factories import Town, build_citizen, build_town, deposit
+from tests.operator_commands import code_of, run, run_main, succeed
+
+
+@pytest.fixture
+def town(database: Database, keyring, now) -> Town:
+    with database.engine().begin() as connection:
+        town = build_town(connection, keyring)
+        build_citizen(connection, town, badge="B")
+        deposit(connection, town, badge="B", items=8, now=now)
+    return town
+
+
+def credit_of(database: Database) -> UUID:
+    with database.engine().connect() as connection:
+        return connection.execute(text("SELECT transfer_id FROM transfers")).scalar_one()
+
+
+def ask(database: Database, town: Town, *more: str) -> str:
+    asked = succeed(
+        database,
+        *("corrections", "request", str(credit_of(database)), "--authority", town.slug),
+        *("--reason", "bin_fault", "--note", " counted twice ", "--by", "ada", *more),
+    )
+    return asked.output.split()[0]
+
+
+def test_two_people_take_a_credit_back(database, town):
+    of_town = ("--authority", town.slug)
+    assert succeed(database, "corrections", "list", *of_town).output == "Nothing is to be decided.\n"
+    correction_id = ask(database, town)
+    [listed] = succeed(database, "corrections", "list", *of_town).output.splitlines()
+    assert listed.endswith(f"{correction_id}  8 points, bin_fault, asked for by ada: counted twice")
+    refused = run(database, "corrections", "approve", correction_id, *of_town, "--by", "ada")
+    assert code_of(refused) == "second_person_required"
+    approved = succeed(database, "corrections", "approve", correction_id, *of_town, "--by", "grace", "--json")
+    assert json.loads(approved.output) == {"taken_points": 8, "lost_points": 0}
+    [told] = json.loads(succeed(database, "corrections", "list", *of_town, "--all", "--json").output)
+    assert (told["state"], told["decided_by"], told["note"]) == ("approved", "grace", "counted twice")
+    assert code_of(run(database, "corrections", "reject", correction_id, *of_town)) == "correction_decided"
+
+
+def test_what_is_no_correction_is_said_in_a_sentence(database, town, monkeypatch, capsys):
+    unknown = str(new_id())
+    code, words = run_main(
+        monkeypatch, capsys, database, "corrections", "approve", unknown, "--authority", town.slug, "--by", "ada"
+    )
+    assert (code, words.strip()) == (
+        1,
+        f"bontri: there is no correction {unknown}: see bontri corrections list (correction_unknown)",
+    )
+    nobody = run(database, "corrections", "list", "--authority", "nowhere")
+    assert code_of(nobody) == "authority_missing"
+    long = run(
+        database,
+        *("corrections", "request", unknown, "--authority", town.slug, "--reason", "fraud", "--note", "x" * 501),
+    )
+    assert long.exit_code == 2
+    assert "must have 1 to 500 characters" in long.output
+    assert run(database, "corrections", "approve", "not-an-id", "--authority", town.slug).exit_code == 2
+
+
+def test_accounts_balances_and_statements_are_read(database, town, now):
+    of_town = ("--authority", town.slug)
+    accounts = json.loads(succeed(database, "ledger", "accounts", *of_town, "--json").output)
+    assert {each["kind"] for each in accounts} == {"issuing", "shop", "bonus", "expired", "loss"}
+    giver = next(each for each in accounts if each["posted_points"] == -8)
+    assert giver["owner"] in town.bin_ids
+    assert f"{giver['owner']}" in succeed(database, "ledger", "accounts", *of_town, "--kind", "issuing").output
+    [lot] = json.loads(succeed(database, "ledger", "accounts", *of_town, "--kind", "lot", "--json").output)
+    assert lot["owner"] is None
+    balance = ("ledger", "balance", lot["account_id"], *of_town)
+    assert succeed(database, *balance).output == "8 points\n"
+    # The deposit was at ten in the morning, in Paris.
+    assert succeed(database, *balance, "--at", "2026-11-21").output == "0 points\n"
+    told = json.loads(succeed(database, *balance, "--at", "2026-11-21T10:00:00", "--json").output)
+    assert told == {"at": "2026-11-21T10:00:00+01:00", "posted_points": 8, "pending_points": 0}
+    statement = ("ledger", "statement", lot["account_id"], *of_town)
+    [line] = succeed(database, *statement).output.splitlines()
+    assert line.split()[1:] == ["single", "+8", "8", "+0", "deposit", "1-1"]
+    [row] = csv.DictReader(io.StringIO(succeed(database, *statement, "--csv").output))
+    assert (row["why"], row["points"], row["posted_points"]) == ("deposit 1-1", "8", "8")
+    [entry] = json.loads(succeed(database, *statement, "--json").output)
+    assert (entry["other_account_id"], entry["seq"]) == (giver["account_id"], 1)
+    assert succeed(database, *statement, "--until", "2026-11-21").output == "No entry in this period.\n"
+    assert code_of(run(database, "ledger", "balance", str(new_id()), *of_town)) == "account_unknown"
+    reversed_ = run(database, *statement, "--from", "2026-11-21", "--until", "2026-11-20")
+    assert (reversed_.exit_code, "--until is not after --from" in reversed_.output) == (2, True)

@@ -1,0 +1,234 @@
+"""Jobs: each run once by whoever is there, again when it failed, and by another when its process died."""
+
+import datetime
+import threading
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bontri.jobs.catalogue import Job
+from bontri.jobs.expiring import warn_of_expiry_of
+from bontri.jobs.letters import send_letters
+from bontri.jobs.running import Turns
+from bontri.mail import open_delivery
+from rewards.jobs import FIRST_BACK_OFF, LEASE, add_jobs, end_job, fail_job, list_jobs, take_job
+from rewards.outbox import MOST_TRIES
+from tests.databases import Database
+from tests.factories import Town, build_citizen, build_town, deposit
+from tests.ingest_scene import scalar
+from tests.operator_commands import run, succeed
+
+MINUTE = datetime.timedelta(minutes=1)
+AUTHORITY_ID = 7
+
+
+@pytest.fixture
+def town(database: Database, keyring) -> Town:
+    with database.engine().begin() as connection:
+        return build_town(connection, keyring)
+
+
+def take(database: Database, now: datetime.datetime) -> Any:
+    with database.engine("bontri_operator").begin() as connection:
+        return take_job(connection, ["a", "b"], authority_id=AUTHORITY_ID, now=now)
+
+
+def add(database: Database, now: datetime.datetime) -> None:
+    with database.engine("bontri_operator").begin() as connection:
+        add_jobs(connection, ["a", "b"], authority_id=AUTHORITY_ID, now=now)
+
+
+def state_of(database: Database, job: str) -> Any:
+    with database.engine("bontri_reader").connect() as connection:
+        return next(each for each in list_jobs(connection, authority_id=AUTHORITY_ID) if each.job == job)
+
+
+@pytest.mark.usefixtures("town")
+def test_a_job_is_taken_once_until_its_lease_is_over(database, now):
+    add(database, now)
+    add(database, now + MINUTE)  # changes nothing
+    assert {take(database, now).job, take(database, now).job} == {"a", "b"}
+    assert take(database, now + LEASE - MINUTE) is None
+    # Whoever took it has said nothing for the time of a lease: taken for dead.
+    assert take(database, now + LEASE) is not None
+
+
+@pytest.mark.usefixtures("town")
+def test_what_ends_late_says_nothing_about_the_run_of_another(database, now):
+    add(database, now)
+    with database.engine("bontri_operator").begin() as connection:
+        slow = take_job(connection, ["a"], authority_id=AUTHORITY_ID, now=now)
+        assert slow is not None
+        quick = take_job(connection, ["a"], authority_id=AUTHORITY_ID, now=now + LEASE)
+        assert quick is not None
+        end_job(connection, slow, {"done": 1}, due_at=now + 2 * LEASE, now=now + LEASE)
+    assert state_of(database, "a").leased_until == now + 2 * LEASE
+    with database.engine("bontri_operator").begin() as connection:
+        end_job(connection, quick, {"done": 2}, due_at=now + 3 * LEASE, now=now + LEASE)
+    assert (state_of(database, "a").outcome, state_of(database, "a").due_at) == ({"done": 2}, now + 3 * LEASE)
+
+
+@pytest.mark.usefixtures("town")
+def test_failures_are_counted_and_tried_again_ever_later(database, now):
+    add(database, now)
+    waits = []
+    for _ in range(4):
+        with database.engine("bontri_operator").begin() as connection:
+            lease = take_job(connection, ["a"], authority_id=AUTHORITY_ID, now=now)
+            assert lease is not None
+            fail_job(connection, lease, "OSError", now=now)
+        state = state_of(database, "a")
+        waits.append(state.due_at - now)
+        now = state.due_at
+    assert waits == [FIRST_BACK_OFF * 2**number for number in range(4)]
+    assert (state.failures, state.outcome) == (4, {"fault": "OSError"})
+    with database.engine("bontri_operator").begin() as connection:
+        lease = take_job(connection, ["a"], authority_id=AUTHORITY_ID, now=now)
+        assert lease is not None
+        end_job(connection, lease, {}, due_at=now + MINUTE, now=now)
+    assert state_of(database, "a").failures == 0
+
+
+@pytest.mark.usefixtures("town")
+def test_processes_at_once_share_the_jobs(database):
+    done: list[str] = []
+
+    def work_of(name: str) -> Any:
+        return lambda *_: done.append(name) or {"done": 1}
+
+    names = [f"job {number}" for number in range(6)]
+    jobs = {name: Job(name, 10 * MINUTE, "bontri_operator", "", work_of(name)) for name in names}
+    line, stop = threading.Barrier(3), threading.Event()
+
+    def process() -> None:
+        turns = Turns(jobs, {"bontri_operator": database.engine("bontri_operator")})
+        line.wait(10)
+        while turns.take_one(stop):
+            pass
+
+    threads = [threading.Thread(target=process) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(done) == names
+
+
+@pytest.mark.usefixtures("town")
+def test_a_job_that_fails_is_noted_and_the_others_go_on(database):
+    def fail(*_: object) -> Any:
+        raise OSError("the disk is full")
+
+    jobs = {
+        "bad": Job("bad", MINUTE, "bontri_operator", "", fail),
+        "good": Job("good", MINUTE, "bontri_operator", "", lambda *_: {"done": 3}),
+    }
+    turns = Turns(jobs, {"bontri_operator": database.engine("bontri_operator")})
+    while turns.take_one(threading.Event()):
+        pass
+    assert (state_of(database, "bad").failures, state_of(database, "bad").outcome) == (1, {"fault": "OSError"})
+    assert state_of(database, "good").outcome == {"done": 3}
+    told = run(database, "jobs", "list", "--authority", "plaine-commune")
+    assert (told.exit_code, "FAILED 1 times in a row: OSError" in told.output) == (1, True)
+
+
+class Post:
+    """A citizen with an address whose points expire soon, and a folder letters go to."""
+
+    def __init__(self, database: Database, keyring: Any, now: datetime.datetime, folder: Path) -> None:
+        self.database, self.keyring, self.folder = database, keyring, folder
+        with database.engine().begin() as connection:
+            self.town = build_town(connection, keyring)
+            self.citizen = build_citizen(connection, self.town, badge="B", email="ada@example.org")
+            build_citizen(connection, self.town, badge="NOBODY")
+            for badge in ("B", "NOBODY"):
+                deposit(connection, self.town, badge=badge, items=12, now=now)
+            connection.execute(text("UPDATE accounts SET expires_on = CURRENT_DATE + 20 WHERE kind = 'lot'"))
+
+    def warn(self) -> dict[str, int]:
+        return warn_of_expiry_of(self.database.engine("bontri_operator"), AUTHORITY_ID)
+
+    def send(self, url: str) -> dict[str, int]:
+        engine = self.database.engine("bontri_operator")
+        sender = "points@example.org"
+        return send_letters(engine, self.keyring, open_delivery(url), authority_id=AUTHORITY_ID, sender=sender)
+
+    def letters(self) -> list[Any]:
+        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in self.folder.glob("*.eml")]
+
+
+@pytest.fixture
+def post(database: Database, keyring: Any, now: datetime.datetime, tmp_path: Path) -> Post:
+    return Post(database, keyring, now, tmp_path)
+
+
+def test_citizens_are_warned_once_and_in_both_languages(post: Post) -> None:
+    assert post.warn() == {"wallets": 2, "letters": 1}
+    assert post.warn() == {"wallets": 0, "letters": 0}
+    assert post.send(post.folder.as_uri()) == {"sent": 1, "not_sent": 0}
+    assert post.send(post.folder.as_uri()) == {"sent": 0, "not_sent": 0}
+    [letter] = post.letters()
+    assert (letter["To"], letter["From"]) == ("ada@example.org", "points@example.org")
+    body = letter.get_content()
+    assert "12 points de votre compte ne pourront plus être utilisés" in body
+    assert "12 points of yours can no longer be spent" in body
+
+
+def test_processes_at_once_warn_once_and_send_once(post: Post) -> None:
+    line, told = threading.Barrier(4), []
+
+    def process() -> None:
+        line.wait(10)
+        told.append((post.warn()["letters"], post.send(post.folder.as_uri())["sent"]))
+
+    threads = [threading.Thread(target=process) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    post.send(post.folder.as_uri())
+    assert sum(letters for letters, _ in told) == 1
+    assert len(post.letters()) == 1
+
+
+def test_a_letter_that_is_not_taken_waits_and_is_tried_again(post: Post) -> None:
+    post.warn()
+    assert post.send("smtp://127.0.0.1:1") == {"sent": 0, "not_sent": 1}
+    assert post.send(post.folder.as_uri()) == {"sent": 0, "not_sent": 0}
+    with post.database.engine().begin() as connection:
+        connection.execute(text("UPDATE outbox SET next_try_at = created_at"))
+    assert post.send(post.folder.as_uri()) == {"sent": 1, "not_sent": 0}
+    assert scalar(post.database, "SELECT tries FROM outbox") == 2
+
+
+def test_a_letter_without_an_address_or_tried_for_days_is_given_up(post: Post) -> None:
+    post.warn()
+    with post.database.engine().begin() as connection:
+        connection.execute(text("UPDATE outbox SET tries = :tries"), {"tries": MOST_TRIES - 1})
+    assert post.send("smtp://127.0.0.1:1") == {"sent": 0, "not_sent": 1}
+    assert scalar(post.database, "SELECT given_up_at IS NOT NULL FROM outbox")
+    with post.database.engine().begin() as connection:
+        connection.execute(text("UPDATE outbox SET given_up_at = NULL, tries = 0, next_try_at = created_at"))
+        connection.execute(text("DELETE FROM contacts"))
+    assert post.send(post.folder.as_uri()) == {"sent": 0, "not_sent": 1}
+    assert scalar(post.database, "SELECT given_up_at IS NOT NULL FROM outbox")
+    assert post.letters() == []
+
+
+def test_the_outbox_and_its_logs_hold_no_address(post: Post) -> None:
+    post.warn()
+    with post.database.engine().connect() as connection:
+        assert "ada" not in str(connection.execute(text("SELECT * FROM outbox")).all())
+
+
+def test_single_jobs_run_from_cron(post: Post) -> None:
+    told = succeed(post.database, "jobs", "once", "warn-of-expiry").output
+    assert told == "warn-of-expiry: 2 wallets, 1 letters.\n"
+    sent = succeed(post.database, "jobs", "once", "send-letters", "--json", BONTRI_MAIL_URL=post.folder.as_uri())
+    assert sent.output == '{"sent": 1, "not_sent": 0}\n'
+    assert succeed(post.database, "jobs", "list", "--authority", "plaine-commune").output.startswith("No job has run")
+    without = run(post.database, "jobs", "once", "send-letters")
+    assert without.exit_code != 0
