@@ -43,10 +43,15 @@ from rewards.sign_ins import SignInCodeRefusedError
 from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
 from rewards.vouchers import (
     PointsInsufficientError,
+    ReversalTooLateError,
+    ShortCodeLockedError,
+    ShortCodeUnknownError,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
+    VoucherNotRedeemedError,
     VoucherOfAnotherShopError,
+    VoucherReversedError,
     VoucherUnknownError,
 )
 
@@ -74,7 +79,12 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     ShopRevokedError: HTTPStatus.FORBIDDEN,
     SignInCodeRefusedError: HTTPStatus.FORBIDDEN,
     StockBelowSoldError: HTTPStatus.CONFLICT,
+    ReversalTooLateError: HTTPStatus.CONFLICT,
+    ShortCodeLockedError: HTTPStatus.TOO_MANY_REQUESTS,
+    ShortCodeUnknownError: HTTPStatus.NOT_FOUND,
     VoucherAlreadyRedeemedError: HTTPStatus.CONFLICT,
+    VoucherNotRedeemedError: HTTPStatus.CONFLICT,
+    VoucherReversedError: HTTPStatus.CONFLICT,
     VoucherCancelledError: HTTPStatus.CONFLICT,
     VoucherExpiredError: HTTPStatus.CONFLICT,
     VoucherOfAnotherShopError: HTTPStatus.FORBIDDEN,

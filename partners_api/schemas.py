@@ -16,6 +16,9 @@ class Integer(fields.Integer):
         super().__init__(**{"strict": True, **options})
 
 
+VOUCHER_STATES = ("issued", "redeemed", "reversed", "cancelled", "expired")
+
+
 class VoucherSchema(ma.Schema):
     """A voucher. Its points are held from issue on; they go to the shop, or come back."""
 
@@ -26,7 +29,7 @@ class VoucherSchema(ma.Schema):
     title = fields.String(required=True)
     price_points = Integer(required=True)
     value_cents = Integer(required=True)
-    status = fields.String(required=True, validate=validate.OneOf(["issued", "redeemed", "cancelled", "expired"]))
+    status = fields.String(required=True, validate=validate.OneOf(VOUCHER_STATES))
     issued_at = fields.AwareDateTime(required=True)
     expires_at = fields.AwareDateTime(required=True)
     ended_at = fields.AwareDateTime(required=True, allow_none=True)

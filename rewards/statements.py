@@ -37,7 +37,7 @@ class Movement:
 
     ``kind`` is ``deposit``, ``deposit_capped`` (0 points), ``deposit_corrected``, ``welcome``, ``points_expired``, or
     ``voucher_issued``, ``voucher_redeemed`` (0 points: they were held before), ``voucher_cancelled``,
-    ``voucher_expired``.
+    ``voucher_expired``, ``voucher_reversed``.
     """
 
     movement_id: str
@@ -78,6 +78,12 @@ LIST_MOVEMENTS = text("""
           JOIN vouchers v ON v.authority_id = t.authority_id AND v.voucher_id = t.voucher_id
          WHERE t.authority_id = :authority_id AND t.voucher_id IS NOT NULL
          GROUP BY t.voucher_id, t.phase, t.recorded_at, v.status
+        UNION ALL
+        SELECT 'voucher_reversed', t.recorded_at, min(CAST(t.transfer_id AS text)), sum(t.points), NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, t.voucher_id, NULL
+          FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
+         WHERE t.authority_id = :authority_id AND t.voucher_id IS NOT NULL AND t.phase = 'single'
+         GROUP BY t.voucher_id, t.recorded_at
         UNION ALL
         SELECT 'points_expired', t.recorded_at, CAST(t.transfer_id AS text), -t.points, NULL, NULL, NULL, NULL, NULL,
                NULL, NULL, NULL, NULL

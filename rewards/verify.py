@@ -89,12 +89,19 @@ INVARIANTS: dict[str, str] = {
         SELECT v.voucher_id, v.status FROM vouchers v
           LEFT JOIN (SELECT voucher_id, sum(points) FILTER (WHERE phase = 'pending') AS pending,
                             coalesce(sum(points) FILTER (WHERE phase = 'post'), 0) AS posted,
-                            coalesce(sum(points) FILTER (WHERE phase = 'void'), 0) AS voided
-                       FROM transfers WHERE authority_id = :authority_id AND voucher_id IS NOT NULL
+                            coalesce(sum(points) FILTER (WHERE phase = 'void'), 0) AS voided,
+                            coalesce(sum(points) FILTER (WHERE phase = 'single' AND a.kind = 'shop'), 0) AS handed_on,
+                            coalesce(sum(points) FILTER (WHERE phase = 'single' AND a.kind = 'lot'), 0) AS returned
+                       FROM transfers t
+                       JOIN accounts a ON a.authority_id = t.authority_id AND a.account_id = t.credit_account_id
+                      WHERE t.authority_id = :authority_id AND voucher_id IS NOT NULL
                       GROUP BY voucher_id) t ON t.voucher_id = v.voucher_id
          WHERE v.authority_id = :authority_id
            AND (v.price_points IS DISTINCT FROM t.pending
-                OR t.posted <> CASE WHEN v.status = 'redeemed' THEN v.price_points ELSE 0 END
+                OR t.posted <> CASE WHEN v.status IN ('redeemed', 'reversed') THEN v.price_points ELSE 0 END
+                OR t.handed_on <> CASE WHEN v.status IN ('redeemed', 'reversed') AND v.shop_id IS NULL
+                                       THEN v.price_points ELSE 0 END
+                OR t.returned <> CASE WHEN v.status = 'reversed' THEN v.price_points ELSE 0 END
                 OR t.voided <> CASE WHEN v.status IN ('cancelled', 'expired') THEN v.price_points ELSE 0 END)
     """,
     "rollups_equal_recomputation": """

@@ -29,6 +29,7 @@ KINDS = (
     "voucher_redeemed",
     "voucher_cancelled",
     "voucher_expired",
+    "voucher_reversed",
     "deposit_corrected",
     "welcome",
     "points_expired",

@@ -15,9 +15,9 @@ from rewards.ledger.transfers import Transfer, record_transfers
 
 
 def lock_pending_transfers(
-    connection: Connection, voucher_ids: Collection[UUID], *, authority_id: int
+    connection: Connection, voucher_ids: Collection[UUID], *, authority_id: int, also: Collection[UUID] = ()
 ) -> list[Transfer]:
-    """Lock the accounts of vouchers' pending transfers; list the transfers, ended or not.
+    """Lock the accounts of vouchers' pending transfers, and ``also`` others; list the transfers, ended or not.
 
     All accounts in the order of their ids before any is moved: the planner may move counters in any order when tables
     are small, and a redemption then met an issue at the same shop in a deadlock.
@@ -28,13 +28,14 @@ def lock_pending_transfers(
                    t.voucher_id
               FROM transfers t
               JOIN accounts a ON a.authority_id = t.authority_id
-                             AND a.account_id IN (t.debit_account_id, t.credit_account_id)
+                             AND (a.account_id IN (t.debit_account_id, t.credit_account_id)
+                                  OR a.account_id = ANY(CAST(:also AS uuid[])))
              WHERE t.authority_id = :authority_id AND t.voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
                AND t.phase = 'pending'
              ORDER BY a.account_id
                FOR UPDATE OF a
         """),
-        {"authority_id": authority_id, "voucher_ids": list(voucher_ids)},
+        {"authority_id": authority_id, "voucher_ids": list(voucher_ids), "also": list(also)},
     )
     return list(dict.fromkeys(Transfer(*row) for row in rows))
 

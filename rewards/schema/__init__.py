@@ -24,7 +24,7 @@ from rewards.schema.ledger import (
     Transfer,
     WalletAccount,
 )
-from rewards.schema.shops import Funder, Offer, RedemptionAttempt, Shop, Voucher
+from rewards.schema.shops import Funder, Offer, RedemptionAttempt, Shop, ShortCode, ShortCodeTry, Voucher
 from rewards.schema.tariffs import Campaign, Tariff, TariffLine
 from rewards.schema.territory import (
     Authority,
@@ -76,6 +76,8 @@ __all__ = [
     "RedemptionAttempt",
     "Session",
     "Shop",
+    "ShortCode",
+    "ShortCodeTry",
     "SignInCode",
     "Site",
     "Tariff",

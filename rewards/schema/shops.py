@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
 
+REVERSAL_REASONS = ("mistake", "goods_returned", "fraud", "other")
+"""Why a redemption is taken back."""
+
 
 class Shop(Base):
     """A partner shop; its account collects the points of redeemed vouchers."""
@@ -113,10 +116,18 @@ class Voucher(Base):
         tenant_key("redeemed_by_shop_id", to="shops.shop_id"),
         tenant_key("funder_id", to="funders"),
         UniqueConstraint("authority_id", "code_digest"),
-        CheckConstraint("status IN ('issued', 'redeemed', 'cancelled', 'expired')", name="status_known"),
+        CheckConstraint("status IN ('issued', 'redeemed', 'reversed', 'cancelled', 'expired')", name="status_known"),
         CheckConstraint("(status = 'issued') = (ended_at IS NULL)", name="ended_unless_issued"),
-        CheckConstraint("(status = 'redeemed') = (redemption_key IS NOT NULL)", name="redeemed_by_a_key"),
-        CheckConstraint("(status = 'redeemed') = (redeemed_by_shop_id IS NOT NULL)", name="redeemed_by_a_shop"),
+        CheckConstraint(
+            "(status IN ('redeemed', 'reversed')) = (redemption_key IS NOT NULL)", name="redeemed_by_a_key"
+        ),
+        CheckConstraint(
+            "(status IN ('redeemed', 'reversed')) = (redeemed_by_shop_id IS NOT NULL)", name="redeemed_by_a_shop"
+        ),
+        CheckConstraint("(status = 'reversed') = (reversed_at IS NOT NULL)", name="reversed_some_time"),
+        CheckConstraint("(reversed_at IS NULL) = (reversed_by IS NULL)", name="reversed_by_somebody"),
+        CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversed_for_a_reason"),
+        CheckConstraint(f"reversal_reason IN {REVERSAL_REASONS}", name="reversal_reason_known"),
         CheckConstraint("redeemed_by_shop_id = shop_id", name="redeemed_by_its_shop"),
         Index(
             "uq_vouchers_redemption_key",
@@ -143,6 +154,44 @@ class Voucher(Base):
     ended_at: Mapped[datetime.datetime | None]
     redemption_key: Mapped[str | None]
     redeemed_by_shop_id: Mapped[uuid.UUID | None]
+    reversed_at: Mapped[datetime.datetime | None]
+    reversed_by: Mapped[str | None]
+    reversal_reason: Mapped[str | None]
+
+
+class ShortCode(Base):
+    """A code to be typed at one shop's till instead of scanning, for ten minutes; one a voucher.
+
+    Only its digest is kept, keyed with the shop.
+    """
+
+    __tablename__ = "short_codes"
+    __table_args__ = (
+        tenant_key("voucher_id", to="vouchers"),
+        tenant_key("shop_id", to="shops"),
+        UniqueConstraint("authority_id", "shop_id", "code_digest"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    voucher_id: Mapped[Id]
+    shop_id: Mapped[uuid.UUID]
+    code_digest: Mapped[Digest]
+    expires_at: Mapped[Instant]
+
+
+class ShortCodeTry(Base):
+    """How many typed codes a shop got wrong of late: five in ten minutes, then only scanning helps."""
+
+    __tablename__ = "short_code_tries"
+    __table_args__ = (
+        tenant_key("shop_id", to="shops"),
+        CheckConstraint("tries BETWEEN 0 AND 5", name="tries_range"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    shop_id: Mapped[Id]
+    tries: Mapped[int]
+    window_ends_at: Mapped[Instant]
 
 
 class RedemptionAttempt(Base):
@@ -153,7 +202,7 @@ class RedemptionAttempt(Base):
         tenant_key("shop_id", to="shops"),
         CheckConstraint(
             "outcome IN ('redeemed', 'voucher_unknown', 'voucher_of_another_shop', 'voucher_already_redeemed',"
-            " 'voucher_cancelled', 'voucher_expired', 'shop_revoked')",
+            " 'voucher_cancelled', 'voucher_expired', 'shop_revoked', 'voucher_reversed', 'short_code_unknown')",
             name="outcome_known",
         ),
         {"info": DISTRIBUTED},

@@ -6,23 +6,35 @@ from rewards.vouchers.reading import Voucher, get_voucher, list_vouchers, look_u
 from rewards.vouchers.redeeming import Redemption, record_refusal, redeem_voucher
 from rewards.vouchers.refusals import (
     PointsInsufficientError,
+    ReversalTooLateError,
+    ShortCodeLockedError,
+    ShortCodeUnknownError,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
+    VoucherNotRedeemedError,
     VoucherOfAnotherShopError,
     VoucherRefusedError,
+    VoucherReversedError,
     VoucherUnknownError,
 )
+from rewards.vouchers.reversing import reverse_redemption
+from rewards.vouchers.short_codes import make_short_code, redeem_by_short_code, take_try
 
 __all__ = [
     "PointsInsufficientError",
     "Redemption",
+    "ReversalTooLateError",
+    "ShortCodeLockedError",
+    "ShortCodeUnknownError",
     "Voucher",
     "VoucherAlreadyRedeemedError",
     "VoucherCancelledError",
     "VoucherExpiredError",
+    "VoucherNotRedeemedError",
     "VoucherOfAnotherShopError",
     "VoucherRefusedError",
+    "VoucherReversedError",
     "VoucherUnknownError",
     "cancel_voucher",
     "expire_vouchers",
@@ -30,7 +42,11 @@ __all__ = [
     "issue_voucher",
     "list_vouchers",
     "look_up_voucher",
+    "make_short_code",
     "record_refusal",
+    "redeem_by_short_code",
     "redeem_voucher",
+    "reverse_redemption",
+    "take_try",
     "voucher_text",
 ]

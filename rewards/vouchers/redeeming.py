@@ -81,13 +81,33 @@ def redeem_voucher(
 
     Raises:
         IdempotencyKeyReusedError: the shop redeemed another voucher with this key.
-        VoucherUnknownError, VoucherOfAnotherShopError, VoucherAlreadyRedeemedError, VoucherCancelledError,
-        ShopRevokedError, VoucherExpiredError: in this order of precedence.
+        VoucherUnknownError, VoucherOfAnotherShopError, VoucherAlreadyRedeemedError, VoucherReversedError,
+        VoucherCancelledError, ShopRevokedError, VoucherExpiredError: in this order of precedence.
     """
+    return redeem_by_digest(
+        connection,
+        digest_of_entered_code(keyring, code),
+        authority_id=authority_id,
+        shop_id=shop_id,
+        redemption_key=redemption_key,
+        now=now,
+    )
+
+
+def redeem_by_digest(
+    connection: Connection,
+    code_digest: bytes,
+    *,
+    authority_id: int,
+    shop_id: UUID,
+    redemption_key: str,
+    now: datetime.datetime,
+) -> Redemption:
+    """Do what :func:`redeem_voucher` does, by the digest of the voucher's code."""
     values = {
         "authority_id": authority_id,
         "shop_id": shop_id,
-        "code_digest": digest_of_entered_code(keyring, code),
+        "code_digest": code_digest,
         "redemption_key": redemption_key,
         "now": now,
     }
@@ -105,7 +125,8 @@ def redeem_voucher(
         if not is_active(connection, shop_id, authority_id=authority_id):
             raise ShopRevokedError
         raise VoucherExpiredError(next(row.voucher_id for row in found if row.has_code))
-    pending = lock_pending_transfers(connection, [row.voucher_id], authority_id=authority_id)
+    also = [row.account_id] if row.shop_id is None else []
+    pending = lock_pending_transfers(connection, [row.voucher_id], authority_id=authority_id, also=also)
     end_pending_transfers(connection, pending, authority_id=authority_id, phase="post", now=now)
     if row.shop_id is None:
         pay_from_network(connection, row, pending, authority_id=authority_id, now=now)

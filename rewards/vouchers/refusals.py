@@ -52,8 +52,39 @@ class VoucherOfAnotherShopError(VoucherRefusedError):
     code = "voucher_of_another_shop"
 
 
+class VoucherReversedError(VoucherRefusedError):
+    """Its redemption was taken back; the points are in the wallet again."""
+
+    code = "voucher_reversed"
+
+
+class ShortCodeUnknownError(VoucherRefusedError):
+    """No voucher can be had with this typed code at this shop, or no longer."""
+
+    code = "short_code_unknown"
+
+
+class ShortCodeLockedError(RewardsError):
+    """The shop got five typed codes wrong within ten minutes: scan the QR code, or wait."""
+
+    code = "short_code_locked"
+
+
+class VoucherNotRedeemedError(RewardsError):
+    """There is no redemption to take back."""
+
+    code = "voucher_not_redeemed"
+
+
+class ReversalTooLateError(RewardsError):
+    """A shop can take a redemption back on its own day; after that the authority can."""
+
+    code = "reversal_too_late"
+
+
 REFUSAL_OF_STATUS: dict[str, type[VoucherRefusedError]] = {
     "redeemed": VoucherAlreadyRedeemedError,
+    "reversed": VoucherReversedError,
     "cancelled": VoucherCancelledError,
     "expired": VoucherExpiredError,
 }

@@ -261,7 +261,7 @@ DAMAGES = {
         {"account_counters_equal_their_transfers": 1},
     ),
     "no_wallet_is_below_zero": (give_a_wallet_an_overdrawn_account, {"no_wallet_is_below_zero": 1}),
-    "expired_points_have_left_their_lots": (say_that_all_has_expired, {"expired_points_have_left_their_lots": 1}),
+    "expired_points_have_left_their_lots": (say_that_all_has_expired, {"expired_points_have_left_their_lots": 2}),
     "endings_repeat_their_pending_transfer": (
         post_less_than_was_pending,
         {"endings_repeat_their_pending_transfer": 1},

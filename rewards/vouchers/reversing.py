@@ -1,0 +1,82 @@
+"""Taking a redemption back: the points go from the shop to the lots they came from.
+
+A shop can on the same day, the authority later. The voucher is spent all the same: its owner takes a new one.
+"""
+
+import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from rewards.expiry import begin_grace
+from rewards.ledger import Transfer, lock_pending_transfers, record_transfers
+from rewards.offers import return_to_stock
+from rewards.territory import get_timezone
+from rewards.vouchers.refusals import (
+    ReversalTooLateError,
+    VoucherNotRedeemedError,
+    VoucherOfAnotherShopError,
+    VoucherUnknownError,
+)
+
+ReversalReason = Literal["mistake", "goods_returned", "fraud", "other"]
+
+REVERSE = text("""
+    UPDATE vouchers v SET status = 'reversed', reversed_at = :now, reversed_by = :reversed_by, reversal_reason = :reason
+      FROM shops s
+     WHERE v.authority_id = :authority_id AND v.voucher_id = :voucher_id AND v.status = 'redeemed'
+       AND s.authority_id = v.authority_id AND s.shop_id = v.redeemed_by_shop_id
+       AND (CAST(:shop_id AS uuid) IS NULL OR (v.redeemed_by_shop_id = :shop_id AND v.ended_at >= :today))
+    RETURNING s.account_id
+""")
+FIND = text("""
+    SELECT status, redeemed_by_shop_id FROM vouchers WHERE authority_id = :authority_id AND voucher_id = :voucher_id
+""")
+
+
+def reverse_redemption(
+    connection: Connection,
+    voucher_id: UUID,
+    *,
+    authority_id: int,
+    reason: ReversalReason,
+    reversed_by: str,
+    now: datetime.datetime,
+    shop_id: UUID | None = None,
+) -> None:
+    """Take a redemption back; ``shop_id`` names the shop that asks, None stands for the authority.
+
+    Raises:
+        VoucherUnknownError, VoucherOfAnotherShopError, VoucherNotRedeemedError, ReversalTooLateError: in this order.
+        OverdraftError: the shop's points were settled meanwhile.
+    """
+    local = now.astimezone(get_timezone(connection, authority_id=authority_id))
+    values = {
+        "authority_id": authority_id,
+        "voucher_id": voucher_id,
+        "shop_id": shop_id,
+        "today": local.replace(hour=0, minute=0, second=0, microsecond=0),
+        "reversed_by": reversed_by,
+        "reason": reason,
+        "now": now,
+    }
+    reversed_ = connection.execute(REVERSE, values).one_or_none()
+    if reversed_ is None:
+        raise refusal_of(connection.execute(FIND, values).one_or_none(), voucher_id, shop_id=shop_id)
+    pending = lock_pending_transfers(connection, [voucher_id], authority_id=authority_id, also=[reversed_.account_id])
+    begin_grace(connection, [each.debit_account_id for each in pending], authority_id=authority_id, now=now)
+    back = [
+        Transfer(reversed_.account_id, each.debit_account_id, each.points, voucher_id=voucher_id) for each in pending
+    ]
+    record_transfers(connection, back, authority_id=authority_id, now=now)
+    return_to_stock(connection, [voucher_id], authority_id=authority_id)
+
+
+def refusal_of(found: Row[Any] | None, voucher_id: UUID, *, shop_id: UUID | None) -> Exception:
+    """Return why a redemption is not taken back."""
+    if found is None:
+        return VoucherUnknownError()
+    if shop_id is not None and found.redeemed_by_shop_id not in (None, shop_id):
+        return VoucherOfAnotherShopError(voucher_id)
+    return VoucherNotRedeemedError() if found.status != "redeemed" else ReversalTooLateError()
