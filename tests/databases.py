@@ -4,6 +4,7 @@ Copying a template and dropping the copy costs twice what emptying does. A test 
 constraint, a grant, a setting, the planner's statistics) leaves a database that is dropped.
 """
 
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,12 +70,14 @@ class Database:
 
     url: str
     engines: dict[str, Engine] = field(default_factory=dict)
+    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def engine(self, role: DatabaseRole = "owner") -> Engine:
-        """Return the engine of ``role``, opened once."""
-        if role not in self.engines:
-            self.engines[role] = open_engine(self.url, role=role, pool_size=8)
-        return self.engines[role]
+        """Return the engine of ``role``, opened once, whichever thread asks first."""
+        with self._opening:
+            if role not in self.engines:
+                self.engines[role] = open_engine(self.url, role=role, pool_size=8)
+            return self.engines[role]
 
     def close(self) -> None:
         """Close its connections; an engine asked for later is a new one."""

@@ -36,14 +36,14 @@ def list_jobs_of(settings: Settings) -> list[Job]:
     jobs = [
         Job("expire-vouchers", 5 * MINUTE, "bontri_api", "gives points of expired vouchers back", expire_vouchers_of),
         Job("expire-points", HOUR, "bontri_api", "takes points that are over out of their lots", expire_points_of),
-        Job("warn-of-expiry", DAY, "bontri_operator", "writes to citizens before points expire", warn_of_expiry_of),
+        Job("warn-of-expiry", DAY, "bontri_api", "writes to citizens before points expire", warn_of_expiry_of),
         Job("prune-commands", DAY, "bontri_operator", "removes orders that ended 35 days ago", prune_commands_of),
         Job(
             "prune-quarantine", DAY, "bontri_operator", "removes what was quarantined 35 days ago", prune_quarantine_of
         ),
     ]
     if settings.mail_url:
-        jobs.append(Job("send-letters", MINUTE, "bontri_operator", "sends what is in the outbox", mail_work(settings)))
+        jobs.append(Job("send-letters", MINUTE, "bontri_api", "sends what is in the outbox", mail_work(settings)))
     return jobs
 
 

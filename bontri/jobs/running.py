@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from bontri.jobs.catalogue import Job, list_jobs_of
 from bontri.readiness import notify_ready
 from bontri.settings import Settings
-from ingest.worker import utc_now
+from ingest.worker import describe_fault, utc_now
 from rewards.database import DatabaseRole, open_engine
 from rewards.fleet.owners import list_authorities
 from rewards.jobs import Lease, add_jobs, end_job, fail_job, take_job
@@ -88,8 +88,8 @@ class Turns:
         job = self._jobs[lease.job]
         try:
             outcome = job.work(self._engines[job.role], lease.authority_id)
-        except Exception as fault:
-            log.exception("job_failed", job=job.name, authority_id=lease.authority_id)
+        except Exception as fault:  # noqa: BLE001 (a top: one job must not stop the others)
+            log.error("job_failed", job=job.name, authority_id=lease.authority_id, **describe_fault(fault))
             with self._engines["bontri_operator"].begin() as connection:
                 fail_job(connection, lease, type(fault).__name__, now=utc_now())
             return

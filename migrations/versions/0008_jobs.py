@@ -14,10 +14,11 @@ down_revision = "0007"
 TIMESTAMP = postgresql.TIMESTAMP(timezone=True)
 
 GRANTS: dict[str, dict[str, str]] = {
-    "bontri_operator": {
-        "SELECT": "jobs, outbox, expiry_warnings, contacts, wallets",
-        "INSERT": "jobs, outbox, expiry_warnings",
-        "UPDATE": "jobs",
+    "bontri_operator": {"SELECT": "jobs", "INSERT": "jobs", "UPDATE": "jobs"},
+    # Letters go where only the API knows: operators read no address.
+    "bontri_api": {
+        "SELECT": "outbox, expiry_warnings",
+        "INSERT": "outbox, expiry_warnings",
         "UPDATE (tries, next_try_at, sent_at, given_up_at)": "outbox",
     },
     "bontri_reader": {"SELECT": "jobs"},
@@ -88,7 +89,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("REVOKE SELECT ON contacts, wallets FROM bontri_operator")
     op.drop_table("expiry_warnings")
     op.drop_index("ix_outbox_waiting", table_name="outbox")
     op.drop_table("outbox")

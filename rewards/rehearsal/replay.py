@@ -82,14 +82,21 @@ REPLAY = text(f"""
     by_week AS (
         SELECT *, {LEFT_BY_CAP.format(kind="week", asked="day_points")} AS week_points FROM by_day
         WINDOW week_so_far AS (PARTITION BY wallet_id, date_trunc('week', local)
-                               ORDER BY recorded_at, journal_no, seq))
+                               ORDER BY recorded_at, journal_no, seq)),
+    -- What the week refused is given back to the day, which shows in what the day held back of the next deposit.
+    held_back AS (
+        SELECT *, CASE WHEN CAST(:day_cap AS bigint) IS NULL THEN hour_points
+                       ELSE LEAST(hour_points, :day_cap - (sum(week_points) OVER day_so_far - week_points)) END
+                  AS left_by_day
+          FROM by_week
+        WINDOW day_so_far AS (PARTITION BY wallet_id, CAST(local AS date) ORDER BY recorded_at, journal_no, seq))
     SELECT CAST(:authority_id AS integer) AS authority_id, journal_no, seq, recorded_at, wallet_id, insee_code,
            material, CAST(actual_points AS bigint) AS actual_points, base_points,
            CAST(campaign_points AS bigint) AS campaign_points, CAST(week_points AS bigint) AS points,
            CAST(earned_points - hour_points AS bigint) AS withheld_by_bin_hour,
-           CAST(hour_points - day_points AS bigint) AS withheld_by_day,
-           CAST(day_points - week_points AS bigint) AS withheld_by_week
-      FROM by_week
+           CAST(hour_points - left_by_day AS bigint) AS withheld_by_day,
+           CAST(left_by_day - week_points AS bigint) AS withheld_by_week
+      FROM held_back
 """)
 
 

@@ -149,10 +149,10 @@ class Post:
             connection.execute(text("UPDATE accounts SET expires_on = CURRENT_DATE + 20 WHERE kind = 'lot'"))
 
     def warn(self) -> dict[str, int]:
-        return warn_of_expiry_of(self.database.engine("bontri_operator"), AUTHORITY_ID)
+        return warn_of_expiry_of(self.database.engine("bontri_api"), AUTHORITY_ID)
 
     def send(self, url: str) -> dict[str, int]:
-        engine = self.database.engine("bontri_operator")
+        engine = self.database.engine("bontri_api")
         sender = "points@example.org"
         return send_letters(engine, self.keyring, open_delivery(url), authority_id=AUTHORITY_ID, sender=sender)
 
