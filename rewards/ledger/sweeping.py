@@ -18,26 +18,29 @@ from rewards.ids import new_id_text
 Position = tuple[datetime.date, UUID]
 """(expires_on, account_id) of the last lot of a batch: the next one begins behind it."""
 
-# Never waits: a redemption that holds a lot goes first, and comes back to it are those after. What is locked here is
-# given free with the batch, which is small.
+# Never waits: a redemption that holds a lot goes first, and lots that were left out are visited again. What is locked
+# here is given free with the batch, which is small. Chosen once and for all, hence MATERIALIZED: a subquery may be
+# executed again for each account, and its LIMIT then bounds nothing (seen: 9 lots where 4 were asked for).
 SWEEP_LOTS = text("""
+    WITH l AS MATERIALIZED (
+        SELECT account_id, credits_posted - debits_posted - debits_pending AS points FROM accounts
+         WHERE authority_id = :authority_id AND kind = 'lot' AND expires_on <= :today
+           AND (expires_on, account_id) > (CAST(:after_day AS date), CAST(:after_id AS uuid))
+           AND credits_posted - debits_posted - debits_pending > 0
+         ORDER BY expires_on, account_id LIMIT :limit
+           FOR UPDATE SKIP LOCKED)
     UPDATE accounts a SET debits_posted = a.debits_posted + l.points
-      FROM (SELECT account_id, expires_on, credits_posted - debits_posted - debits_pending AS points FROM accounts
-             WHERE authority_id = :authority_id AND kind = 'lot' AND expires_on <= :today
-               AND (expires_on, account_id) > (CAST(:after_day AS date), CAST(:after_id AS uuid))
-               AND credits_posted - debits_posted - debits_pending > 0
-             ORDER BY expires_on, account_id LIMIT :limit
-               FOR UPDATE SKIP LOCKED) AS l
-     WHERE a.authority_id = :authority_id AND a.account_id = l.account_id
+      FROM l WHERE a.authority_id = :authority_id AND a.account_id = l.account_id
     RETURNING CAST(a.account_id AS text), l.points, a.expires_on
 """)
 SWEEP_THESE = text("""
-    UPDATE accounts a SET debits_posted = a.credits_posted - a.debits_pending
-      FROM (SELECT account_id, credits_posted - debits_posted - debits_pending AS points FROM accounts
-             WHERE authority_id = :authority_id AND account_id = ANY(CAST(:account_ids AS uuid[]))
-               AND credits_posted - debits_posted - debits_pending > 0
-             ORDER BY account_id FOR UPDATE) AS l
-     WHERE a.authority_id = :authority_id AND a.account_id = l.account_id
+    WITH l AS MATERIALIZED (
+        SELECT account_id, credits_posted - debits_posted - debits_pending AS points FROM accounts
+         WHERE authority_id = :authority_id AND account_id = ANY(CAST(:account_ids AS uuid[]))
+           AND credits_posted - debits_posted - debits_pending > 0
+         ORDER BY account_id FOR UPDATE)
+    UPDATE accounts a SET debits_posted = a.debits_posted + l.points
+      FROM l WHERE a.authority_id = :authority_id AND a.account_id = l.account_id
     RETURNING CAST(a.account_id AS text), l.points
 """)
 SWEPT = Columns(transfer_id="uuid", account_id="uuid", points="bigint")

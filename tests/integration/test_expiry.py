@@ -124,6 +124,21 @@ def test_an_interrupted_run_goes_on_where_it_stopped(scene: Scene) -> None:
     scene.assert_sound()
 
 
+@pytest.mark.parametrize("switched_off", ["enable_hashjoin", "enable_mergejoin", "enable_nestloop"])
+def test_a_batch_is_as_small_as_asked_whatever_the_planner_chooses(scene: Scene, switched_off: str) -> None:
+    with scene.database.engine().begin() as connection:
+        for number in range(9):
+            build_citizen(connection, scene.town, badge=f"C{number}")
+    for number in range(9):
+        scene.earn(number + 1, badge=f"C{number}")
+    with scene.database.engine("bontri_api").begin() as connection:
+        # Whichever two of the three ways to join are left.
+        connection.execute(text("SET LOCAL enable_material = off"))
+        connection.execute(text(f"SET LOCAL {switched_off} = off"))
+        position = first_position(connection, authority_id=7)
+        assert expire_points(connection, authority_id=7, now=scene.over, after=position, limit=4).lots == 4
+
+
 def test_what_a_voucher_holds_does_not_expire(scene: Scene) -> None:
     scene.earn(15)
     scene.issue(scene.over - DAY)
