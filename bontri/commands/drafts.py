@@ -192,8 +192,10 @@ def rehearse_command(kind: Kind, plural: str) -> click.Command:
     @click.command("rehearse")
     @click.argument("draft_id", metavar="DRAFT", type=click.UUID)
     @of_authority
-    @click.option("--from", "since", type=LOCAL, help="Deposits recorded from then on; default: 28 days ago.")
-    @click.option("--until", type=LOCAL, help="Before then; default: now.")
+    @click.option(
+        "--from", "since", type=LOCAL, metavar="DATE", help="Deposits recorded from then on; default: 28 days ago."
+    )
+    @click.option("--until", type=LOCAL, metavar="DATE", help="Before then; default: now.")
     @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
     def rehearse(
         draft_id: UUID,
@@ -238,7 +240,13 @@ campaigns = make_group("campaign", "campaigns")
 @tariffs.command("publish")
 @click.argument("draft_id", metavar="DRAFT", type=click.UUID)
 @of_authority
-@click.option("--valid-from", type=LOCAL, required=True, help="When it comes into force, by the authority's clock.")
+@click.option(
+    "--valid-from",
+    type=LOCAL,
+    metavar="DATE",
+    required=True,
+    help="When it comes into force, by the authority's clock.",
+)
 @by_somebody
 def publish_tariff_command(draft_id: UUID, authority: str, valid_from: datetime.datetime, person: str) -> None:
     """Publish a rehearsed tariff: it supersedes the one before it from then on, and is never edited.

@@ -68,7 +68,7 @@ def accounts_command(authority: str, kind: str | None, is_json: bool) -> None:
 @ledger.command("balance")
 @click.argument("account_id", metavar="ACCOUNT", type=click.UUID)
 @of_authority
-@click.option("--at", type=DAY_OR_INSTANT, help="Then instead of now; a day means its beginning.")
+@click.option("--at", type=DAY_OR_INSTANT, metavar="DATE", help="Then instead of now; a day means its beginning.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def balance_command(account_id: UUID, authority: str, at: datetime.datetime | None, is_json: bool) -> None:
     """Say what an account holds, or held at a time: summed from its transfers, which are never changed.
@@ -94,8 +94,8 @@ def balance_command(account_id: UUID, authority: str, at: datetime.datetime | No
 @ledger.command("statement")
 @click.argument("account_id", metavar="ACCOUNT", type=click.UUID)
 @of_authority
-@click.option("--from", "since", type=DAY_OR_INSTANT, help="From then on.")
-@click.option("--until", type=DAY_OR_INSTANT, help="Before then.")
+@click.option("--from", "since", type=DAY_OR_INSTANT, metavar="DATE", help="From then on.")
+@click.option("--until", type=DAY_OR_INSTANT, metavar="DATE", help="Before then.")
 @click.option("--most", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True)
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
