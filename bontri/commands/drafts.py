@@ -3,7 +3,6 @@
 import datetime
 import json
 import tomllib
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -232,7 +231,6 @@ def rehearse_command(kind: Kind, plural: str) -> click.Command:
     return rehearse
 
 
-Show = Callable[[Any], str]
 tariffs = make_group("tariff", "tariffs")
 campaigns = make_group("campaign", "campaigns")
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from rewards.citizens import Citizen
 from rewards.ids import new_id
@@ -414,7 +414,3 @@ def test_terms_that_are_none_are_refused_by_the_database(scene: Scene, terms: di
 
     with pytest.raises(IntegrityError):
         scene.sell(**terms)
-
-
-def connection_of(scene: Scene) -> Connection:
-    return scene.database.engine().connect()
