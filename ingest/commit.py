@@ -93,7 +93,7 @@ def commit_tenant(
 
     accepted = [decision.accepted for decision in decisions if decision.accepted]
     compared = compare_events(connection, accepted, authority_id=authority_id, now=now)
-    for decision in decisions:
+    for decision in [] if compared.is_all_new else decisions:
         if decision.accepted and compared.is_conflict(decision.accepted):
             decision.refused = conflict_of(decision.accepted)
     store_refused(connection, refused_messages(decisions), authority_id=authority_id, keyring=keyring)

@@ -52,6 +52,11 @@ class Compared:
     new: set[Identity]
     stored: dict[Identity, StoredEvent]
 
+    @property
+    def is_all_new(self) -> bool:
+        """Whether every event is recorded now, as in most batches: no repeat, no conflict."""
+        return len(self.new) == len(self.accepted)
+
     def is_conflict(self, event: AcceptedEvent) -> bool:
         """Tell whether another content stands under the event's number.
 
@@ -65,6 +70,8 @@ class Compared:
 
     def list_new(self) -> list[AcceptedEvent]:
         """List the events that were recorded just now, in the order received."""
+        if self.is_all_new:
+            return list(self.accepted)
         return [event for identity, event in self.firsts.items() if identity in self.new]
 
 
@@ -78,6 +85,8 @@ class Recorded:
 
     def list_outcomes(self) -> list[Outcome | None]:
         """List the outcome of every accepted event, in the order given; None for a conflict."""
+        if self.compared.is_all_new:
+            return [self.credits.get(event.reported.identity, COUNTED) for event in self.compared.accepted]
         seen: set[Identity] = set()
         outcomes: list[Outcome | None] = []
         for event in self.compared.accepted:

@@ -105,17 +105,23 @@ def cap_alike(
 ) -> None:
     """Hold grants under the same caps to them.
 
-    What each period lets through is asked for one kind of cap after the other, for all claims at once; then the claims
-    are served in their order, and what the week refused is given back to the day.
+    What each period lets through is asked for one kind of cap after the other, for all claims at once. Where that is
+    less than was asked, the claims are served in their order, and what the week refused is given back to the day.
     """
     kinds = [(kind, cap) for kind, cap in zip(CAP_KINDS, caps, strict=True) if cap is not None]
     points = [grant.points for grant in grants]
     lefts: dict[CapPeriod, int] = {}
+    is_less = False
     for kind, cap in kinds:
         granted = ask_period(connection, claims, points, kind, cap, authority_id=authority_id)
         lefts |= granted
-        if kind != kinds[-1][0]:
-            points = share_out(claims, points, kind, granted)
+        # No period lets through more than was asked of it: the same in all is the same in each.
+        if sum(granted.values()) != sum(points):
+            is_less = True
+            if kind != kinds[-1][0]:
+                points = share_out(claims, points, kind, granted)
+    if not is_less:
+        return
     for claim, grant in zip(claims, grants, strict=True):
         serve(claim, grant, [kind for kind, _ in kinds], lefts)
     unused = {period: left for period, left in lefts.items() if left and period[1] == "day"}

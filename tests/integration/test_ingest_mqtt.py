@@ -277,7 +277,8 @@ def test_a_batch_is_bounded_in_messages_and_bytes(broker: Broker, monkeypatch: p
     ]
 
 
-def test_a_batch_is_bounded_in_events(broker: Broker) -> None:
+def test_a_batch_is_bounded_in_events(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest.mqtt, "MOST_BATCH_EVENTS", 1000)
     source = MqttSource(
         BrokerAddress.from_url(worker_url(broker)), client_id="never-connected", topic_filter=broker.worker_filter
     )
