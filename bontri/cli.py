@@ -15,6 +15,7 @@ from bontri.commands.alarms import alarms
 from bontri.commands.bench import bench
 from bontri.commands.bins import bins
 from bontri.commands.broker import broker
+from bontri.commands.cards import cards
 from bontri.commands.chaos import chaos
 from bontri.commands.commands import commands
 from bontri.commands.corrections import corrections
@@ -26,6 +27,7 @@ from bontri.commands.ledger import ledger
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.simulate_faults import simulate_faults
+from bontri.commands.wallets import wallets
 from bontri.logs import configure_logs
 from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
 
@@ -212,6 +214,7 @@ cli.add_command(bench)
 cli.add_command(bins)
 cli.add_command(broker)
 cli.add_command(campaigns)
+cli.add_command(cards)
 cli.add_command(chaos)
 cli.add_command(commands)
 cli.add_command(corrections)
@@ -223,6 +226,7 @@ cli.add_command(quarantine)
 cli.add_command(restore_epoch)
 cli.add_command(simulate_faults)
 cli.add_command(tariffs)
+cli.add_command(wallets)
 
 
 def fail(words: str, code: int) -> NoReturn:
@@ -243,7 +247,7 @@ def main() -> None:
     from bontri.worker import BrokerUnreachableError
     from bontri.worker_group import WorkerGroupError
     from ingest.mqtt import NetworkThreadEndedError
-    from rewards.errors import OperatorRefusedError
+    from rewards.errors import OperatorRefusedError, RewardsError
     from simulators.fleet_file import FleetFileError
 
     try:
@@ -254,6 +258,9 @@ def main() -> None:
         fail(str(error), EXIT_USAGE)
     except OperatorRefusedError as error:
         fail(f"{error} ({error.code})", EXIT_FAILED)
+    except RewardsError as error:
+        # What citizens are refused too says what it is in its first line, as the API does (docs/errors.md).
+        fail(f"{(error.__doc__ or '').splitlines()[0].rstrip('.')} ({error.code})", EXIT_FAILED)
     except (
         EmbeddedServiceError,
         DemoFolderError,

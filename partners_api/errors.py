@@ -30,6 +30,14 @@ from rewards.errors import (
     PendingAlreadyEndedError,
     RewardsError,
 )
+from rewards.households import (
+    HouseholdTooSoonError,
+    InvitationLockedError,
+    InvitationUnknownError,
+    WalletChangedError,
+    WalletNotSharedError,
+    WalletSharedError,
+)
 from rewards.offers import (
     OfferLimitReachedError,
     OfferNotOnSaleError,
@@ -42,6 +50,7 @@ from rewards.shops import ShopRevokedError
 from rewards.sign_ins import SignInCodeRefusedError
 from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
 from rewards.vouchers import (
+    CardsLockedError,
     PointsInsufficientError,
     ReversalTooLateError,
     ShortCodeLockedError,
@@ -61,10 +70,14 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     AudienceWrongError: HTTPStatus.FORBIDDEN,
     AuthorityUnknownError: HTTPStatus.NOT_FOUND,
     BadgeTakenError: HTTPStatus.CONFLICT,
+    CardsLockedError: HTTPStatus.TOO_MANY_REQUESTS,
     CredentialsMissingError: HTTPStatus.UNAUTHORIZED,
     CredentialsRefusedError: HTTPStatus.UNAUTHORIZED,
     EmailTakenError: HTTPStatus.CONFLICT,
+    HouseholdTooSoonError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvitationLockedError: HTTPStatus.TOO_MANY_REQUESTS,
+    InvitationUnknownError: HTTPStatus.NOT_FOUND,
     OfferLimitReachedError: HTTPStatus.CONFLICT,
     OfferNotOnSaleError: HTTPStatus.CONFLICT,
     OfferSoldOutError: HTTPStatus.CONFLICT,
@@ -89,6 +102,9 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     VoucherExpiredError: HTTPStatus.CONFLICT,
     VoucherOfAnotherShopError: HTTPStatus.FORBIDDEN,
     VoucherUnknownError: HTTPStatus.NOT_FOUND,
+    WalletChangedError: HTTPStatus.CONFLICT,
+    WalletNotSharedError: HTTPStatus.CONFLICT,
+    WalletSharedError: HTTPStatus.CONFLICT,
 }
 
 CODE_OF_STATUS: dict[HTTPStatus, str] = {

@@ -14,15 +14,17 @@ BATCH_WALLETS = 500
 # The insert decides who warns; of two runs at once one does.
 NOTE = text("""
     INSERT INTO expiry_warnings (authority_id, wallet_id, expires_on, warned_at)
-    SELECT :authority_id, w.wallet_id, a.expires_on, :now
+    SELECT :authority_id, coalesce(x.merged_into, x.wallet_id) AS holding_id, a.expires_on, :now
       FROM accounts a
       JOIN wallet_accounts w ON w.authority_id = a.authority_id AND w.account_id = a.account_id
+      JOIN wallets x ON x.authority_id = w.authority_id AND x.wallet_id = w.wallet_id
      WHERE a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on > :today AND a.expires_on <= :last
        AND a.credits_posted - a.debits_posted - a.debits_pending > 0
        AND NOT EXISTS (SELECT FROM expiry_warnings n WHERE n.authority_id = a.authority_id
-                          AND n.wallet_id = w.wallet_id AND n.expires_on = a.expires_on)
-     GROUP BY w.wallet_id, a.expires_on
-     ORDER BY w.wallet_id, a.expires_on LIMIT :limit
+                          AND n.wallet_id = coalesce(x.merged_into, x.wallet_id)
+                          AND n.expires_on = a.expires_on)
+     GROUP BY holding_id, a.expires_on
+     ORDER BY holding_id, a.expires_on LIMIT :limit
     ON CONFLICT (authority_id, wallet_id, expires_on) DO NOTHING
     RETURNING CAST(wallet_id AS text), expires_on
 """)
@@ -33,7 +35,8 @@ LIST_READERS = text(f"""
       FROM {WARNED.unnest("t")}
       JOIN citizens c ON c.authority_id = :authority_id AND c.wallet_id = t.wallet_id AND c.state = 'active'
       JOIN contacts k ON k.authority_id = :authority_id AND k.citizen_id = c.citizen_id
-      JOIN wallet_accounts w ON w.authority_id = :authority_id AND w.wallet_id = t.wallet_id
+      JOIN wallets x ON x.authority_id = :authority_id AND (x.wallet_id = t.wallet_id OR x.merged_into = t.wallet_id)
+      JOIN wallet_accounts w ON w.authority_id = :authority_id AND w.wallet_id = x.wallet_id
       JOIN accounts a ON a.authority_id = :authority_id AND a.account_id = w.account_id
                      AND a.expires_on = t.expires_on
      GROUP BY c.citizen_id, t.expires_on

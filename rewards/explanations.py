@@ -43,6 +43,9 @@ PHRASES: dict[Language, dict[str, str]] = {
         "and": " et ",
         "welcome": "Bienvenue : {points} offerts pour votre premier dépôt",
         "points_expired": "Fin de validité : {points} perdus",
+        "wallets_merged": "Porte-monnaie réunis : {points} apportés, à partager désormais",
+        "member_left": "Départ d'un membre du foyer : {points} partis avec lui",
+        "share_received": "Votre part en quittant le foyer : {points}",
         "late": " ; dépôt du {occurred_on}, enregistré le {recorded_on}",
         "corrected": "Correction du dépôt du {occurred_on} ({items}), {reason} : {taken} retirés",
         "bin_fault": "défaut de la borne",
@@ -71,6 +74,9 @@ PHRASES: dict[Language, dict[str, str]] = {
         "and": " and ",
         "welcome": "Welcome: {points} for your first deposit",
         "points_expired": "End of validity: {points} lost",
+        "wallets_merged": "Wallets put together: {points} brought in, shared from now on",
+        "member_left": "A member left the household: {points} went along",
+        "share_received": "Your share on leaving the household: {points}",
         "late": "; dropped on {occurred_on}, recorded on {recorded_on}",
         "corrected": "Correction of the deposit of {occurred_on} ({items}), {reason}: {taken} taken back",
         "bin_fault": "the bin was faulty",
@@ -131,7 +137,7 @@ class DepositExplanation:
 
 @dataclass(frozen=True, slots=True)
 class PlainExplanation:
-    """Points that came or went for a reason that needs no facts: ``welcome``, ``points_expired``."""
+    """Points that came, went or were moved for a reason that needs no facts; ``kind`` is the movement's."""
 
     kind: str
     points: int

@@ -21,6 +21,9 @@ SHA256_BLOCK_BYTES = 64
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Base 32 without I, L, O and U: read aloud and typed without look-alikes."""
 
+LOOK_ALIKES = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
+"""What is forgiven in a code typed by hand: look-alikes, hyphens, blanks."""
+
 
 @lru_cache(maxsize=50_000)
 def derive_bin_key(master_key: bytes, name: str) -> bytes:

@@ -26,6 +26,10 @@ from rewards.explanations import (
     explain_plainly,
     explain_voucher,
 )
+from rewards.wallets import WALLETS_OF
+
+PLAIN_KINDS = ("welcome", "points_expired", "wallets_merged", "member_left", "share_received")
+"""Movements that no fact explains but how many points there were."""
 
 Position = tuple[datetime.datetime, str]
 """(recorded_at, movement_id) of the last movement of a page: the next page starts behind it."""
@@ -37,7 +41,8 @@ class Movement:
 
     ``kind`` is ``deposit``, ``deposit_capped`` (0 points), ``deposit_corrected``, ``welcome``, ``points_expired``, or
     ``voucher_issued``, ``voucher_redeemed`` (0 points: they were held before), ``voucher_cancelled``,
-    ``voucher_expired``, ``voucher_reversed``.
+    ``voucher_expired``, ``voucher_reversed``; of a household ``wallets_merged`` (0 points: what each brought stands
+    where it was earned), ``member_left``, ``share_received``.
     """
 
     movement_id: str
@@ -54,13 +59,14 @@ class Movement:
 
 # A voucher held in several lots is one movement, and so is a correction that took from several. Ids are compared
 # bytewise, whatever the server's language.
-LIST_MOVEMENTS = text("""
-    WITH lots AS (SELECT account_id FROM wallet_accounts WHERE authority_id = :authority_id AND wallet_id = :wallet_id),
+LIST_MOVEMENTS = text(f"""
+    WITH lots AS (SELECT w.account_id FROM wallet_accounts w
+                   WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})),
     movements AS (
         SELECT CASE WHEN t.journal_no IS NULL THEN t.reason ELSE 'deposit' END AS kind, t.recorded_at,
                CAST(t.transfer_id AS text) AS movement_id, t.points, t.journal_no, t.seq, t.tariff_line_id,
                t.withheld_points, t.withheld_by, t.campaign_id, t.campaign_points, CAST(NULL AS uuid) AS voucher_id,
-               CAST(NULL AS uuid) AS correction_id
+               CAST(NULL AS uuid) AS cause_id
           FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
          WHERE t.authority_id = :authority_id AND (t.journal_no IS NOT NULL OR t.reason = 'welcome')
         UNION ALL
@@ -90,6 +96,20 @@ LIST_MOVEMENTS = text("""
           FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
          WHERE t.authority_id = :authority_id AND t.reason = 'expiry'
         UNION ALL
+        SELECT CASE WHEN moved.reason = 'merge' THEN 'wallets_merged' WHEN sum(moved.points) < 0 THEN 'member_left'
+                    ELSE 'share_received' END,
+               moved.recorded_at, CAST(moved.cause_id AS text), sum(moved.points), NULL, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, moved.cause_id
+          FROM (SELECT t.reason, t.cause_id, t.recorded_at, t.points
+                  FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
+                 WHERE t.authority_id = :authority_id AND t.reason IN ('merge', 'split')
+                UNION ALL
+                SELECT t.reason, t.cause_id, t.recorded_at, -t.points
+                  FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
+                 WHERE t.authority_id = :authority_id AND t.reason IN ('merge', 'split')) AS moved
+         GROUP BY moved.reason, moved.cause_id, moved.recorded_at
+        HAVING moved.reason = 'merge' OR sum(moved.points) <> 0
+        UNION ALL
         SELECT 'deposit_corrected', taken.recorded_at, CAST(c.correction_id AS text), -taken.points, t.journal_no,
                t.seq, t.tariff_line_id, t.withheld_points, NULL, NULL, NULL, NULL, c.correction_id
           FROM (SELECT t.cause_id, t.recorded_at, sum(t.points) AS points
@@ -110,14 +130,15 @@ LIST_MOVEMENTS = text("""
            page.withheld_by, page.campaign_points, g.name AS campaign, g.multiplier_percent, g.bonus_points,
            e.material, e.items, e.mass_g, e.occurred_at, l.basis, l.points AS rate_points,
            page.voucher_id, o.title, s.name AS shop, v.price_points,
-           c.reason AS correction_reason, c.lost_points
+           c.reason AS correction_reason, c.lost_points, h.points AS changed_points
       FROM page
       LEFT JOIN events e ON e.authority_id = :authority_id AND e.journal_no = page.journal_no AND e.seq = page.seq
       LEFT JOIN tariff_lines l ON l.authority_id = :authority_id AND l.tariff_line_id = page.tariff_line_id
       LEFT JOIN vouchers v ON v.authority_id = :authority_id AND v.voucher_id = page.voucher_id
       LEFT JOIN offers o ON o.authority_id = :authority_id AND o.offer_id = v.offer_id
       LEFT JOIN campaigns g ON g.authority_id = :authority_id AND g.campaign_id = page.campaign_id
-      LEFT JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = page.correction_id
+      LEFT JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = page.cause_id
+      LEFT JOIN wallet_changes h ON h.authority_id = :authority_id AND h.change_id = page.cause_id
       LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = coalesce(v.redeemed_by_shop_id, v.shop_id)
      ORDER BY page.recorded_at DESC, page.movement_id COLLATE "C" DESC
 """)
@@ -156,8 +177,9 @@ def movement_of(row: Row[*tuple[Any, ...]], timezone: ZoneInfo) -> Movement:
         explanation = CorrectionExplanation(
             row.correction_reason, row.material, row.items, row.occurred_at, -row.points, row.lost_points
         )
-    elif row.kind in ("welcome", "points_expired"):
-        explanation = PlainExplanation(row.kind, abs(row.points))
+    elif row.kind in PLAIN_KINDS:
+        moved_points = abs(row.points) if row.changed_points is None else row.changed_points
+        explanation = PlainExplanation(row.kind, moved_points)
     else:
         withheld_points = row.withheld_points or 0
         earned_points = row.points + withheld_points

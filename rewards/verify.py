@@ -41,6 +41,23 @@ INVARIANTS: dict[str, str] = {
          WHERE w.authority_id = :authority_id
          GROUP BY w.wallet_id HAVING sum(a.credits_posted - a.debits_posted - a.debits_pending) < 0
     """,
+    "merged_wallets_lead_to_open_ones": """
+        SELECT m.wallet_id, t.merged_into AS leads_to FROM wallets m
+          JOIN wallets t ON t.authority_id = m.authority_id AND t.wallet_id = m.merged_into
+         WHERE m.authority_id = :authority_id AND t.merged_into IS NOT NULL
+        UNION ALL
+        SELECT c.wallet_id, w.merged_into FROM citizens c
+          JOIN wallets w ON w.authority_id = c.authority_id AND w.wallet_id = c.wallet_id
+         WHERE c.authority_id = :authority_id AND w.merged_into IS NOT NULL
+    """,
+    "wallet_changes_equal_their_transfers": """
+        SELECT coalesce(c.change_id, t.cause_id) AS change_id, c.points AS noted_points, t.points AS moved_points
+          FROM (SELECT change_id, kind, points FROM wallet_changes WHERE authority_id = :authority_id) c
+          FULL JOIN (SELECT cause_id, reason, sum(points) AS points FROM transfers
+                      WHERE authority_id = :authority_id AND reason IN ('merge', 'split')
+                      GROUP BY cause_id, reason) t ON t.cause_id = c.change_id AND t.reason = c.kind
+         WHERE c.change_id IS NULL OR c.points <> coalesce(t.points, 0)
+    """,
     "expired_points_have_left_their_lots": """
         SELECT a.account_id FROM accounts a JOIN authorities o ON o.authority_id = a.authority_id
          WHERE a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on <= o.points_expired_on

@@ -13,12 +13,17 @@ from sqlalchemy import Connection, text
 TODAY = """(SELECT CAST(CAST(:now AS timestamptz) AT TIME ZONE timezone AS date)
               FROM authorities WHERE authority_id = :authority_id)"""
 
+WALLETS_OF = """ARRAY(SELECT CAST(:wallet_id AS uuid) UNION ALL
+                      SELECT m.wallet_id FROM wallets m
+                       WHERE m.authority_id = :authority_id AND m.merged_into = :wallet_id)"""
+"""A wallet and those merged into it: whatever lies or comes back in any of their lots is the one wallet's."""
+
 LIST_LOTS = text(f"""
     SELECT a.account_id, a.credits_posted - a.debits_posted - a.debits_pending AS points,
            a.debits_pending AS pending_points, a.expires_on, a.expires_on > {TODAY} AS is_spendable
       FROM wallet_accounts w
       JOIN accounts a ON a.authority_id = w.authority_id AND a.account_id = w.account_id
-     WHERE w.authority_id = :authority_id AND w.wallet_id = :wallet_id
+     WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})
      ORDER BY a.expires_on, a.account_id
 """)
 
@@ -30,7 +35,7 @@ LOCK_LOTS = text(f"""
       FROM accounts a
      WHERE a.authority_id = :authority_id
        AND a.account_id = ANY (ARRAY(SELECT w.account_id FROM wallet_accounts w
-                                      WHERE w.authority_id = :authority_id AND w.wallet_id = :wallet_id)
+                                      WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF}))
                                || CAST(:paid_to AS uuid))
      ORDER BY a.account_id
        FOR UPDATE
@@ -61,7 +66,9 @@ class Wallet:
 
 
 FIND_WALLET_OF_LOT = text("""
-    SELECT wallet_id FROM wallet_accounts WHERE authority_id = :authority_id AND account_id = :account_id
+    SELECT coalesce(x.merged_into, x.wallet_id) FROM wallet_accounts w
+      JOIN wallets x ON x.authority_id = w.authority_id AND x.wallet_id = w.wallet_id
+     WHERE w.authority_id = :authority_id AND w.account_id = :account_id
 """)
 
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bontri.cli import cli, main
-from rewards.errors import OperatorRefusedError
+from rewards.errors import RewardsError
 from tests.databases import Database
 from tests.ingest_scene import KEYRING
 
@@ -31,7 +31,7 @@ def run(database: Database, *arguments: str | Path, **settings: str) -> Result:
 
 def code_of(result: Result) -> str | None:
     """Return the code of the refusal a command ended with."""
-    return result.exception.code if isinstance(result.exception, OperatorRefusedError) else None
+    return result.exception.code if isinstance(result.exception, RewardsError) else None
 
 
 def succeed(database: Database, *arguments: str | Path, **settings: str) -> Result:

@@ -33,6 +33,9 @@ KINDS = (
     "deposit_corrected",
     "welcome",
     "points_expired",
+    "wallets_merged",
+    "member_left",
+    "share_received",
 )
 EXPLANATIONS = {"deposit": DepositExplanation, "voucher": VoucherExplanation, "correction": CorrectionExplanation}
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from rewards.errors import violates
 from rewards.offers.reading import Offer
 from rewards.offers.refusals import OfferLimitReachedError, OfferSoldOutError, OfferUnknownError, StockBelowSoldError
+from rewards.wallets import WALLETS_OF
 
 TAKE = text("""
     UPDATE offers SET sold = sold + 1
@@ -25,14 +26,14 @@ RETURN = text("""
 """)
 CHANGE = text("UPDATE offers SET stock = :stock WHERE authority_id = :authority_id AND offer_id = :offer_id")
 # The wallet's lots are locked by whoever asks: two purchases of one wallet count one after the other.
-COUNT_HAD = text("""
+COUNT_HAD = text(f"""
     SELECT count(*) FROM vouchers v
      WHERE v.authority_id = :authority_id AND v.offer_id = :offer_id AND v.status IN ('issued', 'redeemed')
        AND (CAST(:since AS timestamptz) IS NULL OR v.issued_at >= :since)
        AND v.voucher_id IN (SELECT t.voucher_id FROM wallet_accounts w
                               JOIN transfers t ON t.authority_id = w.authority_id
                                               AND t.debit_account_id = w.account_id
-                             WHERE w.authority_id = :authority_id AND w.wallet_id = :wallet_id
+                             WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})
                                AND t.voucher_id IS NOT NULL AND t.phase = 'pending')
 """)
 

@@ -50,11 +50,13 @@ REPLAY = text(f"""
                          ELSE coalesce(e.mass_g, 0) * CAST(l.points AS bigint) / 1000 END AS bigint) AS base_points,
                row_number() OVER (PARTITION BY w.wallet_id ORDER BY c.recorded_at, c.journal_no, c.seq) = 1
                AND NOT EXISTS (SELECT FROM citizens n
-                                WHERE n.authority_id = :authority_id AND n.wallet_id = w.wallet_id
+                                WHERE n.authority_id = :authority_id
+                                  AND n.wallet_id = coalesce(x.merged_into, x.wallet_id)
                                   AND n.first_credited_on < CAST(CAST(:since AS timestamptz) AT TIME ZONE :timezone
                                                                  AS date)) AS is_first
           FROM credited c
           JOIN wallet_accounts w ON w.authority_id = :authority_id AND w.account_id = c.account_id
+          JOIN wallets x ON x.authority_id = :authority_id AND x.wallet_id = w.wallet_id
           JOIN events e ON e.authority_id = :authority_id AND e.journal_no = c.journal_no AND e.seq = c.seq
           JOIN sites s ON s.authority_id = :authority_id AND s.site_id = e.site_id
           JOIN {LINES.unnest("l")} ON l.material = e.material),

@@ -2,7 +2,15 @@
 
 from rewards.schema.access import ApiKey, IdempotentRequest, Session, SignInCode
 from rewards.schema.base import Base
-from rewards.schema.citizens import Badge, Citizen, Contact, Wallet
+from rewards.schema.citizens import (
+    Badge,
+    Citizen,
+    Contact,
+    InvitationTry,
+    Wallet,
+    WalletChange,
+    WalletInvitation,
+)
 from rewards.schema.drafts import Draft
 from rewards.schema.events import (
     BinJournal,
@@ -24,7 +32,7 @@ from rewards.schema.ledger import (
     Transfer,
     WalletAccount,
 )
-from rewards.schema.shops import Funder, Offer, RedemptionAttempt, Shop, ShortCode, ShortCodeTry, Voucher
+from rewards.schema.shops import CardTry, Funder, Offer, RedemptionAttempt, Shop, ShortCode, ShortCodeTry, Voucher
 from rewards.schema.tariffs import Campaign, Tariff, TariffLine
 from rewards.schema.territory import (
     Authority,
@@ -55,6 +63,7 @@ __all__ = [
     "Campaign",
     "CapUsage",
     "CappedDeposit",
+    "CardTry",
     "Citizen",
     "Commune",
     "Contact",
@@ -65,6 +74,7 @@ __all__ = [
     "ExpiryWarning",
     "Funder",
     "IdempotentRequest",
+    "InvitationTry",
     "Job",
     "Material",
     "Offer",
@@ -86,4 +96,6 @@ __all__ = [
     "Voucher",
     "Wallet",
     "WalletAccount",
+    "WalletChange",
+    "WalletInvitation",
 ]

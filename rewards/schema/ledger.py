@@ -13,7 +13,7 @@ OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 
 ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "expired", "lot", "network", "shop")
 
-REASONS = ("adjustment", "expiry", "reversal", "welcome")
+REASONS = ("adjustment", "expiry", "merge", "reversal", "split", "welcome")
 """Why a transfer exists that is neither a deposit's credit nor a voucher's."""
 
 CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")

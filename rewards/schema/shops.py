@@ -194,6 +194,21 @@ class ShortCodeTry(Base):
     window_ends_at: Mapped[Instant]
 
 
+class CardTry(Base):
+    """How many cards a shop read of late whose vouchers it did not redeem then."""
+
+    __tablename__ = "card_tries"
+    __table_args__ = (
+        tenant_key("shop_id", to="shops"),
+        CheckConstraint("tries BETWEEN 0 AND 10", name="tries_range"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    shop_id: Mapped[Id]
+    tries: Mapped[int]
+    window_ends_at: Mapped[Instant]
+
+
 class RedemptionAttempt(Base):
     """Every try to redeem, the refused ones too, with a closed list of outcomes; append-only."""
 

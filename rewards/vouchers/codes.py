@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from rewards.keyring import Keyring
+from rewards.keyring import LOOK_ALIKES, Keyring
 
 CODE_PURPOSE = "voucher"
-LOOK_ALIKES = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
 
 
 def digest_of_new_code(keyring: Keyring, voucher_id: UUID) -> bytes:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from rewards.keyring import Keyring
 from rewards.vouchers.codes import digest_of_entered_code
 from rewards.vouchers.refusals import VoucherOfAnotherShopError, VoucherUnknownError
+from rewards.wallets import WALLETS_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,11 @@ VOUCHERS = """
       LEFT JOIN shops s ON s.authority_id = v.authority_id AND s.shop_id = coalesce(v.redeemed_by_shop_id, v.shop_id)
      WHERE v.authority_id = :authority_id
 """
-IS_PAID_BY_WALLET = """
+IS_PAID_BY_WALLET = f"""
     EXISTS (SELECT 1 FROM transfers t
               JOIN wallet_accounts w ON w.authority_id = t.authority_id AND w.account_id = t.debit_account_id
              WHERE t.authority_id = :authority_id AND t.voucher_id = v.voucher_id AND t.phase = 'pending'
-               AND w.wallet_id = :wallet_id)
+               AND w.wallet_id = ANY({WALLETS_OF}))
 """
 GET_VOUCHER = text(f"{VOUCHERS} AND v.voucher_id = :voucher_id AND {IS_PAID_BY_WALLET}")
 LIST_VOUCHERS = text(f"""
@@ -52,7 +53,7 @@ LIST_VOUCHERS = text(f"""
        AND v.voucher_id IN (SELECT t.voucher_id FROM wallet_accounts w
                               JOIN transfers t ON t.authority_id = w.authority_id
                                               AND t.debit_account_id = w.account_id
-                             WHERE w.authority_id = :authority_id AND w.wallet_id = :wallet_id
+                             WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})
                                AND t.voucher_id IS NOT NULL AND t.phase = 'pending')
        AND (CAST(:before AS uuid) IS NULL OR v.voucher_id < :before)
      ORDER BY v.voucher_id DESC LIMIT :limit

@@ -70,6 +70,12 @@ class ShortCodeLockedError(RewardsError):
     code = "short_code_locked"
 
 
+class CardsLockedError(RewardsError):
+    """The shop read ten cards within ten minutes and redeemed nothing: wait, or scan the voucher."""
+
+    code = "cards_locked"
+
+
 class VoucherNotRedeemedError(RewardsError):
     """There is no redemption to take back."""
 

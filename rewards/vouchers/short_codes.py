@@ -1,8 +1,7 @@
 """Short codes, typed at one shop's till where scanning does not work: six characters, ten minutes, five tries.
 
 Thirty bits would not do by themselves: a code is good at one shop only, and a shop that gets five wrong within ten
-minutes can only scan. A try is taken before the code is looked at, in a transaction of its own, so that many at once
-have no more; a right code gives it back.
+minutes can only scan (``rewards/tries.py``). A right code gives the try back.
 """
 
 import datetime
@@ -11,8 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from rewards.keyring import CROCKFORD, Keyring
-from rewards.vouchers.codes import LOOK_ALIKES
+from rewards.keyring import CROCKFORD, LOOK_ALIKES, Keyring
+from rewards.tries import Tries
 from rewards.vouchers.reading import get_voucher
 from rewards.vouchers.redeeming import Redemption, redeem_by_digest
 from rewards.vouchers.refusals import (
@@ -24,8 +23,6 @@ from rewards.vouchers.refusals import (
 
 CHARACTERS = 6
 GOOD_FOR = datetime.timedelta(minutes=10)
-MOST_TRIES = 5
-WINDOW = datetime.timedelta(minutes=10)
 
 KEEP = text("""
     INSERT INTO short_codes AS c (authority_id, voucher_id, shop_id, code_digest, expires_at)
@@ -33,19 +30,7 @@ KEEP = text("""
     ON CONFLICT (authority_id, voucher_id) DO UPDATE
        SET shop_id = excluded.shop_id, code_digest = excluded.code_digest, expires_at = excluded.expires_at
 """)
-TAKE_TRY = text(f"""
-    INSERT INTO short_code_tries AS t (authority_id, shop_id, tries, window_ends_at)
-    VALUES (:authority_id, :shop_id, 1, :window_ends_at)
-    ON CONFLICT (authority_id, shop_id) DO UPDATE
-       SET tries = CASE WHEN t.window_ends_at <= :now THEN 1 ELSE t.tries + 1 END,
-           window_ends_at = CASE WHEN t.window_ends_at <= :now THEN excluded.window_ends_at ELSE t.window_ends_at END
-     WHERE t.tries < {MOST_TRIES} OR t.window_ends_at <= :now
-    RETURNING t.tries
-""")
-GIVE_TRY_BACK = text("""
-    UPDATE short_code_tries SET tries = tries - 1
-     WHERE authority_id = :authority_id AND shop_id = :shop_id AND tries > 0
-""")
+TRIES = Tries("short_code_tries", "shop_id", most=5, window=datetime.timedelta(minutes=10))
 FIND = text("""
     SELECT v.code_digest FROM short_codes c
       JOIN vouchers v ON v.authority_id = c.authority_id AND v.voucher_id = c.voucher_id
@@ -97,8 +82,7 @@ def take_try(connection: Connection, *, authority_id: int, shop_id: UUID, now: d
     Raises:
         ShortCodeLockedError: none is left for now.
     """
-    values = {"authority_id": authority_id, "shop_id": shop_id, "now": now, "window_ends_at": now + WINDOW}
-    if connection.execute(TAKE_TRY, values).one_or_none() is None:
+    if not TRIES.take(connection, shop_id, authority_id=authority_id, now=now):
         raise ShortCodeLockedError
 
 
@@ -134,7 +118,7 @@ def redeem_by_short_code(
         redemption_key=redemption_key,
         now=now,
     )
-    connection.execute(GIVE_TRY_BACK, values)
+    TRIES.give_back(connection, shop_id, authority_id=authority_id)
     return redemption
 
 

@@ -5,18 +5,22 @@ from pathlib import Path
 
 import bontri.quarantine.refusals
 import rewards.campaigns
+import rewards.cards.refusals
 import rewards.corrections.refusals
 import rewards.drafts.refusals
 import rewards.fleet.refusals
+import rewards.households.refusals
 import rewards.ledger.accounts
 from rewards.errors import OperatorRefusedError
 
 MODULES = (
     bontri.quarantine.refusals,
     rewards.campaigns,
+    rewards.cards.refusals,
     rewards.corrections.refusals,
     rewards.drafts.refusals,
     rewards.fleet.refusals,
+    rewards.households.refusals,
     rewards.ledger.accounts,
 )
 """Where refusals are declared; imported, or they would not be found."""
