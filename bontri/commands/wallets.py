@@ -41,7 +41,8 @@ def show_command(holder: Holder, authority: str, is_json: bool) -> None:
         return
     held = f", {found.pending_points:,} held by vouchers" if found.pending_points else ""
     shared = "one citizen" if found.members == 1 else f"shared by {found.members} citizens"
-    click.echo(f"{found.points:,} points{held}; {shared}, {found.cards} cards in use.")
+    cards = "1 card" if found.cards == 1 else f"{found.cards} cards"
+    click.echo(f"{found.points:,} points{held}; {shared}, {cards} in use.")
     for lot in found.lots:
         click.echo(f"  {lot.points:>8,} until {lot.expires_on.isoformat()}")
 

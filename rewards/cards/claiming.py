@@ -72,7 +72,7 @@ def take_over(
     tenant, former = {"authority_id": authority_id}, card.citizen
     lock_wallets(connection, [former.wallet_id, citizen.wallet_id], **tenant)
     is_shared = former.wallet_id != citizen.wallet_id
-    if is_shared and count_members(connection, **tenant, wallet_id=former.wallet_id) != 1:
+    if is_shared and count_members(connection, **tenant, wallet_id=former.wallet_id) > 1:
         raise WalletSharedError
     merged = merge_wallets(
         connection,

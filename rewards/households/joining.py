@@ -117,7 +117,7 @@ def accept_invitation(
     if connection.execute(FIND_LEFT, values).first() is not None:
         raise HouseholdTooSoonError
     lock_wallets(connection, [wallet_id, to_wallet_id], authority_id=authority_id)
-    if count_members(connection, authority_id=authority_id, wallet_id=wallet_id) != 1:
+    if count_members(connection, authority_id=authority_id, wallet_id=wallet_id) > 1:
         raise WalletSharedError
     merged = merge_wallets(
         connection,

@@ -12,6 +12,7 @@ from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.citizens import Citizen
 from rewards.corrections import approve_correction, reject_correction, request_correction
+from rewards.households import leave_household, merge_wallets
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
 from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
@@ -58,8 +59,7 @@ def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene
             for authority_id, slug in ((7, "plaine-commune"), (8, "grand-lyon"))
         ]
         citizens = [build_citizen(connection, town, badge=BADGE) for town in towns]
-        for town in towns:
-            build_citizen(connection, town, badge=OTHER_BADGE)
+        others = [build_citizen(connection, town, badge=OTHER_BADGE) for town in towns]
     pipeline = Pipeline(database.engine("bontri_ingest"), keyring)
     for town in towns:
         report_all_kinds(pipeline, keyring, town, now)
@@ -68,6 +68,8 @@ def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene
             handle_all_kinds(connection, keyring, town, citizen, now)
             for town, citizen in zip(towns, citizens, strict=True)
         ]
+        for town, citizen, other in zip(towns, citizens, others, strict=True):
+            share_wallets(connection, town, [citizen, other], now)
     return Scene(database, keyring, now, towns[0], citizens[0], vouchers[0])
 
 
@@ -120,6 +122,14 @@ def handle_all_kinds(
     assert expire_vouchers(connection, **tenant, now=now) == 1
     correct_a_deposit(connection, tenant, now)
     return vouchers
+
+
+def share_wallets(connection: Connection, town: Town, citizens: list[Citizen], now: datetime.datetime) -> None:
+    """One wallet merged into another, and a member who left with a share."""
+    tenant: dict[str, Any] = {"authority_id": town.authority_id}
+    first, second = (citizen.wallet_id for citizen in citizens)
+    merge_wallets(connection, **tenant, from_wallet_id=first, to_wallet_id=second, made_by="ada", now=now)
+    leave_household(connection, citizens[0].citizen_id, **tenant, wallet_id=second, made_by="ada", now=now)
 
 
 def correct_a_deposit(connection: Connection, tenant: dict[str, Any], now: datetime.datetime) -> None:
@@ -250,6 +260,18 @@ def say_that_all_has_expired(scene: Scene) -> None:
     scene.damage("UPDATE authorities SET points_expired_on = '2100-01-01' WHERE authority_id = :authority")
 
 
+def merge_in_a_circle(scene: Scene) -> None:
+    """The wallet that was merged, the one it leads to, and the citizen who is left in that one."""
+    scene.damage(
+        "UPDATE wallets o SET merged_into = m.wallet_id FROM wallets m WHERE o.authority_id = :authority"
+        " AND m.authority_id = o.authority_id AND m.merged_into = o.wallet_id"
+    )
+
+
+def note_more_than_was_moved(scene: Scene) -> None:
+    scene.damage("UPDATE wallet_changes SET points = points + 1 WHERE authority_id = :authority AND kind = 'split'")
+
+
 DAMAGES = {
     # Points from nowhere are in no transfer either, so two invariants see it.
     "every_authority_balances": (
@@ -262,6 +284,11 @@ DAMAGES = {
     ),
     "no_wallet_is_below_zero": (give_a_wallet_an_overdrawn_account, {"no_wallet_is_below_zero": 1}),
     "expired_points_have_left_their_lots": (say_that_all_has_expired, {"expired_points_have_left_their_lots": 2}),
+    "merged_wallets_lead_to_open_ones": (merge_in_a_circle, {"merged_wallets_lead_to_open_ones": 3}),
+    "wallet_changes_equal_their_transfers": (
+        note_more_than_was_moved,
+        {"wallet_changes_equal_their_transfers": 1},
+    ),
     "endings_repeat_their_pending_transfer": (
         post_less_than_was_pending,
         {"endings_repeat_their_pending_transfer": 1},
