@@ -61,6 +61,7 @@ def upgrade() -> None:
         ["authority_id", "merged_into"],
         postgresql_where=sa.text("merged_into IS NOT NULL"),
     )
+    op.create_index("ix_citizens_wallet", "citizens", ["authority_id", "wallet_id"])
     replace_reasons(f"{REASONS}, 'merge', 'split'")
     create_wallet_changes()
     create_wallet_invitations()
@@ -152,6 +153,7 @@ def downgrade() -> None:
     # The earlier version knows one wallet a lot: what is left in a merged wallet stays where it is, and nobody's.
     op.execute("UPDATE transfers SET reason = 'adjustment', cause_id = NULL WHERE reason IN ('merge', 'split')")
     replace_reasons(REASONS)
+    op.drop_index("ix_citizens_wallet", table_name="citizens")
     op.drop_index("ix_wallets_merged_into", table_name="wallets")
     op.drop_constraint("fk_wallets_authority_id_merged_into", "wallets")
     op.drop_constraint("ck_wallets_merged_into_another", "wallets")

@@ -35,7 +35,7 @@ LOCK_MONTHS = text(f"""
       FROM accounts a
       JOIN wallet_accounts w ON w.authority_id = a.authority_id AND w.account_id = a.account_id
      WHERE a.authority_id = :authority_id AND a.expires_on > {TODAY}
-       AND (w.wallet_id = :to_wallet_id OR w.wallet_id = ANY({WALLETS_OF}))
+       AND w.wallet_id = ANY({WALLETS_OF} || CAST(:to_wallet_id AS uuid))
      ORDER BY a.account_id FOR UPDATE OF a
 """)
 

@@ -101,6 +101,7 @@ class Citizen(Base):
     __table_args__ = (
         tenant_key("wallet_id", to="wallets"),
         CheckConstraint("state IN ('active', 'blocked')", name="state_known"),
+        Index("ix_citizens_wallet", "authority_id", "wallet_id"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from rewards.cards.finding import find_card
 from rewards.keyring import Keyring
 from rewards.tries import Tries
-from rewards.vouchers.reading import IS_PAID_BY_WALLET, VOUCHERS, Voucher
+from rewards.vouchers.reading import IS_AMONG_THOSE_OF_WALLET, IS_PAID_BY_WALLET, VOUCHERS, Voucher
 from rewards.vouchers.redeeming import Redemption, redeem_by_digest
 from rewards.vouchers.refusals import CardsLockedError, VoucherUnknownError
 
@@ -22,7 +22,7 @@ TRIES = Tries("card_tries", "shop_id", most=10, window=datetime.timedelta(minute
 LIST = text(f"""
     {VOUCHERS}
        AND v.status = 'issued' AND v.expires_at > :now AND (v.shop_id IS NULL OR v.shop_id = :shop_id)
-       AND {IS_PAID_BY_WALLET}
+       AND {IS_AMONG_THOSE_OF_WALLET}
      ORDER BY v.expires_at, v.voucher_id LIMIT :limit
 """)
 FIND = text(f"""

@@ -47,14 +47,17 @@ IS_PAID_BY_WALLET = f"""
              WHERE t.authority_id = :authority_id AND t.voucher_id = v.voucher_id AND t.phase = 'pending'
                AND w.wallet_id = ANY({WALLETS_OF}))
 """
+IS_AMONG_THOSE_OF_WALLET = f"""
+    v.voucher_id IN (SELECT t.voucher_id FROM wallet_accounts w
+                       JOIN transfers t ON t.authority_id = w.authority_id AND t.debit_account_id = w.account_id
+                      WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})
+                        AND t.voucher_id IS NOT NULL AND t.phase = 'pending')
+"""
+"""The same for lists: begins with the wallet, not with every voucher."""
+
 GET_VOUCHER = text(f"{VOUCHERS} AND v.voucher_id = :voucher_id AND {IS_PAID_BY_WALLET}")
 LIST_VOUCHERS = text(f"""
-    {VOUCHERS}
-       AND v.voucher_id IN (SELECT t.voucher_id FROM wallet_accounts w
-                              JOIN transfers t ON t.authority_id = w.authority_id
-                                              AND t.debit_account_id = w.account_id
-                             WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})
-                               AND t.voucher_id IS NOT NULL AND t.phase = 'pending')
+    {VOUCHERS} AND {IS_AMONG_THOSE_OF_WALLET}
        AND (CAST(:before AS uuid) IS NULL OR v.voucher_id < :before)
      ORDER BY v.voucher_id DESC LIMIT :limit
 """)

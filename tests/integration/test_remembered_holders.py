@@ -11,14 +11,16 @@ from sqlalchemy.exc import IntegrityError
 from ingest.directory import REMEMBERED_S
 from ingest.pipeline import Pipeline
 from rewards.badges import announce_holders_change
+from rewards.households import merge_wallets
 from rewards.keyring import Keyring
 from rewards.memory import MOST_REMEMBERED, Memory, Recollection
 from rewards.pipelining import RowsMissingError
 from rewards.rules import find_rules
 from rewards.verify import verify
+from rewards.wallets import get_wallet
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
-from tests.ingest_scene import wait_until
+from tests.ingest_scene import scalar, wait_until
 from tests.speaker import Speaker, deposit, read, tell
 
 BADGE = "04A2B9C1"
@@ -84,6 +86,30 @@ def test_a_new_card_counts_at_once(database: Database, town: Town, report: Calla
     with database.engine().begin() as connection:
         build_citizen(connection, town, badge=BADGE)
     assert report() == "credited"
+
+
+def test_deposits_after_a_merge_are_the_shared_wallet_s_at_once_and_soon_lie_in_its_own_lots(
+    database: Database, town: Town, report: Callable[[], str], now: datetime.datetime
+) -> None:
+    assert report() == "credited"
+    tenant = {"authority_id": town.authority_id}
+    with database.engine().begin() as connection:
+        wallet_id = connection.execute(text("SELECT wallet_id FROM citizens")).scalar_one()
+        shared = build_citizen(connection, town).wallet_id
+        pair = {"from_wallet_id": wallet_id, "to_wallet_id": shared}
+        moved = merge_wallets(connection, **tenant, **pair, made_by="ada", now=now).points
+    assert report() == "credited"
+
+    def held() -> tuple[int, int]:
+        """Return the points of the shared wallet, and those in its own lots."""
+        with database.engine().connect() as connection:
+            wallet = get_wallet(connection, **tenant, wallet_id=shared, now=now)
+        own = "SELECT coalesce(sum(credits_posted), 0) FROM accounts JOIN wallet_accounts USING (account_id)"
+        return wallet.points, int(scalar(database, f"{own} WHERE wallet_id = :id", id=shared))
+
+    assert held() == (2 * moved, moved)
+    wait_until(lambda: report() == "credited" and held()[1] > moved, within_s=2 * REMEMBERED_S)
+    assert verify(database.engine("bontri_reader")).is_sound
 
 
 def set_back(database: Database) -> None:

@@ -211,6 +211,22 @@ def test_the_api_can_neither_read_badges_nor_write_events_or_accounts(database: 
 
 
 @pytest.mark.usefixtures("town")
+def test_the_api_and_the_counter_learn_whose_a_card_is_and_no_more(database: Database) -> None:
+    for role in ("bontri_api", "bontri_operator"):
+        with database.engine(role).connect() as connection:
+            found = (
+                "SELECT citizen_id FROM badges WHERE authority_id = 7 AND badge_digest = '\\x00' AND state = 'active'"
+            )
+            assert connection.execute(text(found)).all() == []
+        assert_forbidden(database, role, "SELECT pepper_no, paired_at FROM badges")
+        assert_forbidden(database, role, "UPDATE badges SET badge_digest = ''")
+        assert_forbidden(database, role, "UPDATE wallet_changes SET points = 0")
+    assert_forbidden(database, "bontri_api", "UPDATE badges SET citizen_id = citizen_id")
+    assert_forbidden(database, "bontri_api", "INSERT INTO accounts (authority_id, credits_posted) VALUES (7, 10)")
+    assert_forbidden(database, "bontri_operator", "SELECT email_encrypted FROM contacts")
+
+
+@pytest.mark.usefixtures("town")
 def test_the_ingest_can_only_move_the_counters_of_accounts(database: Database) -> None:
     for column, value in (("kind", "'issuing'"), ("expires_on", "NULL"), ("account_id", "account_id")):
         assert_forbidden(database, "bontri_ingest", f"UPDATE accounts SET {column} = {value}")
