@@ -18,6 +18,7 @@ from rewards.households.refusals import ShareTooLargeError, WalletChangedError, 
 from rewards.ids import new_id
 from rewards.lots import open_lots_like
 from rewards.schema import Wallet
+from rewards.wallets import get_wallet
 
 COUNT_MEMBERS = text("""
     SELECT count(*) FROM citizens
@@ -60,31 +61,36 @@ def leave_household(
     members = count_members(connection, authority_id=authority_id, wallet_id=wallet_id)
     if members < 2:
         raise WalletNotSharedError
-    new_wallet_id = new_id()
-    connection.execute(insert(Wallet).values(authority_id=authority_id, wallet_id=new_wallet_id, created_at=now))
-    expiries = list_expiries(connection, authority_id=authority_id, wallet_id=wallet_id, now=now)
-    open_lots_like(connection, expiries, authority_id=authority_id, wallet_id=new_wallet_id, now=now)
-    left = connection.execute(
-        LEAVE,
-        {
-            "authority_id": authority_id,
-            "citizen_id": citizen_id,
-            "wallet_id": wallet_id,
-            "to_wallet_id": new_wallet_id,
-        },
-    )
-    if left.rowcount != 1:
-        raise WalletChangedError
+    own: dict[str, Any] = {"authority_id": authority_id, "wallet_id": wallet_id, "now": now}
+    new_wallet_id = move_member(connection, citizen_id, **own)
     pair: dict[str, Any] = {"authority_id": authority_id, "from_wallet_id": wallet_id, "to_wallet_id": new_wallet_id}
     moves = lock_moves(connection, **pair, now=now)
     available_points = sum(move.points for move in moves)
-    wanted_points = available_points // members if points is None else points
-    if wanted_points > available_points:
-        raise ShareTooLargeError(points=wanted_points, available_points=available_points)
-    shared = share_out(moves, wanted_points)
-    record_change(connection, "split", shared, **pair, made_by=made_by, now=now)
+    if points is None:
+        points = min(get_wallet(connection, **own).points // members, available_points)
+    if points > available_points:
+        raise ShareTooLargeError(points=points, available_points=available_points)
+    record_change(connection, "split", share_out(moves, points), **pair, made_by=made_by, now=now)
     announce_holders_change(connection, authority_id=authority_id)
-    return Share(new_wallet_id, wanted_points)
+    return Share(new_wallet_id, points)
+
+
+def move_member(
+    connection: Connection, citizen_id: UUID, *, authority_id: int, wallet_id: UUID, now: datetime.datetime
+) -> UUID:
+    """Give a member of a wallet one of their own, with an empty lot for each of its months; return its id.
+
+    Raises:
+        WalletChangedError: it is not the citizen's wallet any more.
+    """
+    tenant, new_wallet_id = {"authority_id": authority_id}, new_id()
+    connection.execute(insert(Wallet).values(**tenant, wallet_id=new_wallet_id, created_at=now))
+    expiries = list_expiries(connection, authority_id=authority_id, wallet_id=wallet_id, now=now)
+    open_lots_like(connection, expiries, authority_id=authority_id, wallet_id=new_wallet_id, now=now)
+    values = {**tenant, "citizen_id": citizen_id, "wallet_id": wallet_id, "to_wallet_id": new_wallet_id}
+    if connection.execute(LEAVE, values).rowcount != 1:
+        raise WalletChangedError
+    return new_wallet_id
 
 
 def count_members(connection: Connection, *, authority_id: int, wallet_id: UUID) -> int:

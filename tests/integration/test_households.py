@@ -310,6 +310,25 @@ def test_who_leaves_takes_an_equal_share_of_every_month(scene: Scene) -> None:
     scene.assert_sound()
 
 
+def test_points_of_a_month_that_expire_on_two_days_stay_apart(scene: Scene) -> None:
+    """As when an authority has changed in mid-month how long points are valid."""
+    with scene.database.engine().begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE accounts SET expires_on = '2027-06-01' WHERE account_id ="
+                " (SELECT account_id FROM wallet_accounts WHERE wallet_id = :id)"
+            ),
+            {"id": scene.other.wallet_id},
+        )
+    assert scene.merge(scene.other, scene.citizen).points == 0
+    shared = scene.wallet(scene.citizen.wallet_id)
+    assert [(lot.points, lot.expires_on.year) for lot in shared.lots] == [(100, 2027), (100, 2028)]
+    share = scene.leave(scene.other, scene.citizen.wallet_id)
+    assert [(lot.points, lot.expires_on.year) for lot in scene.wallet(share.wallet_id).lots] == [(100, 2027)]
+    assert scene.wallet(scene.citizen.wallet_id).points == 100
+    scene.assert_sound()
+
+
 def test_members_may_agree_on_another_share_but_not_on_more_than_there_is(scene: Scene) -> None:
     scene.merge(scene.other, scene.citizen)
     before = scalar(scene.database, "SELECT count(*) FROM transfers")
