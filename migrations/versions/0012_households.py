@@ -1,15 +1,15 @@
 """Households: wallets are merged and split by transfers; cards are read at the till.
 
-Revision ID: 0014
-Revises: 0010
+Revision ID: 0012
+Revises: 0011
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0014"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 TIMESTAMP = postgresql.TIMESTAMP(timezone=True)
 REASONS = "'adjustment', 'expiry', 'reversal', 'welcome'"
