@@ -16,12 +16,14 @@ from bontri.commands.bench import bench
 from bontri.commands.bins import bins
 from bontri.commands.broker import broker
 from bontri.commands.cards import cards
+from bontri.commands.causes import causes
 from bontri.commands.chaos import chaos
 from bontri.commands.commands import commands
 from bontri.commands.corrections import corrections
 from bontri.commands.display import display
 from bontri.commands.docs import docs
 from bontri.commands.drafts import campaigns, tariffs
+from bontri.commands.goals import goals
 from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
 from bontri.commands.quarantine import quarantine
@@ -215,11 +217,13 @@ cli.add_command(bins)
 cli.add_command(broker)
 cli.add_command(campaigns)
 cli.add_command(cards)
+cli.add_command(causes)
 cli.add_command(chaos)
 cli.add_command(commands)
 cli.add_command(corrections)
 cli.add_command(display)
 cli.add_command(docs)
+cli.add_command(goals)
 cli.add_command(jobs)
 cli.add_command(ledger)
 cli.add_command(quarantine)

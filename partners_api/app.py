@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from partners_api.authorities.views import authorities
-from partners_api.citizens import sign_ins, vouchers, wallet
+from partners_api.citizens import donations, sign_ins, vouchers, wallet
 from partners_api.citizens.blueprint import citizens
 from partners_api.documentation import documentation
 from partners_api.errors import register_error_handlers
@@ -24,7 +24,7 @@ from partners_api.shops.views import shops
 from partners_api.transactions import TransactionalFlask
 from rewards.keyring import Keyring
 
-OPERATIONS_OF_CITIZENS = (sign_ins, wallet, vouchers)
+OPERATIONS_OF_CITIZENS = (sign_ins, wallet, vouchers, donations)
 """Imported for the operations they add to their blueprint."""
 
 API_PREFIX = "/api/v1"

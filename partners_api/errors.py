@@ -24,12 +24,14 @@ from partners_api.refusals import (
     RequestInFlightError,
 )
 from rewards.citizens import BadgeTakenError, EmailTakenError
+from rewards.donations import CauseNotActiveError, CauseUnknownError, DonationPointsError
 from rewards.errors import (
     IdempotencyKeyReusedError,
     OverdraftError,
     PendingAlreadyEndedError,
     RewardsError,
 )
+from rewards.goals import GoalNotOpenError, GoalUnknownError
 from rewards.households import (
     HouseholdTooSoonError,
     InvitationLockedError,
@@ -51,7 +53,6 @@ from rewards.sign_ins import SignInCodeRefusedError
 from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
 from rewards.vouchers import (
     CardsLockedError,
-    PointsInsufficientError,
     ReversalTooLateError,
     ShortCodeLockedError,
     ShortCodeUnknownError,
@@ -63,6 +64,7 @@ from rewards.vouchers import (
     VoucherReversedError,
     VoucherUnknownError,
 )
+from rewards.wallets import PointsInsufficientError
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -71,10 +73,15 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     AuthorityUnknownError: HTTPStatus.NOT_FOUND,
     BadgeTakenError: HTTPStatus.CONFLICT,
     CardsLockedError: HTTPStatus.TOO_MANY_REQUESTS,
+    CauseNotActiveError: HTTPStatus.CONFLICT,
+    CauseUnknownError: HTTPStatus.NOT_FOUND,
     CredentialsMissingError: HTTPStatus.UNAUTHORIZED,
     CredentialsRefusedError: HTTPStatus.UNAUTHORIZED,
+    DonationPointsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     EmailTakenError: HTTPStatus.CONFLICT,
     HouseholdTooSoonError: HTTPStatus.CONFLICT,
+    GoalNotOpenError: HTTPStatus.CONFLICT,
+    GoalUnknownError: HTTPStatus.NOT_FOUND,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvitationLockedError: HTTPStatus.TOO_MANY_REQUESTS,
     InvitationUnknownError: HTTPStatus.NOT_FOUND,
@@ -167,7 +174,7 @@ def render_refusal(refusal: RewardsError) -> Response:
 def detail_of(refusal: RewardsError) -> str:
     """Return what is particular to this refusal, without ids or codes; empty when its title says all."""
     if isinstance(refusal, PointsInsufficientError):
-        return f"The offer costs {refusal.price_points} points; {refusal.available_points} can be spent."
+        return f"{refusal.wanted_points} points are needed; {refusal.available_points} can be spent."
     return ""
 
 

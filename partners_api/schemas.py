@@ -15,6 +15,10 @@ class Integer(fields.Integer):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"strict": True, **options})
 
+    def _validated(self, value: Any) -> Any:
+        """Take 3.0 for 3: JSON knows no other difference between the two, and its schemas none at all."""
+        return super()._validated(int(value) if isinstance(value, float) and value.is_integer() else value)
+
 
 VOUCHER_STATES = ("issued", "redeemed", "reversed", "cancelled", "expired")
 

@@ -52,6 +52,9 @@ PHRASES: dict[Language, dict[str, str]] = {
         "wrong_card": "points d'une autre carte",
         "fraud": "fraude constatée",
         "mistake": "erreur de saisie",
+        "donated_cause": "Don à « {name} » : {points} donnés",
+        "donated_goal": "Objectif commun « {name} » : {points} donnés",
+        "donation_returned_goal": "Objectif commun « {name} » non atteint : {points} rendus",
         "any_shop": "un commerçant du réseau",
         "voucher_issued": "Bon « {title} » chez {shop} : {price} réservés",
         "voucher_redeemed": "Bon « {title} » utilisé chez {shop} : {price} dépensés",
@@ -83,6 +86,9 @@ PHRASES: dict[Language, dict[str, str]] = {
         "wrong_card": "points of another card",
         "fraud": "fraud",
         "mistake": "a mistake of ours",
+        "donated_cause": "Donation to “{name}”: {points} given",
+        "donated_goal": "Collective goal “{name}”: {points} given",
+        "donation_returned_goal": "Collective goal “{name}” was missed: {points} returned",
         "any_shop": "any partner shop",
         "voucher_issued": "Voucher “{title}” at {shop}: {price} held",
         "voucher_redeemed": "Voucher “{title}” redeemed at {shop}: {price} spent",
@@ -168,7 +174,17 @@ class CorrectionExplanation:
     lost_points: int
 
 
-Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation | PlainExplanation
+@dataclass(frozen=True, slots=True)
+class DonationExplanation:
+    """To whom points were given, or from which goal they came back; all of a donation moves at once."""
+
+    donation_id: UUID
+    receiver: Literal["cause", "goal"]
+    name: str
+    points: int
+
+
+Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation | DonationExplanation | PlainExplanation
 
 
 def explain_deposit(
@@ -240,6 +256,12 @@ def explain_correction(correction: CorrectionExplanation, *, timezone: ZoneInfo,
         reason=phrases[correction.reason],
         taken=name_points(correction.taken_points, language),
     )
+
+
+def explain_donation(donation: DonationExplanation, *, kind: str, language: Language) -> str:
+    """Return the sentence for a movement of ``kind``: ``donated`` or ``donation_returned``."""
+    phrase = PHRASES[language][f"{kind}_{donation.receiver}"]
+    return phrase.format(name=donation.name, points=name_points(donation.points, language))
 
 
 def name_points(points: int, language: Language) -> str:

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from rewards.errors import RewardsError
 from rewards.ids import new_id
-from rewards.schema import Account, Funder
+from rewards.ledger import open_account
+from rewards.schema import Funder
 from rewards.schema import Shop as ShopRow
 
 FunderKind = Literal["authority", "shop", "sponsor"]
@@ -39,10 +40,8 @@ def create_shop(
     now: datetime.datetime,
 ) -> Shop:
     """Add an active shop with its account."""
-    shop = Shop(shop_id=new_id(), account_id=new_id())
-    connection.execute(
-        insert(Account).values(authority_id=authority_id, account_id=shop.account_id, kind="shop", created_at=now)
-    )
+    account_id = open_account(connection, "shop", authority_id=authority_id, now=now)
+    shop = Shop(shop_id=new_id(), account_id=account_id)
     connection.execute(
         insert(ShopRow).values(
             authority_id=authority_id,
@@ -82,3 +81,10 @@ def add_funder(connection: Connection, *, authority_id: int, kind: FunderKind, n
     funder_id = new_id()
     connection.execute(insert(Funder).values(authority_id=authority_id, funder_id=funder_id, kind=kind, name=name))
     return funder_id
+
+
+def find_funder_id(connection: Connection, name: str | None = None, *, authority_id: int) -> UUID | None:
+    """Find who pays by name, the authority itself when None; of several with one name the first."""
+    wanted = select(Funder.funder_id).where(Funder.authority_id == authority_id)
+    wanted = wanted.where(Funder.kind == "authority" if name is None else Funder.name == name)
+    return connection.scalar(wanted.order_by(Funder.funder_id).limit(1))

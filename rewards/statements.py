@@ -17,12 +17,14 @@ from rewards.explanations import (
     CampaignExplanation,
     CorrectionExplanation,
     DepositExplanation,
+    DonationExplanation,
     Explanation,
     Language,
     PlainExplanation,
     VoucherExplanation,
     explain_correction,
     explain_deposit,
+    explain_donation,
     explain_plainly,
     explain_voucher,
 )
@@ -39,10 +41,10 @@ Position = tuple[datetime.datetime, str]
 class Movement:
     """One line of a statement. ``points`` is what it changed of the points free to spend; negative when held.
 
-    ``kind`` is ``deposit``, ``deposit_capped`` (0 points), ``deposit_corrected``, ``welcome``, ``points_expired``, or
-    ``voucher_issued``, ``voucher_redeemed`` (0 points: they were held before), ``voucher_cancelled``,
-    ``voucher_expired``, ``voucher_reversed``; of a household ``wallets_merged`` (0 points: what each brought stands
-    where it was earned), ``member_left``, ``share_received``.
+    ``kind`` is ``deposit``, ``deposit_capped`` (0 points), ``deposit_corrected``, ``welcome``, ``points_expired``,
+    ``donated``, ``donation_returned`` (its goal was missed), or ``voucher_issued``, ``voucher_redeemed`` (0 points:
+    they were held before), ``voucher_cancelled``, ``voucher_expired``, ``voucher_reversed``; of a household
+    ``wallets_merged`` (0 points: what each brought stands where it was earned), ``member_left``, ``share_received``.
     """
 
     movement_id: str
@@ -57,8 +59,8 @@ class Movement:
         return self.recorded_at, self.movement_id
 
 
-# A voucher held in several lots is one movement, and so is a correction that took from several. Ids are compared
-# bytewise, whatever the server's language.
+# A voucher held in several lots is one movement, and so is a correction or a donation that took from several. Their
+# ``cause_id`` is the row that asked, as in transfers. Ids are compared bytewise, whatever the server's language.
 LIST_MOVEMENTS = text(f"""
     WITH lots AS (SELECT w.account_id FROM wallet_accounts w
                    WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})),
@@ -118,6 +120,17 @@ LIST_MOVEMENTS = text(f"""
                  GROUP BY t.cause_id, t.recorded_at) AS taken
           JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = taken.cause_id
           JOIN transfers t ON t.authority_id = :authority_id AND t.transfer_id = c.transfer_id
+        UNION ALL
+        SELECT given.kind, given.recorded_at, min(CAST(given.transfer_id AS text)), sum(given.points), NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, NULL, given.cause_id
+          FROM (SELECT 'donated' AS kind, t.recorded_at, t.transfer_id, -t.points AS points, t.cause_id
+                  FROM transfers t JOIN lots ON lots.account_id = t.debit_account_id
+                 WHERE t.authority_id = :authority_id AND t.reason = 'donation'
+                UNION ALL
+                SELECT 'donation_returned', t.recorded_at, t.transfer_id, t.points, t.cause_id
+                  FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
+                 WHERE t.authority_id = :authority_id AND t.reason = 'donation') AS given
+         GROUP BY given.kind, given.recorded_at, given.cause_id
     ),
     page AS (
         SELECT * FROM movements
@@ -130,7 +143,8 @@ LIST_MOVEMENTS = text(f"""
            page.withheld_by, page.campaign_points, g.name AS campaign, g.multiplier_percent, g.bonus_points,
            e.material, e.items, e.mass_g, e.occurred_at, l.basis, l.points AS rate_points,
            page.voucher_id, o.title, s.name AS shop, v.price_points,
-           c.reason AS correction_reason, c.lost_points, h.points AS changed_points
+           c.reason AS correction_reason, c.lost_points, h.points AS changed_points,
+           d.donation_id, d.to_goal_id IS NOT NULL AS is_to_goal, coalesce(q.name, u.title) AS given_to
       FROM page
       LEFT JOIN events e ON e.authority_id = :authority_id AND e.journal_no = page.journal_no AND e.seq = page.seq
       LEFT JOIN tariff_lines l ON l.authority_id = :authority_id AND l.tariff_line_id = page.tariff_line_id
@@ -139,6 +153,9 @@ LIST_MOVEMENTS = text(f"""
       LEFT JOIN campaigns g ON g.authority_id = :authority_id AND g.campaign_id = page.campaign_id
       LEFT JOIN corrections c ON c.authority_id = :authority_id AND c.correction_id = page.cause_id
       LEFT JOIN wallet_changes h ON h.authority_id = :authority_id AND h.change_id = page.cause_id
+      LEFT JOIN donations d ON d.authority_id = :authority_id AND d.donation_id = page.cause_id
+      LEFT JOIN causes q ON q.authority_id = :authority_id AND q.cause_id = d.to_cause_id
+      LEFT JOIN goals u ON u.authority_id = :authority_id AND u.goal_id = d.to_goal_id
       LEFT JOIN shops s ON s.authority_id = :authority_id AND s.shop_id = coalesce(v.redeemed_by_shop_id, v.shop_id)
      ORDER BY page.recorded_at DESC, page.movement_id COLLATE "C" DESC
 """)
@@ -176,6 +193,10 @@ def movement_of(row: Row[*tuple[Any, ...]], timezone: ZoneInfo) -> Movement:
     elif row.correction_reason is not None:
         explanation = CorrectionExplanation(
             row.correction_reason, row.material, row.items, row.occurred_at, -row.points, row.lost_points
+        )
+    elif row.donation_id is not None:
+        explanation = DonationExplanation(
+            row.donation_id, "goal" if row.is_to_goal else "cause", row.given_to, abs(row.points)
         )
     elif row.kind in PLAIN_KINDS:
         moved_points = abs(row.points) if row.changed_points is None else row.changed_points
@@ -218,4 +239,6 @@ def explain(movement: Movement, *, timezone: ZoneInfo, language: Language) -> st
         return explain_plainly(movement.explanation, language=language)
     if isinstance(movement.explanation, CorrectionExplanation):
         return explain_correction(movement.explanation, timezone=timezone, language=language)
+    if isinstance(movement.explanation, DonationExplanation):
+        return explain_donation(movement.explanation, kind=movement.kind, language=language)
     return explain_deposit(movement.explanation, recorded_at=movement.recorded_at, timezone=timezone, language=language)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.errors import OverdraftError
+
 # Lots expire at midnight of the authority's own time zone.
 TODAY = """(SELECT CAST(CAST(:now AS timestamptz) AT TIME ZONE timezone AS date)
               FROM authorities WHERE authority_id = :authority_id)"""
@@ -65,6 +67,15 @@ class Wallet:
     lots: list[Lot]
 
 
+class PointsInsufficientError(OverdraftError):
+    """The wallet holds fewer points than are asked of it."""
+
+    def __init__(self, *, available_points: int, wanted_points: int) -> None:
+        super().__init__(f"{available_points} of {wanted_points} points")
+        self.available_points = available_points
+        self.wanted_points = wanted_points
+
+
 FIND_WALLET_OF_LOT = text("""
     SELECT coalesce(x.merged_into, x.wallet_id) FROM wallet_accounts w
       JOIN wallets x ON x.authority_id = w.authority_id AND x.wallet_id = w.wallet_id
@@ -111,4 +122,17 @@ def take_from_lots(lots: list[Lot], points: int) -> list[tuple[UUID, int]]:
         if part > 0:
             taken.append((lot.account_id, part))
             points -= part
+    return taken
+
+
+def pay_from_lots(lots: list[Lot], points: int) -> list[tuple[UUID, int]]:
+    """Return (account, points) taken from ``lots`` in their order, to the sum of ``points``.
+
+    Raises:
+        PointsInsufficientError: they hold less.
+    """
+    taken = take_from_lots(lots, points)
+    available_points = sum(part for _, part in taken)
+    if available_points < points:
+        raise PointsInsufficientError(available_points=available_points, wanted_points=points)
     return taken

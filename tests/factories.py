@@ -6,6 +6,7 @@ Defaults are chosen so that a test names only what it is about. Everything is co
 import datetime
 import itertools
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,10 @@ from sqlalchemy import Connection
 from rewards.acceptance import AcceptedEvent, ReportedEvent, accept
 from rewards.access import create_api_key
 from rewards.bins import NewBin, add_bins, find_bins
+from rewards.causes import CauseTerms, add_cause
 from rewards.citizens import Citizen, register_citizen
 from rewards.deposits import Outcome, compare_events, record_compared
+from rewards.goals import GoalTerms, add_goal
 from rewards.journals import JournalNote, open_journals
 from rewards.keyring import Keyring
 from rewards.memory import Recollection
@@ -27,6 +30,7 @@ from rewards.tariffs import Basis, add_tariff
 from rewards.territory import NewSite, add_commune, add_materials, add_sites, create_authority
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 JOURNAL = "0123456789abcdef0123456789abcdef"
 SERIAL = itertools.count(1)
 
@@ -162,6 +166,26 @@ def build_holder(connection: Connection, town: Town, *, points: int, now: dateti
         deposit(connection, town, badge=badge, items=min(points, 200), now=now)
         points -= 200
     return citizen
+
+
+def build_cause(connection: Connection, town: Town, *, name: str = "Potagers", **terms: Any) -> UUID:
+    """Add a cause that is paid nothing unless its terms say so."""
+    return add_cause(
+        connection, CauseTerms(name, "Gardens in town", **terms), authority_id=town.authority_id, now=START
+    )
+
+
+def build_goal(
+    connection: Connection,
+    town: Town,
+    *,
+    target_points: int,
+    ends_at: datetime.datetime,
+    to_cause_id: UUID | None = None,
+) -> UUID:
+    """Open a goal of a school that began long ago."""
+    terms = GoalTerms("An orchard", "school", "Jean Jaurès", target_points, "Trees", LONG_AGO, ends_at, to_cause_id)
+    return add_goal(connection, terms, authority_id=town.authority_id, now=START)
 
 
 def open_session_for(connection: Connection, town: Town, citizen_email: str, *, now: datetime.datetime) -> str:

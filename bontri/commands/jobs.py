@@ -8,12 +8,20 @@ import click
 
 from bontri.commands.tenants import of_authority, tenant_in_use
 
-CRON_JOBS = ("expire-vouchers", "expire-points", "warn-of-expiry", "prune-commands", "prune-quarantine", "send-letters")
+CRON_JOBS = (
+    "expire-vouchers",
+    "expire-points",
+    "close-goals",
+    "warn-of-expiry",
+    "prune-commands",
+    "prune-quarantine",
+    "send-letters",
+)
 
 
 @click.group()
 def jobs() -> None:
-    """Do what has to be done again and again: expiry, warnings, letters, pruning.
+    """Do what has to be done again and again: expiry, goals, warnings, letters, pruning.
 
     One process does it all (several may share it); or have cron do one job at a time.
     """

@@ -1,4 +1,5 @@
-"""The demo's authority: real communes and columns, a tariff, five shops with offers, citizens with cards.
+"""The demo's authority: real communes and columns, a tariff, five shops with offers, a cause, a collective goal,
+citizens with cards.
 
 Everything but the places is invented, and the authority is marked as simulated.
 """
@@ -11,7 +12,9 @@ from sqlalchemy import Connection
 from bontri.demo.places import POPULATION_YEAR, list_columns, list_communes
 from rewards.access import create_api_key
 from rewards.bins import NewBin, add_bins
+from rewards.causes import CauseTerms, add_cause
 from rewards.citizens import register_citizen
+from rewards.goals import GoalTerms, add_goal
 from rewards.keyring import Keyring
 from rewards.offers import OfferTerms, put_on_sale
 from rewards.shops import create_shop
@@ -93,6 +96,7 @@ def seed(connection: Connection, keyring: Keyring, *, now: datetime.datetime) ->
     for badge in badges():
         register_citizen(connection, keyring, authority_id=AUTHORITY_ID, badges=[badge], now=now)
     tills = [open_shop(connection, keyring, shop, now=now) for shop in SHOPS]
+    add_receivers(connection, now=now)
     agent = create_api_key(
         connection, keyring, authority_id=AUTHORITY_ID, audience="authority", label="demo agent", now=now
     )
@@ -162,6 +166,17 @@ def open_shop(connection: Connection, keyring: Keyring, planned: PlannedShop, *,
     ]
     price_points, offer_id = min(published)
     return Till(planned.name, key.secret, str(offer_id), price_points)
+
+
+def add_receivers(connection: Connection, *, now: datetime.datetime) -> None:
+    """Add whom points can be given to: an association, and a school with a goal for it."""
+    cause = CauseTerms("Les Jardins du Canal", "Des potagers partagés au bord du canal", hundred_points_cents=50)
+    cause_id = add_cause(connection, cause, authority_id=AUTHORITY_ID, now=now)
+    year = datetime.timedelta(days=365)
+    goal = GoalTerms(
+        "Un verger dans la cour", "school", "École du Canal", 500, "Cinq arbres fruitiers", now, now + year, cause_id
+    )
+    add_goal(connection, goal, authority_id=AUTHORITY_ID, now=now)
 
 
 def register_visitor(connection: Connection, keyring: Keyring, *, now: datetime.datetime) -> Visitor:

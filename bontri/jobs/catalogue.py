@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from bontri.jobs.expiring import expire_points_of, expire_vouchers_of, warn_of_expiry_of
+from bontri.jobs.expiring import close_goals_of, expire_points_of, expire_vouchers_of, warn_of_expiry_of
 from bontri.jobs.letters import send_letters
 from bontri.jobs.pruning import prune_commands_of, prune_quarantine_of
 from bontri.mail import open_delivery
@@ -36,6 +36,9 @@ def list_jobs_of(settings: Settings) -> list[Job]:
     jobs = [
         Job("expire-vouchers", 5 * MINUTE, "bontri_api", "gives points of expired vouchers back", expire_vouchers_of),
         Job("expire-points", HOUR, "bontri_api", "takes points that are over out of their lots", expire_points_of),
+        Job(
+            "close-goals", HOUR, "bontri_api", "closes goals that are over, gives back what was missed", close_goals_of
+        ),
         Job("warn-of-expiry", DAY, "bontri_api", "writes to citizens before points expire", warn_of_expiry_of),
         Job("prune-commands", DAY, "bontri_operator", "removes orders that ended 35 days ago", prune_commands_of),
         Job(

@@ -1,7 +1,8 @@
-"""The jobs that end what is over, for one authority: vouchers, points; and the one that warns before."""
+"""The jobs that end what is over, for one authority: vouchers, points, goals; and the one that warns before."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -9,6 +10,7 @@ from ingest.worker import utc_now
 from rewards.expiry import expire_points, first_position, note_expired
 from rewards.expiry_warnings import warn_of_expiry
 from rewards.fleet.owners import list_authorities
+from rewards.goals import close_if_running, give_back, list_ended_goals
 from rewards.vouchers import expire_vouchers
 
 MOST_PASSES = 3
@@ -52,6 +54,27 @@ def expire_points_of(engine: Engine, authority_id: int) -> dict[str, int]:
             if note_expired(connection, authority_id=authority_id, now=utc_now()):
                 break
     return {"lots": lots, "points": points}
+
+
+def close_goals_of(engine: Engine, authority_id: int) -> dict[str, int]:
+    """Close every goal whose time is over, one a transaction; then give back what was given to missed ones."""
+    goals = donations = 0
+    while ended := list_ended_goals_of(engine, authority_id):
+        for goal_id in ended:
+            with engine.begin() as connection:
+                goals += close_if_running(connection, goal_id, authority_id=authority_id, now=utc_now()) is not None
+    returned: int | None = 0
+    while returned is not None:
+        donations += returned
+        with engine.begin() as connection:
+            returned = give_back(connection, authority_id=authority_id, now=utc_now())
+    return {"goals": goals, "donations": donations}
+
+
+def list_ended_goals_of(engine: Engine, authority_id: int) -> list[UUID]:
+    """List goals to be closed; whoever else closes one is waited for, so that each list is another."""
+    with engine.connect() as connection:
+        return list_ended_goals(connection, authority_id=authority_id, now=utc_now())
 
 
 def warn_of_expiry_of(engine: Engine, authority_id: int) -> dict[str, int]:

@@ -14,6 +14,7 @@ from rewards.explanations import (
     LANGUAGES,
     CorrectionExplanation,
     DepositExplanation,
+    DonationExplanation,
     Language,
     VoucherExplanation,
 )
@@ -36,8 +37,15 @@ KINDS = (
     "wallets_merged",
     "member_left",
     "share_received",
+    "donated",
+    "donation_returned",
 )
-EXPLANATIONS = {"deposit": DepositExplanation, "voucher": VoucherExplanation, "correction": CorrectionExplanation}
+EXPLANATIONS = {
+    "deposit": DepositExplanation,
+    "voucher": VoucherExplanation,
+    "correction": CorrectionExplanation,
+    "donation": DonationExplanation,
+}
 
 
 class StatementQuerySchema(ma.Schema):
@@ -103,8 +111,17 @@ class CorrectionExplanationSchema(ma.Schema):
     lost_points = Integer(required=True, metadata={"description": "Spent before: the authority bears them"})
 
 
+class DonationExplanationSchema(ma.Schema):
+    """To whom points were given, or from which goal they came back."""
+
+    donation_id = fields.UUID(required=True)
+    receiver = fields.String(required=True, validate=validate.OneOf(["cause", "goal"]))
+    name = fields.String(required=True)
+    points = Integer(required=True)
+
+
 class MovementSchema(ma.Schema):
-    """One line of a statement; one of `deposit`, `voucher`, `correction` says how it came about, others are null."""
+    """One line of a statement; one of the four explanations says how it came about, the others are null."""
 
     movement_id = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
@@ -114,6 +131,7 @@ class MovementSchema(ma.Schema):
     deposit = fields.Nested(DepositExplanationSchema, required=True, allow_none=True)
     voucher = fields.Nested(VoucherExplanationSchema, required=True, allow_none=True)
     correction = fields.Nested(CorrectionExplanationSchema, required=True, allow_none=True)
+    donation = fields.Nested(DonationExplanationSchema, required=True, allow_none=True)
 
 
 class StatementSchema(ma.Schema):

@@ -27,7 +27,6 @@ from rewards.offers import (
     OfferUnknownError,
 )
 from rewards.vouchers import (
-    PointsInsufficientError,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
@@ -38,6 +37,7 @@ from rewards.vouchers import (
     list_vouchers,
     voucher_text,
 )
+from rewards.wallets import PointsInsufficientError
 
 
 @operation(

@@ -5,7 +5,14 @@ once), ``balances.py`` (what an account held when, and every entry of it), ``acc
 ``authority_accounts.py`` (those an authority has of its own).
 """
 
-from rewards.ledger.accounts import AccountUnknownError, ListedAccount, list_accounts, require_account
+from rewards.ledger.accounts import (
+    AccountUnknownError,
+    ListedAccount,
+    list_accounts,
+    lock_accounts,
+    open_account,
+    require_account,
+)
 from rewards.ledger.authority_accounts import find_authority_account, open_authority_account
 from rewards.ledger.balances import Balance, Entry, get_balance, list_entries, sum_balances
 from rewards.ledger.pending import end_pending_transfers, lock_pending_transfers
@@ -22,7 +29,9 @@ __all__ = [
     "get_balance",
     "list_accounts",
     "list_entries",
+    "lock_accounts",
     "lock_pending_transfers",
+    "open_account",
     "open_authority_account",
     "plan_transfers",
     "record_transfers",

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from rewards.ids import new_id
+from rewards.ledger.accounts import OPEN
 
 AuthorityAccountKind = Literal["bonus", "expired", "loss", "network"]
 
@@ -20,9 +21,6 @@ FIND = text("""
 LINK = text("""
     INSERT INTO authority_accounts (authority_id, kind, account_id) VALUES (:authority_id, :kind, :account_id)
     ON CONFLICT (authority_id, kind) DO NOTHING
-""")
-CREATE = text("""
-    INSERT INTO accounts (authority_id, account_id, kind, created_at) VALUES (:authority_id, :account_id, :kind, :now)
 """)
 
 
@@ -41,6 +39,6 @@ def open_authority_account(
     if found is not None:
         return found
     if connection.execute(LINK, values).rowcount == 1:
-        connection.execute(CREATE, values)
+        connection.execute(OPEN, values)
     account_id: UUID = connection.execute(FIND, values).scalar_one()
     return account_id

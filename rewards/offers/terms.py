@@ -6,6 +6,9 @@ from typing import Literal
 from uuid import UUID
 
 Category = Literal["local_shop", "leisure", "donation", "authority"]
+"""``donation``: goods a partner shop gives to somebody in need, paid like any voucher. Points themselves are given to
+a cause (``rewards/donations``)."""
+
 LimitPeriod = Literal["day", "week", "month", "ever"]
 
 

@@ -2,6 +2,7 @@
 
 from rewards.schema.access import ApiKey, IdempotentRequest, Session, SignInCode
 from rewards.schema.base import Base
+from rewards.schema.causes import Cause, Donation, Goal
 from rewards.schema.citizens import (
     Badge,
     Citizen,
@@ -64,15 +65,18 @@ __all__ = [
     "CapUsage",
     "CappedDeposit",
     "CardTry",
+    "Cause",
     "Citizen",
     "Commune",
     "Contact",
     "Correction",
     "DailyDeposits",
+    "Donation",
     "Draft",
     "Event",
     "ExpiryWarning",
     "Funder",
+    "Goal",
     "IdempotentRequest",
     "InvitationTry",
     "Job",

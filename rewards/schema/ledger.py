@@ -11,9 +11,9 @@ from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, ten
 OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 """Accounts of the authority itself: points come into being by overdrawing them."""
 
-ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "expired", "lot", "network", "shop")
+ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "cause", "expired", "goal", "lot", "network", "shop")
 
-REASONS = ("adjustment", "expiry", "merge", "reversal", "split", "welcome")
+REASONS = ("adjustment", "donation", "expiry", "merge", "reversal", "split", "welcome")
 """Why a transfer exists that is neither a deposit's credit nor a voucher's."""
 
 CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")

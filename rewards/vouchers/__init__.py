@@ -7,7 +7,6 @@ from rewards.vouchers.reading import Voucher, get_voucher, list_vouchers, look_u
 from rewards.vouchers.redeeming import Redemption, record_refusal, redeem_voucher
 from rewards.vouchers.refusals import (
     CardsLockedError,
-    PointsInsufficientError,
     ReversalTooLateError,
     ShortCodeLockedError,
     ShortCodeUnknownError,
@@ -25,7 +24,6 @@ from rewards.vouchers.short_codes import make_short_code, redeem_by_short_code, 
 
 __all__ = [
     "CardsLockedError",
-    "PointsInsufficientError",
     "Redemption",
     "ReversalTooLateError",
     "ShortCodeLockedError",

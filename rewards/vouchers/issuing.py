@@ -20,8 +20,8 @@ from rewards.schema import Voucher
 from rewards.territory import get_timezone
 from rewards.vouchers.codes import digest_of_new_code
 from rewards.vouchers.reading import IS_PAID_BY_WALLET, get_voucher
-from rewards.vouchers.refusals import REFUSAL_OF_STATUS, PointsInsufficientError
-from rewards.wallets import lock_lots, take_from_lots
+from rewards.vouchers.refusals import REFUSAL_OF_STATUS
+from rewards.wallets import lock_lots, pay_from_lots
 
 CANCEL = text(f"""
     UPDATE vouchers v SET status = 'cancelled', ended_at = :now
@@ -65,9 +65,7 @@ def issue_voucher(
         require_within_limit(
             connection, offer, authority_id=authority_id, wallet_id=wallet_id, timezone=timezone, now=now
         )
-    available_points = sum(lot.points for lot in lots)
-    if available_points < offer.price_points:
-        raise PointsInsufficientError(available_points=available_points, price_points=offer.price_points)
+    paid = pay_from_lots(lots, offer.price_points)
     take_from_stock(connection, offer, authority_id=authority_id)
     voucher_id = new_id()
     connection.execute(
@@ -85,10 +83,7 @@ def issue_voucher(
             expires_at=now + datetime.timedelta(days=offer.voucher_valid_days),
         )
     )
-    holds = [
-        Transfer(account_id, held_by, points, "pending", voucher_id=voucher_id)
-        for account_id, points in take_from_lots(lots, offer.price_points)
-    ]
+    holds = [Transfer(account_id, held_by, points, "pending", voucher_id=voucher_id) for account_id, points in paid]
     record_transfers(connection, holds, authority_id=authority_id, now=now)
     return voucher_id
 

@@ -2,16 +2,7 @@
 
 from uuid import UUID
 
-from rewards.errors import OverdraftError, RewardsError
-
-
-class PointsInsufficientError(OverdraftError):
-    """The wallet holds fewer points than the offer costs."""
-
-    def __init__(self, *, available_points: int, price_points: int) -> None:
-        super().__init__(f"{available_points} of {price_points} points")
-        self.available_points = available_points
-        self.price_points = price_points
+from rewards.errors import RewardsError
 
 
 class VoucherRefusedError(RewardsError):

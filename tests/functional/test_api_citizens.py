@@ -156,7 +156,7 @@ def test_refusals_say_why_and_change_nothing(api: Api):
     problem = assert_problem(
         api.call("citizen", "POST", "/citizen/vouchers", key="k", json=order), 409, "points_insufficient"
     )
-    assert problem["detail"] == "The offer costs 10 points; 9 can be spent."
+    assert problem["detail"] == "10 points are needed; 9 can be spent."
     order = {"offer_id": str(uuid.uuid4())}
     assert_problem(api.call("citizen", "POST", "/citizen/vouchers", key="k", json=order), 404, "offer_unknown")
     path = f"/citizen/vouchers/{uuid.uuid4()}"

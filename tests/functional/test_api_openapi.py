@@ -66,7 +66,7 @@ def test_document_is_valid_openapi_3_1(api: Api):
 def test_every_operation_is_explained_and_says_who_may_call_it_and_how_it_fails(api: Api):
     document = api.call(None, "GET", "/openapi.json").json
     operations = {(method, path): document["paths"][path][method] for method, path in list_operations()}
-    assert len(operations) == 14
+    assert len(operations) == 18
     for (_, path), operation in operations.items():
         audience = path.split("/")[3]
         public = path.endswith(("/sign-ins", "/sessions"))

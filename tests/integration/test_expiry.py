@@ -14,8 +14,8 @@ from rewards.expiry import GRACE, expire_points, first_position, note_expired
 from rewards.lots import expiry_of
 from rewards.statements import explain, list_movements
 from rewards.verify import verify
-from rewards.vouchers import PointsInsufficientError, cancel_voucher, expire_vouchers, issue_voucher
-from rewards.wallets import get_wallet
+from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher
+from rewards.wallets import PointsInsufficientError, get_wallet
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town, deposit
 from tests.ingest_scene import scalar

@@ -32,7 +32,7 @@ from tests.speaker import Speaker, deposit, read
 
 ODD = range(1, 20_002, 2)
 SURELY_WIDE = 2 * (WIDE_RANGES + 3 * MOST_BATCH_EVENTS)
-"""A receipt that tells of a higher number was written when the journal was wide, whichever of four writers was first."""
+"""A receipt that tells of a higher number was written when the journal was wide, whichever of 4 writers was first."""
 
 
 def resident_mb(pid: int) -> float:

@@ -32,7 +32,7 @@ from tests.factories import build_town
 
 AUTHORITY_ID = 7
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-KINDS = ("issuing", "loss", "shop", "shop", "shop")
+KINDS = ("issuing", "loss", "shop", "cause", "goal")
 """The first two may be overdrawn."""
 
 LEDGER_INVARIANTS = (
@@ -96,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 for account_id, kind in zip(self.ids, KINDS, strict=True)
             ],
         )
-        self.models = [Model(is_bounded=kind == "shop") for kind in KINDS]
+        self.models = [Model(is_bounded=kind not in ("issuing", "loss")) for kind in KINDS]
         self.now = START
         self.past: list[tuple[datetime.datetime, list[Balance]]] = []
 

@@ -12,13 +12,15 @@ from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.citizens import Citizen
 from rewards.corrections import approve_correction, reject_correction, request_correction
+from rewards.donations import donate_to_cause
+from rewards.goals import close_goal, donate_to_goal, give_back
 from rewards.households import leave_household, merge_wallets
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
 from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
 from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher, voucher_text
 from tests.databases import Database
-from tests.factories import Town, build_citizen, build_town
+from tests.factories import Town, build_cause, build_citizen, build_goal, build_town
 from tests.speaker import Speaker, deposit, read, tell
 
 BADGE, OTHER_BADGE = "04A2B9C1", "04A2B9C2"
@@ -121,6 +123,7 @@ def handle_all_kinds(
     cancel_voucher(connection, **wallet, voucher_id=vouchers["cancelled"], now=now)
     assert expire_vouchers(connection, **tenant, now=now) == 1
     correct_a_deposit(connection, tenant, now)
+    donate(connection, town, wallet, now)
     return vouchers
 
 
@@ -130,6 +133,25 @@ def share_wallets(connection: Connection, town: Town, citizens: list[Citizen], n
     first, second = (citizen.wallet_id for citizen in citizens)
     merge_wallets(connection, **tenant, from_wallet_id=first, to_wallet_id=second, made_by="ada", now=now)
     leave_household(connection, citizens[0].citizen_id, **tenant, wallet_id=second, made_by="ada", now=now)
+
+
+def donate(connection: Connection, town: Town, wallet: dict[str, Any], now: datetime.datetime) -> None:
+    """One point to a cause; one to a goal that is open, one to one that was reached, one to one that was missed."""
+    tenant = {"authority_id": town.authority_id}
+    cause_id = build_cause(connection, town)
+    donate_to_cause(connection, cause_id, **wallet, points=1, now=now)
+    for target_points, is_closed in ((2, False), (1, True), (2, True)):
+        goal_id = build_goal(
+            connection,
+            town,
+            target_points=target_points,
+            ends_at=now + datetime.timedelta(days=1),
+            to_cause_id=cause_id,
+        )
+        donate_to_goal(connection, goal_id, **wallet, points=1, now=now)
+        if is_closed:
+            close_goal(connection, goal_id, **tenant, now=now)
+    assert give_back(connection, **tenant, now=now) == 1
 
 
 def correct_a_deposit(connection: Connection, tenant: dict[str, Any], now: datetime.datetime) -> None:
@@ -272,6 +294,21 @@ def note_more_than_was_moved(scene: Scene) -> None:
     scene.damage("UPDATE wallet_changes SET points = points + 1 WHERE authority_id = :authority AND kind = 'split'")
 
 
+def forget_that_a_donation_went_back(scene: Scene) -> None:
+    scene.damage("UPDATE donations SET returned_at = NULL WHERE authority_id = :authority AND returned_at IS NOT NULL")
+
+
+def promise_a_closed_goal_to_nobody(scene: Scene) -> None:
+    scene.damage("UPDATE goals SET to_cause_id = NULL WHERE authority_id = :authority AND state = 'closed'")
+
+
+def call_a_goal_reached_that_was_not(scene: Scene) -> None:
+    scene.damage(
+        "UPDATE goals SET state = 'reached', reached_at = :now WHERE authority_id = :authority AND state = 'open'",
+        now=scene.now,
+    )
+
+
 DAMAGES = {
     # Points from nowhere are in no transfer either, so two invariants see it.
     "every_authority_balances": (
@@ -305,6 +342,19 @@ DAMAGES = {
     "vouchers_are_in_exactly_one_state": (
         cancel_a_voucher_without_giving_back,
         {"vouchers_are_in_exactly_one_state": 1},
+    ),
+    # What went back the goal has paid out too; what it promised to a cause the cause has got.
+    "donations_move_what_they_say": (
+        forget_that_a_donation_went_back,
+        {"donations_move_what_they_say": 1, "goals_hold_what_was_given_to_them": 1},
+    ),
+    "causes_got_what_was_given_to_them": (
+        promise_a_closed_goal_to_nobody,
+        {"causes_got_what_was_given_to_them": 1, "goals_hold_what_was_given_to_them": 1},
+    ),
+    "goals_hold_what_was_given_to_them": (
+        call_a_goal_reached_that_was_not,
+        {"goals_hold_what_was_given_to_them": 1},
     ),
     # The kept row and the recomputed one.
     "rollups_equal_recomputation": (change_a_rollup, {"rollups_equal_recomputation": 2}),

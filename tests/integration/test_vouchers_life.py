@@ -12,7 +12,6 @@ from rewards.keyring import Keyring
 from rewards.offers import OfferUnknownError, end_offer
 from rewards.shops import create_shop
 from rewards.vouchers import (
-    PointsInsufficientError,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
@@ -28,7 +27,7 @@ from rewards.vouchers import (
     redeem_voucher,
     voucher_text,
 )
-from rewards.wallets import get_wallet
+from rewards.wallets import PointsInsufficientError, get_wallet
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_holder, build_town, deposit
 
@@ -112,7 +111,7 @@ def test_issuing_without_enough_points_is_refused(scene: Scene):
     scene.issue()
     scene.issue()
     refusal = scene.assert_refused(PointsInsufficientError, scene.issue)
-    assert (refusal.code, refusal.available_points, refusal.price_points) == ("points_insufficient", 5, 10)
+    assert (refusal.code, refusal.available_points, refusal.wanted_points) == ("points_insufficient", 5, 10)
 
 
 def test_issuing_an_ended_offer_is_refused(scene: Scene):

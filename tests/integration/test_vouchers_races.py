@@ -5,7 +5,6 @@ import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -19,6 +18,7 @@ from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, red
 from rewards.wallets import get_wallet
 from tests.databases import Database
 from tests.factories import Town, build_holder, build_town
+from tests.races import race
 
 THREADS = 16
 ROUNDS = int(os.environ.get("BONTRI_RACE_ROUNDS", "12"))
@@ -36,26 +36,6 @@ def engine(database: Database):
 def town(database: Database, keyring: Keyring) -> Town:
     with database.engine().begin() as connection:
         return build_town(connection, keyring, authority_id=AUTHORITY)
-
-
-def race(engine: Engine, work: Callable[[Connection, int], object]) -> Counter[str]:
-    """Let all threads do ``work`` at the same instant, each in its transaction; count what came of it."""
-    start = threading.Barrier(THREADS)
-
-    def run(number: int) -> str:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-            start.wait(30)
-            try:
-                work(connection, number)
-            except RewardsError as refusal:
-                connection.rollback()
-                return refusal.code
-            connection.commit()
-            return "done"
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return Counter(pool.map(run, range(THREADS)))
 
 
 def shop_points(engine: Engine, town: Town) -> int:
@@ -90,7 +70,7 @@ def test_voucher_raced_for_by_many_tills_is_redeemed_once(database: Database, en
                 now=now,
             )
 
-        assert race(engine, redeem) == {"done": 1, "voucher_already_redeemed": THREADS - 1}
+        assert race(engine, redeem, THREADS) == {"done": 1, "voucher_already_redeemed": THREADS - 1}
         assert shop_points(engine, town) == 10 * round_no
 
 
@@ -117,7 +97,7 @@ def test_control_look_then_write_pays_a_voucher_more_than_once(database: Databas
             paid = [Transfer(issuing, town.shop.account_id, 10, reason="adjustment")]
             record_transfers(connection, paid, authority_id=AUTHORITY, now=now)
 
-    assert race(engine, look_then_write) == {"done": THREADS}
+    assert race(engine, look_then_write, THREADS) == {"done": THREADS}
     assert shop_points(engine, town) == 10 * THREADS
 
 
@@ -136,7 +116,7 @@ def test_wallet_raced_for_is_not_overspent(database: Database, engine, town: Tow
                 now=now,
             )
 
-        assert race(engine, buy) == {"done": 2, "points_insufficient": THREADS - 2}
+        assert race(engine, buy, THREADS) == {"done": 2, "points_insufficient": THREADS - 2}
         with engine.connect() as connection:
             wallet = get_wallet(connection, authority_id=AUTHORITY, wallet_id=holder.wallet_id, now=now)
         assert (wallet.points, wallet.pending_points) == (5, 20)
@@ -159,7 +139,7 @@ def test_control_without_the_lock_the_check_alone_forbids_overspending(
             hold = Transfer(wallet.lots[0].account_id, town.shop.account_id, 10, "pending", reason="adjustment")
             record_transfers(connection, [hold], authority_id=AUTHORITY, now=now)
 
-    race(engine, look_then_hold)
+    race(engine, look_then_hold, THREADS)
     with engine.connect() as connection:
         wallet = get_wallet(connection, authority_id=AUTHORITY, wallet_id=holder.wallet_id, now=now)
     assert wallet.pending_points == spent

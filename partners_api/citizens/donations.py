@@ -1,0 +1,79 @@
+"""Giving points away: to a cause, or to a collective goal."""
+
+from typing import Any
+from uuid import UUID
+
+from partners_api.citizens.blueprint import citizens
+from partners_api.citizens.donation_schemas import CausesSchema, DonationOrderSchema, DonationSchema, GoalsSchema
+from partners_api.citizens.vouchers import wallet_of
+from partners_api.idempotency import once
+from partners_api.operations import operation
+from partners_api.services import now
+from partners_api.transactions import connection
+from rewards.access import Principal
+from rewards.causes import Cause, list_causes
+from rewards.donations import (
+    CauseNotActiveError,
+    CauseUnknownError,
+    Donation,
+    DonationPointsError,
+    donate_to_cause,
+    get_donation,
+)
+from rewards.goals import Goal, GoalNotOpenError, GoalUnknownError, donate_to_goal, list_goals
+from rewards.wallets import PointsInsufficientError
+
+
+@operation(citizens, "GET", "/causes", audience="citizen", answers=(200, CausesSchema))
+def show_causes(caller: Principal) -> dict[str, list[Cause]]:
+    """List the causes one can give points to, by name."""
+    return {"causes": list_causes(connection(), authority_id=caller.authority_id)}
+
+
+@operation(
+    citizens,
+    "POST",
+    "/causes/<uuid:cause_id>/donations",
+    audience="citizen",
+    body=DonationOrderSchema,
+    answers=(201, DonationSchema),
+    refuses=(DonationPointsError, CauseUnknownError, CauseNotActiveError, PointsInsufficientError),
+    is_idempotent=True,
+)
+def give_to_cause(caller: Principal, order: dict[str, Any], key: str, cause_id: UUID) -> Donation:
+    """Give points to a cause, for good; those that expire soonest go first."""
+
+    def give() -> dict[str, str]:
+        return {"donation_id": str(donate_to_cause(connection(), cause_id, **wallet_of(caller), **order, now=now()))}
+
+    return show_own(caller, once(caller, key, give))
+
+
+@operation(citizens, "GET", "/goals", audience="citizen", answers=(200, GoalsSchema))
+def show_goals(caller: Principal) -> dict[str, list[Goal]]:
+    """List the collective goals that run, with how far they are; those that end first first."""
+    return {"goals": list_goals(connection(), authority_id=caller.authority_id, now=now())}
+
+
+@operation(
+    citizens,
+    "POST",
+    "/goals/<uuid:goal_id>/donations",
+    audience="citizen",
+    body=DonationOrderSchema,
+    answers=(201, DonationSchema),
+    refuses=(DonationPointsError, GoalUnknownError, GoalNotOpenError, PointsInsufficientError),
+    is_idempotent=True,
+)
+def give_to_goal(caller: Principal, order: dict[str, Any], key: str, goal_id: UUID) -> Donation:
+    """Give points to a goal, at most what it still misses. If it is missed they come back."""
+
+    def give() -> dict[str, str]:
+        return {"donation_id": str(donate_to_goal(connection(), goal_id, **wallet_of(caller), **order, now=now()))}
+
+    return show_own(caller, once(caller, key, give))
+
+
+def show_own(caller: Principal, answer: dict[str, str]) -> Donation:
+    """Return the donation a stored answer names."""
+    return get_donation(connection(), UUID(answer["donation_id"]), authority_id=caller.authority_id)

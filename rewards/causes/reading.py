@@ -1,0 +1,47 @@
+"""Showing causes. Nothing here changes anything."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+CAUSES_MAX = 500
+
+LIST = text(f"""
+    SELECT c.cause_id, c.name, c.description, c.siret, c.rna, c.state, c.hundred_points_cents, f.name AS funder,
+           a.credits_posted AS points
+      FROM causes c
+      JOIN accounts a ON a.authority_id = c.authority_id AND a.account_id = c.account_id
+      LEFT JOIN funders f ON f.authority_id = c.authority_id AND f.funder_id = c.funder_id
+     WHERE c.authority_id = :authority_id AND (:with_all OR c.state = 'active')
+     ORDER BY c.name, c.cause_id LIMIT {CAUSES_MAX}
+""")
+
+FIND_STATE = text("SELECT state FROM causes WHERE authority_id = :authority_id AND cause_id = :cause_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A cause, and the ``points`` it was ever given; ``funder`` pays ``hundred_points_cents`` for 100 of them."""
+
+    cause_id: UUID
+    name: str
+    description: str
+    siret: str | None
+    rna: str | None
+    state: str
+    hundred_points_cents: int | None
+    funder: str | None
+    points: int
+
+
+def list_causes(connection: Connection, *, authority_id: int, with_all: bool = False) -> list[Cause]:
+    """List the causes that take donations, or all, by name; at most ``CAUSES_MAX``."""
+    rows = connection.execute(LIST, {"authority_id": authority_id, "with_all": with_all})
+    return [Cause(*row) for row in rows]
+
+
+def find_state(connection: Connection, cause_id: UUID, *, authority_id: int) -> str | None:
+    """Find the state a cause is in; None when the authority has none of this id."""
+    state: str | None = connection.scalar(FIND_STATE, {"authority_id": authority_id, "cause_id": cause_id})
+    return state

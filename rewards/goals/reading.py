@@ -1,0 +1,83 @@
+"""Showing goals and how far they are. Nothing here changes anything."""
+
+import datetime
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from rewards.goals.refusals import GoalMissingError
+
+GOALS_MAX = 500
+LEAST_GIVERS = 11
+"""With fewer than so many givers their number is not told, as everywhere (docs/decisions/0030)."""
+
+# Whoever gave is a wallet: households give together. A goal is only credited by gifts, so what it was ever credited is
+# what it was given, whether it was handed over or went back.
+GOALS = f"""
+    SELECT g.goal_id, g.title, g.group_kind, g.group_name, g.reward, g.state, g.target_points,
+           a.credits_posted AS points, g.starts_at, g.ends_at, g.reached_at, g.ended_at, c.cause_id, c.name AS cause,
+           (SELECT count(DISTINCT w.wallet_id) FROM transfers t
+              JOIN wallet_accounts w ON w.authority_id = t.authority_id AND w.account_id = t.debit_account_id
+             WHERE t.authority_id = g.authority_id AND t.credit_account_id = g.account_id
+            HAVING count(DISTINCT w.wallet_id) >= {LEAST_GIVERS}) AS givers
+      FROM goals g
+      JOIN accounts a ON a.authority_id = g.authority_id AND a.account_id = g.account_id
+      LEFT JOIN causes c ON c.authority_id = g.authority_id AND c.cause_id = g.to_cause_id
+     WHERE g.authority_id = :authority_id
+"""
+LIST = text(f"""
+    {GOALS} AND (:with_all OR (g.starts_at <= :now
+                               AND (g.state = 'reached' OR (g.state = 'open' AND g.ends_at > :now))))
+     ORDER BY g.ends_at, g.goal_id LIMIT {GOALS_MAX}
+""")
+GET = text(f"{GOALS} AND g.goal_id = :goal_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A goal and how far it is: ``points`` of ``target_points`` were given.
+
+    ``givers`` is how many wallets gave, None for fewer than ``LEAST_GIVERS``; ``cause`` gets the points in the end.
+    """
+
+    goal_id: UUID
+    title: str
+    group_kind: str
+    group_name: str
+    reward: str
+    state: str
+    target_points: int
+    points: int
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+    reached_at: datetime.datetime | None
+    ended_at: datetime.datetime | None
+    cause_id: UUID | None
+    cause: str | None
+    givers: int | None
+
+    @property
+    def share_percent(self) -> int:
+        """How far it is in whole percents, rounded down: 100 is reached."""
+        return self.points * 100 // self.target_points
+
+
+def list_goals(
+    connection: Connection, *, authority_id: int, now: datetime.datetime, with_all: bool = False
+) -> list[Goal]:
+    """List the goals that run at ``now``, or all, those that end first first; at most ``GOALS_MAX``."""
+    rows = connection.execute(LIST, {"authority_id": authority_id, "now": now, "with_all": with_all})
+    return [Goal(*row) for row in rows]
+
+
+def get_goal(connection: Connection, goal_id: UUID, *, authority_id: int) -> Goal:
+    """Return a goal, whatever became of it.
+
+    Raises:
+        GoalMissingError: the authority has no such goal.
+    """
+    row = connection.execute(GET, {"authority_id": authority_id, "goal_id": goal_id}).one_or_none()
+    if row is None:
+        raise GoalMissingError(goal_id)
+    return Goal(*row)
