@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from sqlalchemy.exc import DBAPIError
 
 from bontri import __version__
 from bontri.commands.alarms import alarms
@@ -30,11 +29,9 @@ from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.wallets import wallets
-from bontri.logs import configure_logs
-from bontri.settings import SECRET_BYTES, SECRETS, TABLE, SettingsError, read_settings
+from bontri.embedded.processes import Stopped
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 EXIT_STOPPED = 130
 
 
@@ -68,6 +65,7 @@ def demo(bins: int, rate: float, for_s: float | None, seed: int, is_json: bool) 
       bontri demo --bins 200 --rate 100
     """
     from bontri.demo.run import DemoOptions, run_demo
+    from bontri.settings import read_settings
 
     settings = read_settings()
     sys.exit(run_demo(settings, DemoOptions(bins, rate, for_s, seed, is_json)))
@@ -92,6 +90,8 @@ def ingest(workers: int | None, report_to: Path | None) -> None:
       bontri ingest --workers 4
       BONTRI_INGEST_HTTP_PORT=9464 bontri ingest     # /metrics, /healthz, /readyz on loopback
     """
+    from bontri.logs import configure_logs
+    from bontri.settings import SECRETS, read_settings
     from bontri.worker import run_worker
     from bontri.worker_group import run_worker_group
 
@@ -108,6 +108,7 @@ def ingest(workers: int | None, report_to: Path | None) -> None:
 def api() -> None:
     """Serve the API for citizens, shops and authorities."""
     from bontri.api import REQUIRED, run_api
+    from bontri.settings import read_settings
 
     run_api(read_settings(*REQUIRED))
 
@@ -115,6 +116,7 @@ def api() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema; safe to run twice and at once."""
+    from bontri.settings import read_settings
     from rewards.database import migrate as run_migrations
     from rewards.database import open_engine
 
@@ -131,6 +133,7 @@ def verify(is_json: bool) -> None:
 
     Without DATABASE_URL it looks at the database of the demo in BONTRI_DATA_DIR.
     """
+    from bontri.settings import read_settings
     from bontri.verification import print_verification, verify_database
 
     verification = verify_database(read_settings())
@@ -164,6 +167,7 @@ def simulate(  # noqa: PLR0917 (click passes options by name)
       bontri simulate --bins 100 --rate 50 --for 20
       bontri simulate --fleet my-fleet.json --rate 5
     """
+    from bontri.settings import read_settings
     from bontri.simulation import simulate_fleet
 
     data_dir = read_settings().data_dir
@@ -184,6 +188,7 @@ def expire_vouchers_command() -> None:
     """Give the points of expired vouchers back; the same as: bontri jobs once expire-vouchers."""
     from bontri.jobs.expiring import expire_vouchers_of, for_all
     from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
 
     with engine_in_use(read_settings(), role="bontri_api") as engine:
         expired = for_all(engine, expire_vouchers_of)["vouchers"]
@@ -194,6 +199,8 @@ def expire_vouchers_command() -> None:
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def settings(is_json: bool) -> None:
     """List every setting, its default and what it is for, and check those of this environment."""
+    from bontri.settings import TABLE, read_settings
+
     if is_json:
         table = [{"name": each.variable, "default": each.default, "purpose": each.purpose} for each in TABLE]
         click.echo(json.dumps(table, indent=2))
@@ -208,6 +215,8 @@ def settings(is_json: bool) -> None:
 @cli.command("new-secret")
 def new_secret() -> None:
     """Print a fresh secret for one of the *_KEY and *_PEPPER settings."""
+    from bontri.settings import SECRET_BYTES
+
     click.echo(secrets.token_hex(SECRET_BYTES))
 
 
@@ -241,44 +250,14 @@ def fail(words: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Run the command; known failures are told in a sentence, without a traceback."""
-    from bontri.broker_files import BrokerFilesError
-    from bontri.demo.folder import DemoFolderError
-    from bontri.embedded.errors import EmbeddedServiceError
-    from bontri.embedded.processes import Stopped
-    from bontri.fleet_csv import FleetCsvError
-    from bontri.hand_over import HandOverError
-    from bontri.monitoring import MonitoringError
-    from bontri.worker import BrokerUnreachableError
-    from bontri.worker_group import WorkerGroupError
-    from ingest.mqtt import NetworkThreadEndedError
-    from rewards.errors import OperatorRefusedError, RewardsError
-    from simulators.fleet_file import FleetFileError
-
     try:
         cli()
-    except SettingsError as error:
-        fail("settings:\n" + "\n".join(f"  {fault}" for fault in error.faults), EXIT_USAGE)
-    except (FleetFileError, FleetCsvError) as error:
-        fail(str(error), EXIT_USAGE)
-    except OperatorRefusedError as error:
-        fail(f"{error} ({error.code})", EXIT_FAILED)
-    except RewardsError as error:
-        # What citizens are refused too says what it is in its first line, as the API does (docs/errors.md).
-        fail(f"{(error.__doc__ or '').splitlines()[0].rstrip('.')} ({error.code})", EXIT_FAILED)
-    except (
-        EmbeddedServiceError,
-        DemoFolderError,
-        MonitoringError,
-        WorkerGroupError,
-        BrokerFilesError,
-        HandOverError,
-    ) as error:
-        fail(str(error), EXIT_FAILED)
-    except BrokerUnreachableError as error:
-        fail(f"the broker of MQTT_URL cannot be used: {error}", EXIT_FAILED)
-    except NetworkThreadEndedError:
-        fail("the thread that speaks to the broker ended by a fault of its own: start the worker again", EXIT_FAILED)
-    except DBAPIError as error:
-        fail(f"the database of DATABASE_URL cannot be used: {str(error.orig).strip().splitlines()[0]}", EXIT_FAILED)
     except (Stopped, KeyboardInterrupt):
         fail("stopped", EXIT_STOPPED)
+    except Exception as error:
+        from bontri.failures import find_words
+
+        found = find_words(error)
+        if found is None:
+            raise
+        fail(*found)
