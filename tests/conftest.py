@@ -34,8 +34,8 @@ def server_url() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="bontri-tests-"))
     folder.chmod(0o711)
     try:
-        # fsync off: these clusters live for one test run and are killed by no test.
-        with running_postgres(folder / "postgres", settings={"fsync": "off"}) as server:
+        # These clusters live for one test run and are killed by no test; what autovacuum counts and cleans is chance.
+        with running_postgres(folder / "postgres", settings={"fsync": "off", "autovacuum": "off"}) as server:
             yield server.url("postgres")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

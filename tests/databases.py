@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, make_url, text
+import psycopg
+from sqlalchemy import Engine, make_url
 
 from rewards.database import DatabaseRole, open_engine
 
@@ -66,17 +67,25 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 
 @dataclass
 class Database:
-    """One migrated database of a test; engines are closed when the test ends."""
+    """One migrated database of a test; its connections are closed when the test ends."""
 
     url: str
     engines: dict[str, Engine] = field(default_factory=dict)
+    _kept: dict[str, Engine] = field(default_factory=dict, repr=False, compare=False)
+    _asking: psycopg.Connection | None = field(default=None, repr=False, compare=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def engine(self, role: DatabaseRole = "owner") -> Engine:
-        """Return the engine of ``role``, opened once, whichever thread asks first."""
+        """Return the engine of ``role``, opened once, whichever thread asks first.
+
+        What is compiled for a role is kept from one borrower of the database to the next, who listens on an engine of
+        its own.
+        """
         with self._opening:
             if role not in self.engines:
-                self.engines[role] = open_engine(self.url, role=role, pool_size=8)
+                if role not in self._kept:
+                    self._kept[role] = open_engine(self.url, role=role, pool_size=8)
+                self.engines[role] = self._kept[role].execution_options()
             return self.engines[role]
 
     def close(self) -> None:
@@ -84,6 +93,35 @@ class Database:
         for engine in self.engines.values():
             engine.dispose()
         self.engines.clear()
+
+    def leave(self) -> None:
+        """Close the connection of the pool as well: then nobody is connected."""
+        self.close()
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
+
+    def ask(self, statements: str) -> str | None:
+        """Run statements of the pool, over a connection that is kept; return the one value of the last, if it has one.
+
+        Connecting anew, and reading the catalogue again, took longer than the statements.
+        """
+        try:
+            return self._ask(statements)
+        except psycopg.OperationalError:
+            # The borrower ended the connections to the database, this one among them.
+            self.leave()
+            return self._ask(statements)
+
+    def _ask(self, statements: str) -> str | None:
+        if self._asking is None:
+            url = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+            self._asking = psycopg.connect(url, autocommit=True)
+        cursor = self._asking.execute(statements)
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone() if cursor.description else None
+        return str(row[0]) if row else None
 
 
 class DatabasePool:
@@ -107,17 +145,17 @@ class DatabasePool:
     def _take_back(self, database: Database) -> None:
         """Empty a database, or drop it when more than its rows was changed."""
         database.close()
-        engine = open_engine(database.url, role="owner")
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(END_OTHERS))
-            is_as_made = read_shape(connection) == self._shapes[database.url]
-            if is_as_made:
-                connection.exec_driver_sql(EMPTY)
-        engine.dispose()
-        if is_as_made:
+        if self._empty_if_as_made(database):
             self._empty.append(database)
         else:
             self._drop(database)
+
+    def _empty_if_as_made(self, database: Database) -> bool:
+        """Remove the rows of a database of which nothing else was changed; tell whether that is so."""
+        is_as_made = database.ask(f"{END_OTHERS}; {SHAPE}") == self._shapes[database.url]
+        if is_as_made:
+            database.ask(EMPTY)
+        return is_as_made
 
     def close(self) -> None:
         """Drop what is left."""
@@ -128,18 +166,13 @@ class DatabasePool:
         name = f"bontri_test_{uuid.uuid4().hex[:12]}"
         execute(self._server_url, f"CREATE DATABASE {name} TEMPLATE {self._template}")
         database = Database(url_of(self._server_url, name))
-        with database.engine().connect() as connection:
-            self._shapes[database.url] = read_shape(connection)
+        self._shapes[database.url] = database.ask(SHAPE)
         return database
 
     def _drop(self, database: Database) -> None:
         del self._shapes[database.url]
+        database.leave()
         execute(self._server_url, f"DROP DATABASE {make_url(database.url).database} WITH (FORCE)")
-
-
-def read_shape(connection: Connection) -> str:
-    """Return a digest of everything about a database but its rows."""
-    return str(connection.scalar(text(SHAPE)))
 
 
 def execute(server_url: str, *statements: str) -> None:

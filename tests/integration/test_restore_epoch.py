@@ -34,8 +34,7 @@ SLUG = "plaine-commune"
 
 def copy_database(server_url: str, database: Database, name: str) -> Database:
     """Copy a database as a backup does; nobody may be connected to it meanwhile."""
-    for engine in database.engines.values():
-        engine.dispose()
+    database.leave()
     source = database.url.rpartition("/")[2]
     execute(server_url, f"CREATE DATABASE {name} TEMPLATE {source}")
     return Database(url_of(server_url, name), {})
