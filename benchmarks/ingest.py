@@ -58,6 +58,7 @@ class IngestOptions:
     seed: int
     parser: Parser
     peers: Sequence[str]
+    warm_up: bool
     kills: bool
     cache: Path = field(repr=False)
 
@@ -91,7 +92,7 @@ def bench_ingest(options: IngestOptions, tell: Teller) -> dict[str, Any]:
         "bench": "ingest",
         "what": "one signed event a message, from a full broker queue to committed ledger, rollups and receipt",
         **{name: getattr(options, name) for name in ("parser", "workers", "messages", "peer_messages")},
-        **{name: getattr(options, name) for name in ("rounds", "bins", "citizens", "seed")},
+        **{name: getattr(options, name) for name in ("rounds", "warm_up", "bins", "citizens", "seed")},
         **services,
         "peers": {each.peer.name: peer_facts(each) for each in installed},
         "rates": {name: each.as_dict() for name, each in medians.items()},
@@ -178,14 +179,14 @@ class IngestRun:
         self.has_queues = scene.broker.kind == "mosquitto"
 
     def measure_rounds(self) -> dict[str, list[float]]:
-        """Measure everything in turns; return the rates of all rounds but the first.
+        """Measure everything in turns; return the rates of all rounds but the warm-up.
 
-        The first warms caches, lots of the month and the plans of statements. Every other round goes backwards, so
+        That warms caches, lots of the month and the plans of statements. Every other round goes backwards, so
         that nobody always follows the same one. What fails, unless it is ours, is left out from then on.
         """
         rates: defaultdict[str, list[float]] = defaultdict(list)
         turns = self._list_turns()
-        for number in range(self._options.rounds + 1):
+        for number in range(0 if self._options.warm_up else 1, self._options.rounds + 1):
             name = f"round {number}" if number else "warm-up"
             with self._tell.part(f"{name} of {self._options.rounds}", len(turns)) as advance:
                 measured: dict[str, float] = {}

@@ -87,6 +87,9 @@ def online_options(*, probes: int) -> Callable[[Callable[..., None]], Callable[.
     "--parser", default="fast", show_default=True, type=click.Choice(["fast", "stock"]), help="Ours, or stock paho."
 )
 @click.option("--peers", default="all", show_default=True, type=PeerNames(), help="Which, with commas; or none.")
+@click.option(
+    "--warm-up/--no-warm-up", default=True, show_default=True, help="Play a round first that counts for nothing."
+)
 @click.option("--kills/--no-kills", default=True, show_default=True, help="Kill each once in mid-load at the end.")
 @output_options
 def ingest_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
