@@ -35,6 +35,13 @@ def check_folder(_context: click.Context, _option: click.Parameter, picture: Pat
     type=click.IntRange(1, 100_000),
     help="Events of the bin away for 30 days. [default: 3,400 a minute, up to 100,000]",
 )
+@click.option(
+    "--gaps-seconds",
+    default=15.0,
+    show_default=True,
+    type=click.FloatRange(1, 600),
+    help="How long every tenth message is lost after the storm.",
+)
 @click.option("--no-controls", is_flag=True, help="Do not show that the harness would notice; saves two minutes.")
 @click.option(
     "--picture",
@@ -52,6 +59,7 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
     rate: float,
     races: int | None,
     offline_events: int | None,
+    gaps_seconds: float,
     no_controls: bool,
     picture: Path,
     is_json: bool,
@@ -87,6 +95,7 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
         rate_per_s=rate,
         races=races or min(round(minutes * RACES_A_MINUTE), MOST_RACES),
         offline_events=offline_events or min(round(minutes * OFFLINE_EVENTS_A_MINUTE), MOST_OFFLINE_EVENTS),
+        gaps_seconds=gaps_seconds,
         with_controls=not no_controls,
     )
     with stop_on_signals():

@@ -31,7 +31,7 @@ from simulators.fleet_file import read_fleet
 
 TWINS = 300
 TWINS_REFUSED_WITHIN_S = 60.0
-GAPS_S, LOSE_SHARE = 15.0, 0.1
+LOSE_SHARE = 0.1
 HEALED_WITHIN_S = 180.0
 OFFLINE = timedelta(days=30)
 OFFLINE_DRAINED_WITHIN_S = 600.0
@@ -75,16 +75,16 @@ def make_twins(scene: Scene, committed: Set[EventKey]) -> Iterator[tuple[EventKe
         yield event_key, BenchMessage(passed.topic, sign_message(key, key_number=1, topic=passed.topic, line=line))
 
 
-def try_gaps(scene: Scene, show: Advance) -> Check:
+def try_gaps(scene: Scene, *, seconds: float, show: Advance) -> Check:
     """Let the bins work while every tenth message is lost, acknowledged; time until its events have a receipt."""
     services, proxy = scene.services, scene.services.bins_proxy
     first, already_lost = len(proxy.receipts), len(proxy.lost)
     for fleet in services.fleets:
         fleet.start()
     proxy.weather.lose_share = LOSE_SHARE
-    ends_s = time.monotonic() + GAPS_S
+    ends_s = time.monotonic() + seconds
     while (left_s := ends_s - time.monotonic()) > 0:
-        show(1 - left_s / GAPS_S)
+        show(1 - left_s / seconds)
         services.look_after()
         time.sleep(0.1)
     has_healed = scene.heal(within_s=HEALED_WITHIN_S)

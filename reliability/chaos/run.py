@@ -54,6 +54,7 @@ class ChaosOptions:
     rate_per_s: float
     races: int
     offline_events: int
+    gaps_seconds: float
     with_controls: bool
 
 
@@ -206,7 +207,7 @@ def play_aftermath(scene: Scene, run: ChaosRun, twins: set[EventKey]) -> None:
 
     def gaps() -> None:
         with tell.part("gaps: every tenth message is lost", 1.0) as advance:
-            run.checks.append(try_gaps(scene, advance))
+            run.checks.append(try_gaps(scene, seconds=options.gaps_seconds, show=advance))
 
     def long_absence() -> None:
         with tell.part("a bin comes back after 30 days", 1.0) as advance:

@@ -24,7 +24,8 @@ from tests.requirements import require_mosquitto
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("nothing_left")]
 TIMED = ("recovery", "silence")
-SHORT = ("--minutes", "0.3", "--seed", "4", "--bins", "13", "--rate", "30", "--races", "3", "--offline-events", "200")
+SHORT = ("--minutes", "0.3", "--seed", "4", "--bins", "13", "--rate", "30")
+SHORT_AFTERMATH = ("--races", "3", "--offline-events", "200", "--gaps-seconds", "4")
 
 
 @pytest.fixture
@@ -35,7 +36,18 @@ def mosquitto() -> None:
 def test_every_promise_holds_in_a_short_storm(mosquitto: None, tmp_path: Path) -> None:
     picture = tmp_path / "chaos.svg"
     done = subprocess.run(
-        [sys.executable, "-m", "bontri", "chaos", *SHORT, "--no-controls", "--picture", str(picture), "--json"],
+        [
+            sys.executable,
+            "-m",
+            "bontri",
+            "chaos",
+            *SHORT,
+            *SHORT_AFTERMATH,
+            "--no-controls",
+            "--picture",
+            str(picture),
+            "--json",
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -68,7 +80,8 @@ def test_without_mosquitto_the_races_run_and_the_report_says_so(monkeypatch: pyt
         raise ProgramMissingError("no Mosquitto")
 
     monkeypatch.setattr(run, "find_mosquitto", find_none)
-    options = ChaosOptions(minutes=1, seed=1, bins=9, rate_per_s=10, races=2, offline_events=10, with_controls=True)
+    sizes = {"bins": 9, "rate_per_s": 10, "races": 2, "offline_events": 10, "gaps_seconds": 1}
+    options = ChaosOptions(minutes=1, seed=1, **sizes, with_controls=True)
     report = run_chaos(options, Teller()).report()
     assert (report["ok"], report["is_complete"]) == (True, False)
     assert [check["name"] for check in report["checks"]] == ["races", "invariants"]
