@@ -27,6 +27,7 @@ from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
+from bontri.commands.reviews import reviews
 from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.wallets import wallets
 from bontri.embedded.processes import Stopped
@@ -237,6 +238,7 @@ cli.add_command(jobs)
 cli.add_command(ledger)
 cli.add_command(quarantine)
 cli.add_command(restore_epoch)
+cli.add_command(reviews)
 cli.add_command(simulate_faults)
 cli.add_command(tariffs)
 cli.add_command(wallets)

@@ -7,13 +7,14 @@ import click
 from bontri.demo.run import summary_of
 from bontri.operating import engine_in_use
 from bontri.settings import Settings
+from ingest.worker import utc_now
 from rewards.verify import Verification, verify
 
 
 def verify_database(settings: Settings) -> Verification:
     """Verify the database of ``DATABASE_URL``, else the demo's, started for this if it is not running."""
     with engine_in_use(settings, role="bontri_reader") as engine:
-        return verify(engine)
+        return verify(engine, now=utc_now())
 
 
 def print_verification(verification: Verification, *, is_json: bool) -> None:

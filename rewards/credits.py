@@ -14,6 +14,7 @@ from rewards.grants import Grant
 from rewards.ids import Id
 from rewards.ledger import Transfer, plan_transfers
 from rewards.pipelining import Write
+from rewards.reviews.holding import Suspicions, hold_suspicious
 
 CAPPED = Columns(
     journal_no="integer",
@@ -37,9 +38,12 @@ def plan_credits(
     *,
     authority_id: int,
     welcome_from: Id | None,
+    suspicions: Suspicions,
     now: datetime.datetime,
 ) -> list[Write]:
     """Return the writes that credit ``claims`` with what each was granted, and newcomers with their welcome.
+
+    What is suspicious is credited pending a review.
 
     What was held back whole becomes a row of its own, so that the citizen can read why. ``welcome_from`` is the account
     welcomes are paid from; needed where there is one.
@@ -50,7 +54,8 @@ def plan_credits(
             welcome_points = claim.earning.tariff.welcome_points
             transfers.append(Transfer(welcome_from, claim.lot_account_id, welcome_points, reason="welcome"))
     capped = [(claim, grant) for claim, grant in zip(claims, grants, strict=True) if not grant.points]
-    writes = plan_transfers(transfers, authority_id=authority_id, now=now)
+    reviews = hold_suspicious(transfers, suspicions, authority_id=authority_id, now=now) if suspicions else []
+    writes = [*reviews, *plan_transfers(transfers, authority_id=authority_id, now=now)]
     if capped:
         columns = CAPPED.bind(
             journal_no=[claim.accepted.reported.identity[0] for claim, _ in capped],

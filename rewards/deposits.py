@@ -24,6 +24,7 @@ from rewards.grants import Grant, grant_claims, list_wanted
 from rewards.journals import JournalNote, Settled, plan_journals, read_settled
 from rewards.memory import Recollection
 from rewards.pipelining import Write, execute_pipelined
+from rewards.reviews.holding import Suspicions, list_suspicions
 from rewards.rollups import RollupKey, RollupSums, plan_rollups
 from rewards.rules import AuthorityRules
 
@@ -32,7 +33,7 @@ from rewards.rules import AuthorityRules
 class Outcome:
     """What became of one event; a repeat is told what its first copy was told."""
 
-    state: Literal["credited", "counted", "capped"]
+    state: Literal["credited", "counted", "pending", "capped"]
     points: int = 0
     is_repeat: bool = False
 
@@ -103,6 +104,8 @@ class Recorded:
     def _repeat(self, identity: Identity) -> Outcome:
         stored = self.compared.stored.get(identity)
         if stored is not None:
+            if stored.is_pending:
+                return Outcome("pending", is_repeat=True)
             return outcome_of(stored.points, stored.withheld_points, is_repeat=True)
         first = self.credits.get(identity, COUNTED)
         return Outcome(first.state, first.points, is_repeat=True)
@@ -140,13 +143,19 @@ def record_compared(
     """
     new = compared.list_new()
     claims = list_claims(connection, new, recollection, rules=rules, now=now)
+    suspicions = list_suspicions(claims, rules.reviews) if rules.reviews.is_any else {}
     for journal_no, seq in compared.firsts:
         notes[journal_no].seqs.append(seq)
     journals = plan_journals(notes, authority_id=rules.authority_id)
 
     def plan(granted: Sequence[Grant]) -> list[Write]:
         credited = plan_credits(
-            claims, granted, authority_id=rules.authority_id, welcome_from=rules.bonus_account_id, now=now
+            claims,
+            granted,
+            authority_id=rules.authority_id,
+            welcome_from=rules.bonus_account_id,
+            suspicions=suspicions,
+            now=now,
         )
         sums = sum_deposits(new, claims, granted)
         return [*credited, *journals, *([plan_rollups(sums, authority_id=rules.authority_id)] if sums else [])]
@@ -161,15 +170,19 @@ def record_compared(
     rows = execute_pipelined(connection, writes)
     crash.at("written")
     settled = read_settled(rows[writes.index(journals[-1])]) if journals else {}
-    return Recorded(compared, credits_of(claims, granted), settled)
+    return Recorded(compared, credits_of(claims, granted, suspicions), settled)
 
 
-def credits_of(claims: Sequence[Claim], granted: Sequence[Grant]) -> dict[Identity, Outcome]:
-    """Return the outcomes of the deposits that were credited or capped."""
-    return {
+def credits_of(claims: Sequence[Claim], granted: Sequence[Grant], suspicions: Suspicions) -> dict[Identity, Outcome]:
+    """Return the outcomes of the deposits that were credited, at once or pending, or capped."""
+    outcomes = {
         claim.accepted.reported.identity: outcome_of(grant.points, grant.withheld_points)
         for claim, grant in zip(claims, granted, strict=True)
     }
+    for identity in suspicions:
+        if outcomes[identity].points:
+            outcomes[identity] = Outcome("pending")
+    return outcomes
 
 
 def outcome_of(points: int, withheld_points: int, *, is_repeat: bool = False) -> Outcome:

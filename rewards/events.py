@@ -17,11 +17,12 @@ from rewards.arrays import Columns
 
 @dataclass(slots=True)
 class StoredEvent:
-    """What a repeat is answered with: the digest to compare, and what the deposit was credited."""
+    """What a repeat is answered with: the digest to compare, and what the deposit was credited, at once or pending."""
 
     content_digest: bytes
     points: int
     withheld_points: int
+    is_pending: bool
 
 
 COLUMNS = Columns(
@@ -57,7 +58,8 @@ INSERT_EVENTS = text(f"""
 IDENTITIES = Columns(journal_no="integer", seq="bigint")
 FIND_EVENTS = text(f"""
     SELECT e.journal_no, e.seq, e.content_digest, coalesce(t.points, 0) AS points,
-           coalesce(t.withheld_points, c.withheld_points, 0) AS withheld_points
+           coalesce(t.withheld_points, c.withheld_points, 0) AS withheld_points,
+           coalesce(t.phase = 'pending', false) AS is_pending
       FROM {IDENTITIES.unnest("i")}
       JOIN events e ON e.authority_id = :authority_id AND e.journal_no = i.journal_no AND e.seq = i.seq
       LEFT JOIN transfers t ON t.authority_id = :authority_id AND t.journal_no = i.journal_no AND t.seq = i.seq
@@ -96,6 +98,8 @@ def find_stored_events(
         FIND_EVENTS, {"authority_id": authority_id, **IDENTITIES.bind(journal_no=journal_nos, seq=seqs)}
     )
     return {
-        (row.journal_no, row.seq): StoredEvent(bytes(row.content_digest), row.points, row.withheld_points)
+        (row.journal_no, row.seq): StoredEvent(
+            bytes(row.content_digest), row.points, row.withheld_points, row.is_pending
+        )
         for row in rows
     }

@@ -37,7 +37,7 @@ FIND_EXPIRED = text("""
      ORDER BY account_id
 """)
 EXTEND = text("""
-    UPDATE accounts SET expires_on = :until
+    UPDATE accounts SET expires_on = GREATEST(expires_on, CAST(:until AS date))
      WHERE authority_id = :authority_id AND account_id = ANY(CAST(:account_ids AS uuid[]))
 """)
 
@@ -91,6 +91,16 @@ def begin_grace(
     expired = open_authority_account(connection, "expired", authority_id=authority_id, now=now)
     sweep_these(connection, late, expired, authority_id=authority_id, now=now)
     connection.execute(EXTEND, {"authority_id": authority_id, "account_ids": late, "until": today + GRACE})
+
+
+def reopen_lot(connection: Connection, account_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+    """Let what is about to come back into a lot be spent for ``GRACE`` at least, also where an earlier one is running.
+
+    The account must be locked.
+    """
+    begin_grace(connection, [account_id], authority_id=authority_id, now=now)
+    until = today_of(connection, authority_id=authority_id, now=now) + GRACE
+    connection.execute(EXTEND, {"authority_id": authority_id, "account_ids": [account_id], "until": until})
 
 
 def today_of(connection: Connection, *, authority_id: int, now: datetime.datetime) -> datetime.date:

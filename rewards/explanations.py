@@ -46,6 +46,14 @@ PHRASES: dict[Language, dict[str, str]] = {
         "wallets_merged": "Porte-monnaie réunis : {points} apportés, à partager désormais",
         "member_left": "Départ d'un membre du foyer : {points} partis avec lui",
         "share_received": "Votre part en quittant le foyer : {points}",
+        "points_reinstated": "Points expirés rendus, {reason} : {points}",
+        "outage": "panne du service",
+        "hardship": "par bienveillance",
+        "in_review": " ; {points} à vérifier ({rule}), confirmés au plus tard le {due_on}",
+        "posted": "Dépôt du {occurred_on} ({items}) vérifié : {points}",
+        "voided": "Dépôt du {occurred_on} ({items}) vérifié et refusé, {reason} : {points} non crédités",
+        "large_deposit": "dépôt très important",
+        "doubtful_clock": "heure du dépôt inconnue",
         "late": " ; dépôt du {occurred_on}, enregistré le {recorded_on}",
         "corrected": "Correction du dépôt du {occurred_on} ({items}), {reason} : {taken} retirés",
         "bin_fault": "défaut de la borne",
@@ -80,6 +88,14 @@ PHRASES: dict[Language, dict[str, str]] = {
         "wallets_merged": "Wallets put together: {points} brought in, shared from now on",
         "member_left": "A member left the household: {points} went along",
         "share_received": "Your share on leaving the household: {points}",
+        "points_reinstated": "Expired points given back, {reason}: {points}",
+        "outage": "the service was down",
+        "hardship": "as a goodwill gesture",
+        "in_review": "; {points} to be checked ({rule}), confirmed by {due_on} at the latest",
+        "posted": "Deposit of {occurred_on} ({items}) checked: {points}",
+        "voided": "Deposit of {occurred_on} ({items}) checked and refused, {reason}: {points} not credited",
+        "large_deposit": "a very large deposit",
+        "doubtful_clock": "the time of the deposit is unknown",
         "late": "; dropped on {occurred_on}, recorded on {recorded_on}",
         "corrected": "Correction of the deposit of {occurred_on} ({items}), {reason}: {taken} taken back",
         "bin_fault": "the bin was faulty",
@@ -119,7 +135,8 @@ class DepositExplanation:
 
     ``rate_points`` per item or kilogram (``basis``); what that comes to and what a ``campaign`` adds are
     ``earned_points``. ``withheld_by`` are the caps that held points back. ``is_late``: recorded on another day than it
-    occurred, in the authority's time zone; tariff, campaign and caps are those of its own day.
+    occurred, in the authority's time zone; tariff, campaign and caps are those of its own day. With a ``review_rule``
+    the points wait for a review, until ``review_due_at`` at the latest.
     """
 
     material: str
@@ -134,6 +151,8 @@ class DepositExplanation:
     is_late: bool
     campaign: CampaignExplanation | None = None
     withheld_by: tuple[str, ...] = ()
+    review_rule: str | None = None
+    review_due_at: datetime.datetime | None = None
 
     @property
     def base_points(self) -> int:
@@ -184,7 +203,35 @@ class DonationExplanation:
     points: int
 
 
-Explanation = DepositExplanation | VoucherExplanation | CorrectionExplanation | DonationExplanation | PlainExplanation
+@dataclass(frozen=True, slots=True)
+class ReviewExplanation:
+    """The deposit whose credit of ``points`` was in review by a ``rule``; ``reason`` is why it is not given, if so."""
+
+    rule: str
+    reason: str | None
+    material: str
+    items: int
+    occurred_at: datetime.datetime
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReinstatementExplanation:
+    """Points that had expired and were given back, and why."""
+
+    reason: str
+    points: int
+
+
+Explanation = (
+    DepositExplanation
+    | VoucherExplanation
+    | CorrectionExplanation
+    | DonationExplanation
+    | ReviewExplanation
+    | ReinstatementExplanation
+    | PlainExplanation
+)
 
 
 def explain_deposit(
@@ -213,6 +260,11 @@ def explain_deposit(
         facts["cap"] = phrases["and"].join(phrases[f"cap_{kind}"] for kind in deposit.withheld_by) or phrases["cap"]
     if deposit.is_late:
         sentence += phrases["late"]
+    if deposit.review_rule and deposit.review_due_at:
+        sentence += phrases["in_review"]
+        facts["points"] = name_points(deposit.points, language)
+        facts["rule"] = phrases[deposit.review_rule]
+        facts["due_on"] = format_day(deposit.review_due_at.astimezone(timezone).date(), language)
     return sentence.format(**facts)
 
 
@@ -262,6 +314,25 @@ def explain_donation(donation: DonationExplanation, *, kind: str, language: Lang
     """Return the sentence for a movement of ``kind``: ``donated`` or ``donation_returned``."""
     phrase = PHRASES[language][f"{kind}_{donation.receiver}"]
     return phrase.format(name=donation.name, points=name_points(donation.points, language))
+
+
+def explain_review(review: ReviewExplanation, *, timezone: ZoneInfo, language: Language) -> str:
+    """Return the sentence for the end of a review."""
+    phrases = PHRASES[language]
+    return phrases["voided" if review.reason else "posted"].format(
+        occurred_on=format_day(review.occurred_at.astimezone(timezone).date(), language),
+        items=name_items(review.items, review.material, language),
+        reason=phrases[review.reason] if review.reason else "",
+        points=name_points(review.points, language),
+    )
+
+
+def explain_reinstatement(reinstatement: ReinstatementExplanation, *, language: Language) -> str:
+    """Return the sentence for expired points given back."""
+    phrases = PHRASES[language]
+    return phrases["points_reinstated"].format(
+        reason=phrases[reinstatement.reason], points=name_points(reinstatement.points, language)
+    )
 
 
 def name_points(points: int, language: Language) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from rewards.campaigns import Campaign, list_campaigns
 from rewards.ledger import find_authority_account
 from rewards.schema import Authority, Material
+from rewards.suspicion import NO_REVIEWS, ReviewRules
 from rewards.tariffs import Tariff, list_tariffs
 
 
@@ -29,6 +30,7 @@ class AuthorityRules:
     tariffs: list[Tariff]
     campaigns: list[Campaign] = field(default_factory=list)
     bonus_account_id: str | None = None
+    reviews: ReviewRules = NO_REVIEWS
 
 
 def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
@@ -42,6 +44,9 @@ def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
             Authority.fleet_version,
             Authority.holders_version,
             Authority.points_valid_months,
+            Authority.review_over_items,
+            Authority.review_over_mass_g,
+            Authority.reviews_doubtful_clocks,
         ).where(Authority.slug == slug)
     ).one_or_none()
     if authority is None:
@@ -59,4 +64,5 @@ def find_rules(connection: Connection, slug: str) -> AuthorityRules | None:
         list_tariffs(connection, authority_id=authority.authority_id),
         list_campaigns(connection, authority_id=authority.authority_id),
         find_authority_account(connection, "bonus", authority_id=authority.authority_id),
+        ReviewRules(authority.review_over_items, authority.review_over_mass_g, authority.reviews_doubtful_clocks),
     )

@@ -4,6 +4,7 @@ Read-only and set-wise; runs beside a live system under one snapshot (REPEATABLE
 are seen whole or not at all.
 """
 
+import datetime
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
@@ -81,10 +82,10 @@ INVARIANTS: dict[str, str] = {
     "corrections_take_back_what_they_name": """
         SELECT coalesce(c.correction_id, r.cause_id) AS correction_id, c.state
           FROM (SELECT c.correction_id, c.state, t.debit_account_id AS account_id, t.points,
-                       c.taken_points + c.lost_points AS noted_points
+                       c.taken_points + c.expired_points + c.lost_points AS noted_points
                   FROM corrections c
                   LEFT JOIN transfers t ON t.authority_id = c.authority_id AND t.transfer_id = c.transfer_id
-                 WHERE c.authority_id = :authority_id) c
+                 WHERE c.authority_id = :authority_id AND c.kind = 'reversal') c
           FULL JOIN (SELECT cause_id, credit_account_id AS account_id, sum(points) AS points FROM transfers
                       WHERE authority_id = :authority_id AND reason = 'reversal'
                       GROUP BY cause_id, credit_account_id) r
@@ -92,6 +93,39 @@ INVARIANTS: dict[str, str] = {
          WHERE c.correction_id IS NULL
             OR (c.state = 'approved') <> (r.points IS NOT NULL)
             OR (c.state = 'approved' AND (r.points <> c.points OR c.noted_points IS DISTINCT FROM c.points))
+    """,
+    "reinstatements_give_back_what_expired": """
+        SELECT coalesce(c.correction_id, r.cause_id) AS correction_id, c.state
+          FROM (SELECT c.correction_id, c.state, t.debit_account_id, t.credit_account_id, t.points
+                  FROM corrections c
+                  LEFT JOIN transfers t ON t.authority_id = c.authority_id AND t.transfer_id = c.transfer_id
+                                       AND t.reason = 'expiry'
+                 WHERE c.authority_id = :authority_id AND c.kind = 'reinstatement') c
+          FULL JOIN (SELECT cause_id, debit_account_id, credit_account_id, sum(points) AS points FROM transfers
+                      WHERE authority_id = :authority_id AND reason = 'reinstatement'
+                      GROUP BY cause_id, debit_account_id, credit_account_id) r
+            ON r.cause_id = c.correction_id
+         WHERE c.correction_id IS NULL
+            OR c.points IS NULL
+            OR (c.state = 'approved') <> (r.cause_id IS NOT NULL)
+            OR r.debit_account_id <> c.credit_account_id OR r.credit_account_id <> c.debit_account_id
+            OR r.points > c.points
+    """,
+    "reviews_are_in_exactly_one_state": """
+        SELECT coalesce(r.transfer_id, t.transfer_id) AS transfer_id, r.state, t.ending
+          FROM (SELECT transfer_id, state FROM reviews WHERE authority_id = :authority_id) r
+          FULL JOIN (SELECT p.transfer_id, coalesce(e.phase, 'none') AS ending
+                       FROM transfers p
+                       LEFT JOIN transfers e ON e.authority_id = p.authority_id AND e.pending_id = p.transfer_id
+                      WHERE p.authority_id = :authority_id AND p.phase = 'pending' AND p.journal_no IS NOT NULL) t
+            ON t.transfer_id = r.transfer_id
+         WHERE t.ending IS DISTINCT FROM CASE r.state WHEN 'open' THEN 'none' WHEN 'rejected' THEN 'void'
+                                                      WHEN 'approved' THEN 'post' WHEN 'lapsed' THEN 'post' END
+    """,
+    "no_review_is_long_overdue": """
+        SELECT transfer_id, due_at FROM reviews
+         WHERE authority_id = :authority_id AND state = 'open'
+           AND due_at < CAST(:now AS timestamptz) - interval '1 day'
     """,
     "budgets_equal_what_campaigns_added": """
         SELECT c.campaign_id, c.used_points, coalesce(a.points, 0) AS added_points
@@ -241,8 +275,8 @@ class Verification:
         return not any(finding.violations for finding in self.findings)
 
 
-def verify(engine: Engine) -> Verification:
-    """Check every invariant for every authority, under one snapshot each."""
+def verify(engine: Engine, *, now: datetime.datetime | None = None) -> Verification:
+    """Check every invariant for every authority, under one snapshot each; without ``now`` nothing is overdue."""
     findings: list[Finding] = []
     counts: dict[str, dict[str, int]] = {}
     with engine.connect() as connection:
@@ -253,7 +287,7 @@ def verify(engine: Engine) -> Verification:
             row = connection.execute(text(COUNTS), {"authority_id": authority_id}).mappings().one()
             counts[slug] = {name: int(value) for name, value in row.items()}
             for invariant, query in INVARIANTS.items():
-                rows = connection.execute(text(query), {"authority_id": authority_id}).mappings().all()
+                rows = connection.execute(text(query), {"authority_id": authority_id, "now": now}).mappings().all()
                 samples = [{name: str(value) for name, value in row.items()} for row in rows[:SAMPLES]]
                 findings.append(Finding(slug, invariant, len(rows), samples))
     return Verification(findings, counts)

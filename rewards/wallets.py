@@ -22,7 +22,8 @@ WALLETS_OF = """ARRAY(SELECT CAST(:wallet_id AS uuid) UNION ALL
 
 LIST_LOTS = text(f"""
     SELECT a.account_id, a.credits_posted - a.debits_posted - a.debits_pending AS points,
-           a.debits_pending AS pending_points, a.expires_on, a.expires_on > {TODAY} AS is_spendable
+           a.debits_pending AS pending_points, a.expires_on, a.expires_on > {TODAY} AS is_spendable,
+           a.credits_pending AS in_review_points
       FROM wallet_accounts w
       JOIN accounts a ON a.authority_id = w.authority_id AND a.account_id = w.account_id
      WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})
@@ -33,7 +34,8 @@ LIST_LOTS = text(f"""
 # them: taken later, it made a deadlock with a redemption at the same shop.
 LOCK_LOTS = text(f"""
     SELECT a.account_id, a.credits_posted - a.debits_posted - a.debits_pending AS points,
-           a.debits_pending AS pending_points, a.expires_on, COALESCE(a.expires_on > {TODAY}, false) AS is_spendable
+           a.debits_pending AS pending_points, a.expires_on, COALESCE(a.expires_on > {TODAY}, false) AS is_spendable,
+           a.credits_pending AS in_review_points
       FROM accounts a
      WHERE a.authority_id = :authority_id
        AND a.account_id = ANY (ARRAY(SELECT w.account_id FROM wallet_accounts w
@@ -48,7 +50,8 @@ LOCK_LOTS = text(f"""
 class Lot:
     """Points that expire together, on ``expires_on``: the first day they can no longer be spent.
 
-    ``points`` are free to spend; ``pending_points`` are held by vouchers not yet redeemed.
+    ``points`` are free to spend; ``pending_points`` are held by vouchers not yet redeemed; ``in_review_points`` were
+    credited pending a review and are in neither.
     """
 
     account_id: UUID
@@ -56,6 +59,7 @@ class Lot:
     pending_points: int
     expires_on: datetime.date
     is_spendable: bool
+    in_review_points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Wallet:
 
     points: int
     pending_points: int
+    in_review_points: int
     lots: list[Lot]
 
 
@@ -97,7 +102,8 @@ def get_wallet(connection: Connection, *, authority_id: int, wallet_id: UUID, no
     return Wallet(
         points=sum(lot.points for lot in lots if lot.is_spendable),
         pending_points=sum(lot.pending_points for lot in lots),
-        lots=[lot for lot in lots if lot.is_spendable and (lot.points or lot.pending_points)],
+        in_review_points=sum(lot.in_review_points for lot in lots),
+        lots=[lot for lot in lots if lot.is_spendable and (lot.points or lot.pending_points or lot.in_review_points)],
     )
 
 

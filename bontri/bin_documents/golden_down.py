@@ -109,6 +109,14 @@ def list_orders() -> list[GoldenMessage]:
             echo=311,
             results=[result(1042, "credited", points=3)],
         ),
+        receipt(
+            "receipt of a deposit whose credit waits for a review",
+            1043,
+            journal=EXAMPLE_JOURNAL,
+            time="2026-11-21T10:00:06.120000Z",
+            echo=312,
+            results=[result(1043, "pending")],
+        ),
         good("configuration", "down/config", {**config, "texts": {"fr": {"welcome": "Bon tri !"}}}),
         good(
             "configuration without texts or limits, with the next key",

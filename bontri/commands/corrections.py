@@ -1,21 +1,25 @@
-"""``bontri corrections``: taking back a credit that was wrong, by two people."""
+"""``bontri corrections``: taking back a credit that was wrong, giving back expired points, by two people."""
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
 from bontri.commands.tenants import Text, by_somebody, of_authority, tenant_in_use
 
+if TYPE_CHECKING:
+    from rewards.corrections import Corrected, Reinstated
+
 REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
+REINSTATEMENT_REASONS = ("outage", "hardship", "mistake")
 LONGEST_NOTE = 500
 
 
 @click.group()
 def corrections() -> None:
-    """Take back credits that were wrong: one person asks, a second one decides.
+    """Take back credits that were wrong, give back points that expired: one person asks, a second one decides.
 
     Works on the database of DATABASE_URL; without it on the demo's. Points that were spent meanwhile are the
     authority's loss, and shown as such.
@@ -52,6 +56,36 @@ def request_command(transfer_id: UUID, authority: str, reason: Any, note: str, p
     click.echo(f"{correction_id}  asked for; somebody else must approve it with bontri corrections approve")
 
 
+@corrections.command("reinstate")
+@click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
+@of_authority
+@click.option("--reason", type=click.Choice(REINSTATEMENT_REASONS), required=True, help="Told to the citizen.")
+@click.option("--note", type=Text(LONGEST_NOTE), required=True, help="For those who decide, and for later.")
+@by_somebody
+def reinstate_command(transfer_id: UUID, authority: str, reason: Any, note: str, person: str) -> None:
+    """Ask that points which expired be given back, to be spent within 30 days. TRANSFER is their expiry.
+
+    \b
+    Example:
+      bontri corrections reinstate 01920000-0000-7000-8000-000000000000 \\
+        --authority plaine-commune --reason outage --note "no shop could redeem in the last week"
+    """
+    from ingest.worker import utc_now
+    from rewards.corrections import request_reinstatement
+
+    with tenant_in_use(authority) as (connection, tenant):
+        correction_id = request_reinstatement(
+            connection,
+            transfer_id,
+            authority_id=tenant.authority_id,
+            reason=reason,
+            note=note,
+            requested_by=person,
+            now=utc_now(),
+        )
+    click.echo(f"{correction_id}  asked for; somebody else must approve it with bontri corrections approve")
+
+
 @corrections.command("approve")
 @click.argument("correction_id", metavar="CORRECTION", type=click.UUID)
 @of_authority
@@ -74,8 +108,18 @@ def approve_command(correction_id: UUID, authority: str, person: str, is_json: b
     if is_json:
         click.echo(json.dumps(asdict(done)))
         return
+    click.echo(describe(done))
+
+
+def describe(done: "Corrected | Reinstated") -> str:
+    """Say what an approval came to."""
+    from rewards.corrections import Reinstated
+
+    if isinstance(done, Reinstated):
+        return f"{done.returned_points:,} points given back."
+    expired = f"; {done.expired_points:,} had expired unspent" if done.expired_points else ""
     spent = f"; {done.lost_points:,} were spent before and are the authority's loss" if done.lost_points else ""
-    click.echo(f"{done.taken_points:,} points taken back{spent}.")
+    return f"{done.taken_points:,} points taken back{expired}{spent}."
 
 
 @corrections.command("reject")
@@ -83,7 +127,7 @@ def approve_command(correction_id: UUID, authority: str, person: str, is_json: b
 @of_authority
 @by_somebody
 def reject_command(correction_id: UUID, authority: str, person: str) -> None:
-    """Reject a correction, also one's own: the credit stays as it is.
+    """Reject a correction, also one's own: the points stay where they are.
 
     \b
     Example:
@@ -118,9 +162,14 @@ def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
         return
     for each in found:
-        taken = "" if each.taken_points is None else f", {each.taken_points:,} taken, {each.lost_points:,} lost"
+        taken = (
+            ""
+            if each.taken_points is None
+            else f", {each.taken_points:,} taken, {each.expired_points:,} expired, {each.lost_points:,} lost"
+        )
         decided = f"; {each.state} by {each.decided_by}{taken}" if each.decided_by else ""
-        asked = f"{each.requested_at.isoformat():.19}  {each.correction_id}  {each.points:,} points, {each.reason}"
+        what = f"{each.correction_id}  {each.kind} of {each.points:,} points, {each.reason}"
+        asked = f"{each.requested_at.isoformat():.19}  {what}"
         click.echo(f"{asked}, asked for by {each.requested_by}: {each.note}{decided}")
     if not found:
         click.echo("Nothing is to be decided." if not with_decided else "No correction was asked for.")

@@ -13,6 +13,7 @@ CRON_JOBS = (
     "expire-points",
     "close-goals",
     "warn-of-expiry",
+    "post-reviewed-credits",
     "prune-commands",
     "prune-quarantine",
     "send-letters",
@@ -21,7 +22,7 @@ CRON_JOBS = (
 
 @click.group()
 def jobs() -> None:
-    """Do what has to be done again and again: expiry, goals, warnings, letters, pruning.
+    """Do what has to be done again and again: expiry, goals, reviews, warnings, letters, pruning.
 
     One process does it all (several may share it); or have cron do one job at a time.
     """
@@ -92,7 +93,7 @@ def list_command(authority: str, is_json: bool) -> None:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
     else:
         for each in found:
-            click.echo(f"{each.job:18} due {each.due_at.isoformat():.19}  {describe(each)}")
+            click.echo(f"{each.job:21} due {each.due_at.isoformat():.19}  {describe(each)}")
         if not found:
             click.echo("No job has run yet: start bontri jobs run.")
     if any(each.failures for each in found):

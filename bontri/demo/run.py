@@ -186,7 +186,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Verify the database and say how it went."""
     reader = open_engine(services.database_url, role="bontri_reader")
-    verification = verify(reader)
+    verification = verify(reader, now=utc_now())
     totals = read_totals(reader)
     reader.dispose()
     counts = traffic.counts

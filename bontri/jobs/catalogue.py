@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from bontri.jobs.expiring import close_goals_of, expire_points_of, expire_vouchers_of, warn_of_expiry_of
 from bontri.jobs.letters import send_letters
 from bontri.jobs.pruning import prune_commands_of, prune_quarantine_of
+from bontri.jobs.reviewing import post_reviewed_credits_of
 from bontri.mail import open_delivery
 from bontri.settings import Settings
 from rewards.database import DatabaseRole
@@ -40,6 +41,13 @@ def list_jobs_of(settings: Settings) -> list[Job]:
             "close-goals", HOUR, "bontri_api", "closes goals that are over, gives back what was missed", close_goals_of
         ),
         Job("warn-of-expiry", DAY, "bontri_api", "writes to citizens before points expire", warn_of_expiry_of),
+        Job(
+            "post-reviewed-credits",
+            HOUR,
+            "bontri_operator",
+            "posts credits nobody has reviewed for 7 days",
+            post_reviewed_credits_of,
+        ),
         Job("prune-commands", DAY, "bontri_operator", "removes orders that ended 35 days ago", prune_commands_of),
         Job(
             "prune-quarantine", DAY, "bontri_operator", "removes what was quarantined 35 days ago", prune_quarantine_of

@@ -6,6 +6,7 @@ from marshmallow import fields, validate
 from partners_api.schemas import SLUG, Integer, VoucherSchema
 
 PAGE_MAX = 100
+IN_REVIEW = "Credited pending a review, and in neither of the others; the statement says why and until when"
 
 
 class SignInRequestSchema(ma.Schema):
@@ -42,6 +43,7 @@ class LotSchema(ma.Schema):
 
     points = Integer(required=True, metadata={"description": "Free to spend"})
     pending_points = Integer(required=True, metadata={"description": "Held by vouchers not yet redeemed"})
+    in_review_points = Integer(required=True, metadata={"description": IN_REVIEW})
     expires_on = fields.Date(required=True, metadata={"description": "First day they can no longer be spent"})
 
 
@@ -50,6 +52,7 @@ class WalletSchema(ma.Schema):
 
     points = Integer(required=True, metadata={"description": "Free to spend"})
     pending_points = Integer(required=True, metadata={"description": "Held by vouchers not yet redeemed"})
+    in_review_points = Integer(required=True, metadata={"description": IN_REVIEW})
     lots = fields.List(fields.Nested(LotSchema), required=True, metadata={"description": "Soonest to expire first"})
 
 

@@ -16,16 +16,21 @@ from rewards.explanations import (
     DepositExplanation,
     DonationExplanation,
     Language,
+    ReinstatementExplanation,
+    ReviewExplanation,
     VoucherExplanation,
 )
 from rewards.grants import CAP_KINDS
-from rewards.schema.ledger import CORRECTION_REASONS
+from rewards.schema.ledger import CORRECTION_REASONS, REINSTATEMENT_REASONS, REVIEW_RULES
 from rewards.statements import Movement, Position, explain
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 KINDS = (
     "deposit",
     "deposit_capped",
+    "deposit_pending",
+    "deposit_posted",
+    "deposit_voided",
     "voucher_issued",
     "voucher_redeemed",
     "voucher_cancelled",
@@ -39,12 +44,15 @@ KINDS = (
     "share_received",
     "donated",
     "donation_returned",
+    "points_reinstated",
 )
 EXPLANATIONS = {
     "deposit": DepositExplanation,
     "voucher": VoucherExplanation,
     "correction": CorrectionExplanation,
     "donation": DonationExplanation,
+    "review": ReviewExplanation,
+    "reinstatement": ReinstatementExplanation,
 }
 
 
@@ -89,6 +97,17 @@ class DepositExplanationSchema(ma.Schema):
         required=True,
         metadata={"description": "The caps that held points back"},
     )
+    review_rule = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(REVIEW_RULES),
+        metadata={"description": "Why the points wait for a review, if they do"},
+    )
+    review_due_at = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "By then they are posted, unless somebody rejects them"},
+    )
 
 
 class VoucherExplanationSchema(ma.Schema):
@@ -120,8 +139,30 @@ class DonationExplanationSchema(ma.Schema):
     points = Integer(required=True)
 
 
+class ReviewExplanationSchema(ma.Schema):
+    """The deposit whose credit was in review: posted, or not given for a `reason`."""
+
+    rule = fields.String(required=True, validate=validate.OneOf(REVIEW_RULES))
+    reason = fields.String(required=True, allow_none=True, validate=validate.OneOf(CORRECTION_REASONS))
+    material = fields.String(required=True)
+    items = Integer(required=True)
+    occurred_at = fields.AwareDateTime(required=True)
+    points = Integer(required=True)
+
+
+class ReinstatementExplanationSchema(ma.Schema):
+    """Expired points given back, and why."""
+
+    reason = fields.String(required=True, validate=validate.OneOf(REINSTATEMENT_REASONS))
+    points = Integer(required=True)
+
+
 class MovementSchema(ma.Schema):
-    """One line of a statement; one of the four explanations says how it came about, the others are null."""
+    """One line of a statement.
+
+    One of `deposit`, `voucher`, `correction`, `donation`, `review`, `reinstatement` says how it came about; the others
+    are null.
+    """
 
     movement_id = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
@@ -132,6 +173,8 @@ class MovementSchema(ma.Schema):
     voucher = fields.Nested(VoucherExplanationSchema, required=True, allow_none=True)
     correction = fields.Nested(CorrectionExplanationSchema, required=True, allow_none=True)
     donation = fields.Nested(DonationExplanationSchema, required=True, allow_none=True)
+    review = fields.Nested(ReviewExplanationSchema, required=True, allow_none=True)
+    reinstatement = fields.Nested(ReinstatementExplanationSchema, required=True, allow_none=True)
 
 
 class StatementSchema(ma.Schema):

@@ -17,7 +17,7 @@ from reliability.simulation.database import SimulatedDatabase
 from reliability.simulation.scheduler import BrokenInvariantError, Scheduler
 from reliability.simulation.source import Delivery, SimulatedSource
 from reliability.simulation.speech import Fact, Utterance
-from reliability.simulation.tables import Key, Place, Row
+from reliability.simulation.tables import COUNTERS, Key, Place, Row
 from reliability.simulation.voice import Town
 from rewards.journals import WIDE_RANGES
 
@@ -190,8 +190,11 @@ class Audit:
         if result["state"] == "quarantined":
             # Under whichever code: refused once more, for another reason, an event is told the later one.
             return any(key[:3] == place for key in tables.table("quarantined_events"))
-        points = tables.table("transfers").get(place, {"points": 0})["points"]
-        return number in self._stored and bool(result.get("points", 0) == points)
+        credit = tables.table("transfers").get(place, {"points": 0, "phase": None})
+        is_pending = credit["phase"] == "pending"
+        points = 0 if is_pending else credit["points"]
+        is_told = (result["state"] == "pending") == is_pending and result.get("points", 0) == points
+        return number in self._stored and bool(is_told)
 
     def epoch_of(self, town: Town) -> int:
         """Return the epoch in force."""
@@ -237,12 +240,18 @@ class Audit:
         accounts: Counter[Key] = Counter()
         figures: Counter[Key] = Counter()
         for key, transfer in table("transfers").items():
-            accounts[key[0], transfer["debit_account_id"], "debits"] += transfer["points"]
-            accounts[key[0], transfer["credit_account_id"], "credits"] += transfer["points"]
+            phase = "pending" if transfer["phase"] == "pending" else "posted"
+            accounts[key[0], transfer["debit_account_id"], f"debits_{phase}"] += transfer["points"]
+            accounts[key[0], transfer["credit_account_id"], f"credits_{phase}"] += transfer["points"]
             self.require("books_balance", key in table("events"), f"a credit without its deposit {key}")
         for key, account in table("accounts").items():
-            same = all(account[side] == accounts[*key, side] for side in ("debits", "credits"))
+            same = all(account[side] == accounts[*key, side] for side in COUNTERS)
             self.require("books_balance", same, f"account {key[1]} holds {account}")
+        pending = {
+            transfer["transfer_id"] for transfer in table("transfers").values() if transfer["phase"] == "pending"
+        }
+        reviewed = {key[1] for key in table("reviews")}
+        self.require("books_balance", pending == reviewed, f"in review {reviewed}, pending {pending}")
         received: defaultdict[Key, set[int]] = defaultdict(set)
         for key, event in table("events").items():
             received[key[:2]].add(key[2])

@@ -2,7 +2,7 @@
 
 import datetime
 
-from reliability.simulation.tables import Tables
+from reliability.simulation.tables import COUNTERS, Tables
 from reliability.simulation.voice import Town
 from rewards.keyring import Keyring
 
@@ -10,7 +10,9 @@ PLACED_AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 KEYRING = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
 
 
-def provision_town(tables: Tables, town: Town, *, day_cap_points: int | None) -> None:
+def provision_town(
+    tables: Tables, town: Town, *, day_cap_points: int | None, review_over_items: int | None = None
+) -> None:
     """Put in an authority with a tariff of one point an item of glass, and the holders of its badges."""
     tables.table("authorities")[(town.slug,)] = {
         "authority_id": town.authority_id,
@@ -20,6 +22,9 @@ def provision_town(tables: Tables, town: Town, *, day_cap_points: int | None) ->
         "fleet_version": 1,
         "holders_version": 1,
         "points_valid_months": 24,
+        "review_over_items": review_over_items,
+        "review_over_mass_g": None,
+        "reviews_doubtful_clocks": False,
     }
     tables.table("materials")[town.authority_id, "glass"] = {"material": "glass"}
     caps = {"day_cap_points": day_cap_points, "week_cap_points": None, "bin_hour_cap_points": None, "welcome_points": 0}
@@ -45,4 +50,4 @@ def provision_bin(tables: Tables, bin_id: str, town: Town) -> None:
         "placed_at": PLACED_AT,
         "site_id": f"site-{bin_id}",
     }
-    tables.table("accounts")[town.authority_id, f"issuing-{bin_id}"] = {"debits": 0, "credits": 0}
+    tables.table("accounts")[town.authority_id, f"issuing-{bin_id}"] = dict.fromkeys(COUNTERS, 0)

@@ -23,6 +23,9 @@ Row = Mapping[str, Any]
 Place = tuple[str, Key]
 """Table and key of a row."""
 
+COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
+"""Of an account."""
+
 ELEMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",{}\s][^",{}]*)')
 ESCAPED = re.compile(r"\\(.)")
 RANGE = re.compile(r"\[(\d+),(\d+)\)")

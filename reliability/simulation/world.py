@@ -186,8 +186,9 @@ class World:
         tables.compares_inside_insert = control.compares_inside_insert
         tables.wide_ranges = self.chance.choice([WIDE_RANGES, WIDE_RANGES, WIDE_RANGES, 2])
         cap = self.chance.choice([None, 20])
+        review_over_items = self.chance.choice([None, 5])
         for town in towns:
-            provision_town(tables, town, day_cap_points=cap)
+            provision_town(tables, town, day_cap_points=cap, review_over_items=review_over_items)
         for each in self.bins:
             provision_bin(tables, each.bin_id, each.town)
 

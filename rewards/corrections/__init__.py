@@ -1,31 +1,44 @@
-"""Corrections: a credit that was wrong is taken back by a transfer the other way, with a reason and a second person.
+"""Corrections: a credit that was wrong is taken back, or expired points are given back, by a transfer the other way.
 
-Nothing is ever changed or deleted. What the citizen has spent meanwhile is the authority's loss, and shown as such.
+Both need a reason and a second person. Nothing is ever changed or deleted. What the citizen has spent meanwhile is the
+authority's loss, and shown as such.
 """
 
-from rewards.corrections.deciding import Corrected, approve_correction, reject_correction
+from rewards.corrections.deciding import approve_correction, reject_correction
 from rewards.corrections.reading import Correction, list_corrections
 from rewards.corrections.refusals import (
     CorrectionDecidedError,
     CorrectionUnknownError,
+    ExpiredPointsCorrectedError,
+    LotWithoutWalletError,
     SecondPersonRequiredError,
     TransferAlreadyCorrectedError,
+    TransferInReviewError,
     TransferNotCorrectableError,
+    TransferNotReinstatableError,
     TransferUnknownError,
 )
-from rewards.corrections.requesting import request_correction
+from rewards.corrections.reinstating import Reinstated
+from rewards.corrections.requesting import request_correction, request_reinstatement
+from rewards.corrections.reversing import Corrected
 
 __all__ = [
     "Corrected",
     "Correction",
     "CorrectionDecidedError",
     "CorrectionUnknownError",
+    "ExpiredPointsCorrectedError",
+    "LotWithoutWalletError",
+    "Reinstated",
     "SecondPersonRequiredError",
     "TransferAlreadyCorrectedError",
+    "TransferInReviewError",
     "TransferNotCorrectableError",
+    "TransferNotReinstatableError",
     "TransferUnknownError",
     "approve_correction",
     "list_corrections",
     "reject_correction",
     "request_correction",
+    "request_reinstatement",
 ]

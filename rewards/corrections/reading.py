@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 LIST = text("""
-    SELECT c.correction_id, c.transfer_id, t.points, c.reason, c.note, c.state, c.requested_by, c.requested_at,
-           c.decided_by, c.decided_at, c.taken_points, c.lost_points
+    SELECT c.correction_id, c.transfer_id, c.kind, t.points, c.reason, c.note, c.state, c.requested_by, c.requested_at,
+           c.decided_by, c.decided_at, c.taken_points, c.expired_points, c.lost_points
       FROM corrections c
       JOIN transfers t ON t.authority_id = c.authority_id AND t.transfer_id = c.transfer_id
      WHERE c.authority_id = :authority_id AND (:with_decided OR c.state = 'requested')
@@ -19,10 +19,14 @@ LIST = text("""
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A correction of a credit of ``points``; ``taken_points`` and ``lost_points`` once it is approved."""
+    """A ``reversal`` of a credit of ``points``, or a ``reinstatement`` of expired ones.
+
+    Of an approved reversal: where its points were taken from.
+    """
 
     correction_id: UUID
     transfer_id: UUID
+    kind: str
     points: int
     reason: str
     note: str
@@ -32,6 +36,7 @@ class Correction:
     decided_by: str | None
     decided_at: datetime.datetime | None
     taken_points: int | None
+    expired_points: int | None
     lost_points: int | None
 
 

@@ -23,6 +23,42 @@ class TransferNotCorrectableError(OperatorRefusedError):
         super().__init__(f"{transfer_id} credits no deposit: cancel or reverse the voucher instead")
 
 
+class TransferInReviewError(OperatorRefusedError):
+    """A credit that is still pending is not taken back, it is rejected."""
+
+    code = "transfer_in_review"
+
+    def __init__(self, transfer_id: UUID) -> None:
+        super().__init__(f"{transfer_id} is in review: reject it with bontri reviews reject")
+
+
+class TransferNotReinstatableError(OperatorRefusedError):
+    """Only what expired can be given back."""
+
+    code = "transfer_not_reinstatable"
+
+    def __init__(self, transfer_id: UUID) -> None:
+        super().__init__(f"{transfer_id} is no expiry of points: only what expired can be given back")
+
+
+class LotWithoutWalletError(OperatorRefusedError):
+    """Retention or erasure has cut the link: there is nobody to give points back to."""
+
+    code = "lot_without_wallet"
+
+    def __init__(self, transfer_id: UUID) -> None:
+        super().__init__(f"nobody is known any more whose points expired by {transfer_id}")
+
+
+class ExpiredPointsCorrectedError(OperatorRefusedError):
+    """What expired has been taken by corrections of the credits it came from."""
+
+    code = "expired_points_corrected"
+
+    def __init__(self, transfer_id: UUID) -> None:
+        super().__init__(f"nothing is left of what expired by {transfer_id}: corrections have taken it back")
+
+
 class TransferAlreadyCorrectedError(OperatorRefusedError):
     """Somebody asked for it before, and it is open or approved."""
 

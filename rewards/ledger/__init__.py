@@ -15,7 +15,7 @@ from rewards.ledger.accounts import (
 )
 from rewards.ledger.authority_accounts import find_authority_account, open_authority_account
 from rewards.ledger.balances import Balance, Entry, get_balance, list_entries, sum_balances
-from rewards.ledger.pending import end_pending_transfers, lock_pending_transfers
+from rewards.ledger.pending import end_pending_transfers, lock_pending_credits, lock_pending_transfers
 from rewards.ledger.transfers import Transfer, plan_transfers, record_transfers
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "list_accounts",
     "list_entries",
     "lock_accounts",
+    "lock_pending_credits",
     "lock_pending_transfers",
     "open_account",
     "open_authority_account",

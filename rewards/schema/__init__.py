@@ -30,6 +30,7 @@ from rewards.schema.ledger import (
     CappedDeposit,
     CapUsage,
     Correction,
+    Review,
     Transfer,
     WalletAccount,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "QuarantinedEvent",
     "QuarantinedMessage",
     "RedemptionAttempt",
+    "Review",
     "Session",
     "Shop",
     "ShortCode",

@@ -13,11 +13,27 @@ OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 
 ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "cause", "expired", "goal", "lot", "network", "shop")
 
-REASONS = ("adjustment", "donation", "expiry", "merge", "reversal", "split", "welcome")
+REASONS = (
+    "adjustment",
+    "donation",
+    "expiry",
+    "merge",
+    "reinstatement",
+    "reversal",
+    "review",
+    "split",
+    "welcome",
+)
 """Why a transfer exists that is neither a deposit's credit nor a voucher's."""
 
 CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
-"""Why a transfer is taken back; told to the citizen."""
+"""Why a credit is taken back, or was not given after a review; told to the citizen."""
+
+REINSTATEMENT_REASONS = ("outage", "hardship", "mistake")
+"""Why expired points are given back; told to the citizen."""
+
+REVIEW_RULES = ("large_deposit", "doubtful_clock")
+"""Why a deposit's credit waits for a review; told to the citizen."""
 
 WITHHOLDING_CAPS = ("bin_hour", "day", "week", "bin_hour+day", "bin_hour+week", "day+week", "bin_hour+day+week")
 """Which caps held points back, in the order in which they are granted."""
@@ -177,21 +193,28 @@ class AuthorityAccount(Base):
 class Correction(Base):
     """A transfer that one person asks to take back and a second one decides about.
 
-    ``taken_points`` came back from the wallet, ``lost_points`` were spent before and are the authority's loss; both are
-    None until it is approved.
+    A ``reversal`` takes a credit back: ``taken_points`` came from the wallet, ``expired_points`` had expired in the
+    credit's own lot, ``lost_points`` were spent before and are the authority's loss; all are None until it is approved.
+    A ``reinstatement`` gives back what expired, whole.
     """
 
     __tablename__ = "corrections"
     __table_args__ = (
-        CheckConstraint(f"reason IN {CORRECTION_REASONS}", name="reason_known"),
+        CheckConstraint(
+            f"(kind = 'reversal' AND reason IN {CORRECTION_REASONS})"
+            f" OR (kind = 'reinstatement' AND reason IN {REINSTATEMENT_REASONS})",
+            name="reason_known",
+        ),
         CheckConstraint("state IN ('requested', 'approved', 'rejected')", name="state_known"),
         CheckConstraint("char_length(note) BETWEEN 1 AND 500", name="note_length"),
         CheckConstraint("(state = 'requested') = (decided_by IS NULL)", name="decided_by_somebody"),
         CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_at_some_time"),
         CheckConstraint("decided_by <> requested_by OR state = 'rejected'", name="approved_by_a_second_person"),
-        CheckConstraint("taken_points >= 0 AND lost_points >= 0", name="points_not_negative"),
-        CheckConstraint("taken_points IS NULL OR state = 'approved'", name="points_only_approved"),
-        CheckConstraint("(taken_points IS NULL) = (lost_points IS NULL)", name="points_whole"),
+        CheckConstraint("taken_points >= 0 AND expired_points >= 0 AND lost_points >= 0", name="points_not_negative"),
+        CheckConstraint(
+            "taken_points IS NULL OR (state = 'approved' AND kind = 'reversal')", name="points_only_approved"
+        ),
+        CheckConstraint("num_nulls(taken_points, expired_points, lost_points) IN (0, 3)", name="points_whole"),
         Index(
             "uq_corrections_transfer",
             "authority_id",
@@ -205,6 +228,7 @@ class Correction(Base):
     authority_id: Mapped[AuthorityId]
     correction_id: Mapped[Id]
     transfer_id: Mapped[uuid.UUID]
+    kind: Mapped[str] = mapped_column(server_default=text("'reversal'"))
     reason: Mapped[str]
     note: Mapped[str]
     requested_by: Mapped[str]
@@ -213,7 +237,39 @@ class Correction(Base):
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime.datetime | None]
     taken_points: Mapped[int | None] = mapped_column(BigInteger)
+    expired_points: Mapped[int | None] = mapped_column(BigInteger)
     lost_points: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Review(Base):
+    """A deposit's credit that is pending because a ``rule`` of the authority found it suspicious.
+
+    It posts itself at ``due_at`` (``lapsed``) unless somebody approves or rejects it before; a rejection has a
+    ``reason``, told to the citizen, and a ``note``, which is not. No foreign key, as none of transfers.
+    """
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        CheckConstraint(f"rule IN {REVIEW_RULES}", name="rule_known"),
+        CheckConstraint("state IN ('open', 'approved', 'rejected', 'lapsed')", name="state_known"),
+        CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided_at_some_time"),
+        CheckConstraint("(state IN ('approved', 'rejected')) = (decided_by IS NOT NULL)", name="decided_by_somebody"),
+        CheckConstraint(f"reason IN {CORRECTION_REASONS}", name="reason_known"),
+        CheckConstraint("(state = 'rejected') = (reason IS NOT NULL)", name="rejected_for_a_reason"),
+        CheckConstraint("(reason IS NULL) = (note IS NULL)", name="rejected_with_a_note"),
+        CheckConstraint("char_length(note) BETWEEN 1 AND 500", name="note_length"),
+        Index("ix_reviews_open", "authority_id", "due_at", "transfer_id", postgresql_where=text("state = 'open'")),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    transfer_id: Mapped[Id]
+    rule: Mapped[str]
+    due_at: Mapped[Instant]
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime.datetime | None]
+    reason: Mapped[str | None]
+    note: Mapped[str | None]
 
 
 class CappedDeposit(Base):

@@ -4,7 +4,7 @@ import datetime
 import uuid
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,12 +17,16 @@ class Authority(Base):
     ``fleet_version`` rises with every change of a bin, key or placement that workers must know of; they look at it
     once a second instead of at every bin. ``holders_version`` is the same for badges, citizens and wallets, and
     ``config_version`` for what bins show on their displays. By ``points_expired_on`` all lots that had to are empty.
+    Deposits beyond ``review_over_…``, or of bins whose clock is in doubt, are credited pending a review; None holds
+    none.
     """
 
     __tablename__ = "authorities"
     __table_args__ = (
         CheckConstraint("slug ~ '^[a-z0-9-]{2,32}$'", name="slug_alphabet"),
         CheckConstraint("points_valid_months BETWEEN 1 AND 120", name="points_valid_months_range"),
+        CheckConstraint("review_over_items BETWEEN 1 AND 200", name="review_over_items_range"),
+        CheckConstraint("review_over_mass_g BETWEEN 1 AND 2000000", name="review_over_mass_g_range"),
         UniqueConstraint("slug"),
         {"info": REFERENCE},
     )
@@ -37,6 +41,9 @@ class Authority(Base):
     display_texts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     points_valid_months: Mapped[int] = mapped_column(server_default=text("24"))
     points_expired_on: Mapped[datetime.date | None]
+    review_over_items: Mapped[int | None] = mapped_column(SmallInteger)
+    review_over_mass_g: Mapped[int | None]
+    reviews_doubtful_clocks: Mapped[bool] = mapped_column(server_default=text("false"))
     is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant]
 

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from rewards.reviews import lapse_reviews, set_review_rules
+from rewards.suspicion import ReviewRules
 from tests.api_client import EMAIL, Api, assert_problem, start_api
 from tests.databases import Database
 from tests.factories import build_citizen, open_session_for
@@ -96,14 +98,32 @@ def test_unknown_authority_is_refused(api: Api):
 def test_deposit_is_in_the_wallet_and_explained_in_the_statement(api: Api):
     api.earn(3)
     wallet = api.call("citizen", "GET", "/citizen/wallet").json
-    lot = {"points": 3, "pending_points": 0, "expires_on": "2028-12-01"}
-    assert wallet == {"points": 3, "pending_points": 0, "lots": [lot]}
+    held = {"points": 3, "pending_points": 0, "in_review_points": 0}
+    assert wallet == {**held, "lots": [{**held, "expires_on": "2028-12-01"}]}
     line = api.call("citizen", "GET", "/citizen/statement").json["movements"][0]
     assert (line["kind"], line["points"], line["sentence"]) == ("deposit", 3, "3 verres × 1 point = 3 points")
     assert line["deposit"]["material"] == "glass"
     assert line["deposit"]["occurred_at"] == api.now.isoformat()
     english = api.call("citizen", "GET", "/citizen/statement?lang=en").json["movements"][0]
     assert english["sentence"] == "3 items of glass × 1 point = 3 points"
+
+
+def test_points_in_review_are_shown_apart_and_explained_before_and_after(api: Api):
+    with api.owner.begin() as connection:
+        set_review_rules(connection, ReviewRules(over_items=3), authority_id=api.town.authority_id)
+    api.earn(4)
+    wallet = api.call("citizen", "GET", "/citizen/wallet").json
+    assert (wallet["points"], wallet["in_review_points"], wallet["lots"][0]["in_review_points"]) == (0, 4, 4)
+    [line] = api.call("citizen", "GET", "/citizen/statement?lang=en").json["movements"]
+    assert (line["kind"], line["points"], line["deposit"]["points"]) == ("deposit_pending", 0, 4)
+    assert (line["deposit"]["review_rule"], line["review"]) == ("large_deposit", None)
+    assert line["deposit"]["review_due_at"] == (api.now + datetime.timedelta(days=7)).isoformat()
+    with api.owner.begin() as connection:
+        lapse_reviews(connection, authority_id=api.town.authority_id, now=api.now + datetime.timedelta(days=7))
+    line = api.call("citizen", "GET", "/citizen/statement?lang=en").json["movements"][0]
+    assert (line["kind"], line["points"], line["deposit"]) == ("deposit_posted", 4, None)
+    assert (line["review"]["rule"], line["review"]["reason"], line["review"]["points"]) == ("large_deposit", None, 4)
+    assert api.call("citizen", "GET", "/citizen/wallet").json["points"] == 4
 
 
 def test_statement_comes_in_pages_that_together_are_whole(api: Api):

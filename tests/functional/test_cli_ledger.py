@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from rewards.expiry import expire_points, first_position
 from rewards.ids import new_id
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town, deposit
@@ -42,11 +43,11 @@ def test_two_people_take_a_credit_back(database, town):
     assert succeed(database, "corrections", "list", *of_town).output == "Nothing is to be decided.\n"
     correction_id = ask(database, town)
     [listed] = succeed(database, "corrections", "list", *of_town).output.splitlines()
-    assert listed.endswith(f"{correction_id}  8 points, bin_fault, asked for by ada: counted twice")
+    assert listed.endswith(f"{correction_id}  reversal of 8 points, bin_fault, asked for by ada: counted twice")
     refused = run(database, "corrections", "approve", correction_id, *of_town, "--by", "ada")
     assert code_of(refused) == "second_person_required"
     approved = succeed(database, "corrections", "approve", correction_id, *of_town, "--by", "grace", "--json")
-    assert json.loads(approved.output) == {"taken_points": 8, "lost_points": 0}
+    assert json.loads(approved.output) == {"taken_points": 8, "lost_points": 0, "expired_points": 0}
     [told] = json.loads(succeed(database, "corrections", "list", *of_town, "--all", "--json").output)
     assert (told["state"], told["decided_by"], told["note"]) == ("approved", "grace", "counted twice")
     assert code_of(run(database, "corrections", "reject", correction_id, *of_town)) == "correction_decided"
@@ -98,3 +99,58 @@ def test_accounts_balances_and_statements_are_read(database, town, now):
     assert code_of(run(database, "ledger", "balance", str(new_id()), *of_town)) == "account_unknown"
     reversed_ = run(database, *statement, "--from", "2026-11-21", "--until", "2026-11-20")
     assert (reversed_.exit_code, "--until is not after --from" in reversed_.output) == (2, True)
+
+
+def test_credits_in_review_are_listed_approved_and_rejected(database, town, now):
+    of_town = ("--authority", town.slug)
+    shown = succeed(database, "reviews", "rules", *of_town).output
+    assert shown == "No deposit is held for a review.\n"
+    set_ = ("--over-items", "20", "--over-grams", "9000", "--doubtful-clocks")
+    assert succeed(database, "reviews", "rules", *of_town, *set_).output == (
+        "Held for a review are deposits"
+        " of more than 20 items, of more than 9,000 g, of bins that cannot tell the time.\n"
+    )
+    rules = succeed(database, "reviews", "rules", *of_town, "--over-grams", "0", "--any-clock", "--json").output
+    assert json.loads(rules) == {"over_items": 20, "over_mass_g": None, "holds_doubtful_clocks": False}
+    assert succeed(database, "reviews", "list", *of_town).output == "No credit waits for a review.\n"
+    with database.engine().begin() as connection:
+        for items in (21, 22, 23):
+            deposit(connection, town, badge="B", items=items, now=now)
+    lines = succeed(database, "reviews", "list", *of_town).output.splitlines()
+    assert lines[0].endswith("21 points for 21 items of glass at BIN-0007-A; posts itself on 2026-11-28T09:00")
+    first, second, _ = [each["transfer_id"] for each in json.loads(list_reviews_as_json(database, town))]
+    assert succeed(database, "reviews", "approve", first, *of_town, "--by", "ada").output == "21 points posted.\n"
+    why = ("--reason", "bin_fault", "--note", "rain", "--by", "ada")
+    assert json.loads(succeed(database, "reviews", "reject", second, *of_town, *why, "--json").output) == {
+        "voided_points": 22
+    }
+    assert code_of(run(database, "reviews", "approve", second, *of_town)) == "review_decided"
+    assert code_of(run(database, "reviews", "reject", str(new_id()), *of_town, *why)) == "review_unknown"
+    told = succeed(database, "reviews", "list", *of_town, "--all").output
+    assert "rejected by ada: bin_fault, rain" in told
+    assert "approved by ada" in told
+    # The clock of the machine may be behind that of the test: what lapsed depends on it, that it runs does not.
+    assert set(json.loads(succeed(database, "jobs", "once", "post-reviewed-credits", "--json").output)) == {
+        *("reviews", "points")
+    }
+
+
+def list_reviews_as_json(database: Database, town: Town) -> str:
+    return succeed(database, "reviews", "list", "--authority", town.slug, "--json").output
+
+
+def test_expired_points_are_given_back_from_the_command_line(database, town, now):
+    of_town = ("--authority", town.slug)
+    why = ("--reason", "outage", "--note", "no till worked", "--by", "ada")
+    refused = run(database, "corrections", "reinstate", str(credit_of(database)), *of_town, *why)
+    assert code_of(refused) == "transfer_not_reinstatable"
+    with database.engine().begin() as connection:
+        connection.execute(text("UPDATE accounts SET expires_on = '2026-11-21' WHERE kind = 'lot'"))
+        position = first_position(connection, authority_id=town.authority_id)
+        expire_points(connection, authority_id=town.authority_id, now=now, after=position)
+        expiry = connection.scalar(text("SELECT transfer_id FROM transfers WHERE reason = 'expiry'"))
+    asked = succeed(database, "corrections", "reinstate", str(expiry), *of_town, *why).output
+    [listed] = succeed(database, "corrections", "list", *of_town).output.splitlines()
+    assert "reinstatement of 8 points, outage" in listed
+    approved = succeed(database, "corrections", "approve", asked.split()[0], *of_town, "--by", "grace")
+    assert approved.output == "8 points given back.\n"

@@ -24,16 +24,17 @@ from sqlalchemy import Connection, text
 
 from rewards.errors import OverdraftError, PendingAlreadyEndedError, RewardsError
 from rewards.ids import new_id
-from rewards.ledger import Balance, Transfer, record_transfers, sum_balances
+from rewards.journals import open_journals
+from rewards.ledger import Balance, Transfer, lock_pending_credits, record_transfers, sum_balances
 from rewards.ledger.pending import end_pending_transfers
 from rewards.verify import INVARIANTS
 from tests.databases import Database
-from tests.factories import build_town
+from tests.factories import JOURNAL, build_town
 
 AUTHORITY_ID = 7
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 KINDS = ("issuing", "loss", "shop", "cause", "goal")
-"""The first two may be overdrawn."""
+"""The first two may be overdrawn; the first is a bin's."""
 
 LEDGER_INVARIANTS = (
     "every_authority_balances",
@@ -67,6 +68,7 @@ class Hold:
 
     transfer: Transfer
     is_ended: bool = False
+    is_credit: bool = False
 
 
 accounts = st.integers(0, len(KINDS) - 1)
@@ -85,7 +87,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.connection: Connection = self.database.engine().connect()
-        self.ids = [new_id() for _ in KINDS]
+        find_bin = text("SELECT bin_id, issuing_account_id FROM bins ORDER BY bin_id LIMIT 1")
+        bin_id, issuing = self.connection.execute(find_bin).one()
+        [self.journal_no] = open_journals(
+            self.connection, {(bin_id, JOURNAL): START}, authority_id=AUTHORITY_ID
+        ).values()
+        # The bin has its account already; the others are made up.
+        self.ids = [issuing, *(new_id() for _ in KINDS[1:])]
         self.connection.execute(
             text(
                 "INSERT INTO accounts (authority_id, account_id, kind, created_at)"
@@ -93,11 +101,12 @@ class LedgerMachine(RuleBasedStateMachine):
             ),
             [
                 {"authority_id": AUTHORITY_ID, "account_id": account_id, "kind": kind, "now": START}
-                for account_id, kind in zip(self.ids, KINDS, strict=True)
+                for account_id, kind in zip(self.ids[1:], KINDS[1:], strict=True)
             ],
         )
         self.models = [Model(is_bounded=kind not in ("issuing", "loss")) for kind in KINDS]
         self.now = START
+        self.credits = 0
         self.past: list[tuple[datetime.datetime, list[Balance]]] = []
 
     def teardown(self) -> None:
@@ -158,12 +167,24 @@ class LedgerMachine(RuleBasedStateMachine):
         transfer.transfer_id = ids[0]
         return Hold(transfer)
 
+    @rule(target=holds, credit=st.integers(1, len(KINDS) - 1), points=amounts)
+    def hold_credit(self, credit: int, points: int) -> Any:
+        """Credit a deposit pending a review, as the ingest does."""
+        self.credits += 1
+        said: dict[str, Any] = {"journal_no": self.journal_no, "seq": self.credits, "transfer_id": new_id()}
+        transfer = Transfer(self.ids[0], self.ids[credit], points, "pending", **said)
+        refusal, _ = self.record([transfer])
+        assert refusal is None  # a bin may always give
+        self.models[0].giving += points
+        self.models[credit].getting += points
+        return Hold(transfer, is_credit=True)
+
     @rule(held=holds, phase=st.sampled_from(["post", "void"]))
     def end(self, held: Hold, phase: Any) -> None:
         """End a hold, ended before or not."""
         refusal, _ = self.ask(
             lambda: end_pending_transfers(
-                self.connection, [held.transfer], authority_id=AUTHORITY_ID, phase=phase, now=self.now
+                self.connection, self.list_pending(held), authority_id=AUTHORITY_ID, phase=phase, now=self.now
             )
         )
         assert refusal == (PendingAlreadyEndedError if held.is_ended else None)
@@ -175,13 +196,24 @@ class LedgerMachine(RuleBasedStateMachine):
         """Two at once: one that was ended before takes the other with it, and nothing is half done."""
         refusal, _ = self.ask(
             lambda: end_pending_transfers(
-                self.connection, [first.transfer, second.transfer], authority_id=AUTHORITY_ID, phase=phase, now=self.now
+                self.connection,
+                [*self.list_pending(first), *self.list_pending(second)],
+                authority_id=AUTHORITY_ID,
+                phase=phase,
+                now=self.now,
             )
         )
         assert refusal == (PendingAlreadyEndedError if first.is_ended or second.is_ended else None)
         if refusal is None:
             self.end_in_model(first, phase)
             self.end_in_model(second, phase)
+
+    def list_pending(self, held: Hold) -> list[Transfer]:
+        """Return a hold as what ends it names it: a deposit's credit is looked up, as a review does."""
+        if not held.is_credit:
+            return [held.transfer]
+        transfer_id: Any = held.transfer.transfer_id
+        return lock_pending_credits(self.connection, [transfer_id], authority_id=AUTHORITY_ID)
 
     def end_in_model(self, held: Hold, phase: str) -> None:
         held.is_ended = True

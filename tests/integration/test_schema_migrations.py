@@ -98,6 +98,21 @@ def test_going_down_and_up_again_leads_to_the_same_database(database: Database) 
         assert connection.scalar(text("SELECT count(*) FROM events")) == 0
 
 
+def test_a_database_with_reviews_does_not_go_back_to_where_they_are_unknown(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")))
+    with database.engine().connect() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO reviews (authority_id, transfer_id, rule, due_at)"
+                " VALUES (7, '00000000-0000-7000-8000-000000000001', 'large_deposit', '2026-11-28')"
+            )
+        )
+        config.attributes["connection"] = connection
+        with pytest.raises(RuntimeError, match="cannot go back before 0014"):
+            command.downgrade(config, "0013")
+
+
 OLD_TOWN = """
     INSERT INTO authorities (authority_id, slug, name, timezone, created_at)
     VALUES (7, 'val', 'Val', 'Europe/Paris', '2026-01-01');

@@ -23,11 +23,14 @@ from reliability.simulation.provisioning import KEYRING, provision_bin, provisio
 from reliability.simulation.scheduler import Scheduler
 from reliability.simulation.trace import Trace
 from reliability.simulation.voice import Town as SimulatedTown
+from rewards.reviews import set_review_rules
+from rewards.suspicion import ReviewRules
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town
 from tests.speaker import Speaker, deposit, tell
 
 CAP_POINTS = 10
+REVIEW_OVER_ITEMS = 1
 BADGES = ("BADGE-0", "BADGE-1")
 
 
@@ -37,6 +40,8 @@ def town(database: Database) -> Town:
         town = build_town(connection, KEYRING, lines={"glass": ("item", 1)}, day_cap_points=CAP_POINTS)
         for badge in BADGES:
             build_citizen(connection, town, badge=badge)
+        rules = ReviewRules(over_items=REVIEW_OVER_ITEMS)
+        set_review_rules(connection, rules, authority_id=town.authority_id)
     return town
 
 
@@ -45,7 +50,7 @@ def simulated_database(town: Town) -> SimulatedDatabase:
     scheduler, chance = Scheduler(Random(0)), Random(0)
     database = SimulatedDatabase(scheduler, Faults(chance), Trace(lambda: 0.0))
     same = SimulatedTown(town.authority_id, town.slug, list(BADGES))
-    provision_town(database.tables, same, day_cap_points=CAP_POINTS)
+    provision_town(database.tables, same, day_cap_points=CAP_POINTS, review_over_items=REVIEW_OVER_ITEMS)
     for bin_id in town.bin_ids:
         provision_bin(database.tables, bin_id, same)
     return database
@@ -113,10 +118,11 @@ def rows_of(database: Database) -> dict[str, Any]:
 
         return {
             "events": all_of("SELECT journal_no, seq, content_digest FROM events"),
-            "transfers": all_of("SELECT journal_no, seq, points, withheld_points FROM transfers"),
+            "transfers": all_of("SELECT journal_no, seq, phase, points, withheld_points FROM transfers"),
+            "reviews": all_of("SELECT rule FROM reviews"),
             "capped": all_of("SELECT journal_no, seq, withheld_points FROM capped_deposits"),
-            "credits": all_of("SELECT credits_posted FROM accounts WHERE kind = 'lot'"),
-            "debits": all_of("SELECT a.debits_posted FROM accounts a WHERE kind = 'issuing'"),
+            "credits": all_of("SELECT credits_posted, credits_pending FROM accounts WHERE kind = 'lot'"),
+            "debits": all_of("SELECT debits_posted, debits_pending FROM accounts WHERE kind = 'issuing'"),
             "daily": all_of("SELECT bin_id, deposits, credited_deposits, items, points FROM daily_deposits"),
             "refused": all_of("SELECT journal_no, seq, content_digest, code FROM quarantined_events"),
             "messages": all_of("SELECT message_digest, code, times FROM quarantined_messages"),
@@ -130,8 +136,9 @@ def rows_of_simulated(database: SimulatedDatabase) -> dict[str, Any]:
     def columns(table: str, *names: str) -> list[Any]:
         return sorted((*key[1:], *(row[name] for name in names)) for key, row in tables(table).items())
 
-    def side(kind: str, name: str) -> list[Any]:
-        return sorted((row[name],) for key, row in tables("accounts").items() if key[1].startswith(kind))
+    def side(kind: str, *names: str) -> list[Any]:
+        rows = [row for key, row in tables("accounts").items() if key[1].startswith(kind)]
+        return sorted(tuple(row[name] for name in names) for row in rows)
 
     daily = [
         (key[2], *(row[name] for name in ("deposits", "credited_deposits", "items", "points")))
@@ -139,10 +146,11 @@ def rows_of_simulated(database: SimulatedDatabase) -> dict[str, Any]:
     ]
     return {
         "events": columns("events", "content_digest"),
-        "transfers": columns("transfers", "points", "withheld_points"),
+        "transfers": columns("transfers", "phase", "points", "withheld_points"),
+        "reviews": sorted((row["rule"],) for row in tables("reviews").values()),
         "capped": columns("capped_deposits", "withheld_points"),
-        "credits": side("lot", "credits"),
-        "debits": side("issuing", "debits"),
+        "credits": side("lot", "credits_posted", "credits_pending"),
+        "debits": side("issuing", "debits_posted", "debits_pending"),
         "daily": sorted(daily),
         "refused": columns("quarantined_events", "code"),
         "messages": columns("quarantined_messages", "code", "times"),
@@ -160,4 +168,4 @@ def test_the_same_batches_give_the_same_receipts_and_the_same_rows(
     simulated = simulated_database(town)
     assert tell_simulated(simulated, batches, now) == told
     assert rows_of_simulated(simulated) == rows_of(database)
-    assert Counter(len(rows) > 0 for rows in rows_of(database).values())[True] == 8
+    assert Counter(len(rows) > 0 for rows in rows_of(database).values())[True] == 9

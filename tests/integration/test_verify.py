@@ -17,6 +17,8 @@ from rewards.goals import close_goal, donate_to_goal, give_back
 from rewards.households import leave_household, merge_wallets
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
+from rewards.reviews import set_review_rules
+from rewards.suspicion import ReviewRules
 from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
 from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher, voucher_text
 from tests.databases import Database
@@ -25,6 +27,7 @@ from tests.speaker import Speaker, deposit, read, tell
 
 BADGE, OTHER_BADGE = "04A2B9C1", "04A2B9C2"
 CAP = 40
+HOUR = datetime.timedelta(hours=1)
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Scene:
     vouchers: dict[str, UUID]
 
     def verify(self) -> Verification:
-        return verify(self.database.engine("bontri_reader"))
+        return verify(self.database.engine("bontri_reader"), now=self.now)
 
     def broken(self) -> dict[str, int]:
         """Return how often each broken invariant of this town is broken; others never are."""
@@ -62,6 +65,9 @@ def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene
         ]
         citizens = [build_citizen(connection, town, badge=BADGE) for town in towns]
         others = [build_citizen(connection, town, badge=OTHER_BADGE) for town in towns]
+        for town in towns:
+            build_citizen(connection, town, badge=OTHER_BADGE)
+            set_review_rules(connection, ReviewRules(over_items=8), authority_id=town.authority_id)
     pipeline = Pipeline(database.engine("bontri_ingest"), keyring)
     for town in towns:
         report_all_kinds(pipeline, keyring, town, now)
@@ -76,7 +82,7 @@ def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene
 
 
 def report_all_kinds(pipeline: Pipeline, keyring: Keyring, town: Town, now: datetime.datetime) -> None:
-    """Deposits credited, counted, capped, refused, in conflict, repeated, late; emptyings; gaps and lost numbers."""
+    """Deposits credited, pending, counted, capped, refused, in conflict, repeated, late; emptyings; gaps, losses."""
     first, second = (Speaker(keyring, town.slug, bin_id) for bin_id in town.bin_ids)
     yesterday = now - datetime.timedelta(days=1)
     batches: list[list[Message]] = [
@@ -278,6 +284,23 @@ def spend_a_budget_for_nothing(scene: Scene) -> None:
     )
 
 
+def ask_for_a_reinstatement_of_no_expiry(scene: Scene) -> None:
+    scene.damage(
+        "INSERT INTO corrections (authority_id, correction_id, transfer_id, kind, reason, note, state, requested_by,"
+        " requested_at) SELECT authority_id, correction_id, gen_random_uuid(), 'reinstatement', 'outage', 'x',"
+        " 'requested', 'ada', :now FROM (SELECT :authority AS authority_id, gen_random_uuid() AS correction_id) AS t",
+        now=scene.now,
+    )
+
+
+def say_that_a_review_lapsed(scene: Scene) -> None:
+    scene.damage("UPDATE reviews SET state = 'lapsed', decided_at = due_at WHERE authority_id = :authority")
+
+
+def forget_a_review(scene: Scene) -> None:
+    scene.damage("UPDATE reviews SET due_at = :then WHERE authority_id = :authority", then=scene.now - 25 * HOUR)
+
+
 def say_that_all_has_expired(scene: Scene) -> None:
     scene.damage("UPDATE authorities SET points_expired_on = '2100-01-01' WHERE authority_id = :authority")
 
@@ -335,6 +358,12 @@ DAMAGES = {
         approve_a_correction_that_moves_nothing,
         {"corrections_take_back_what_they_name": 1},
     ),
+    "reinstatements_give_back_what_expired": (
+        ask_for_a_reinstatement_of_no_expiry,
+        {"reinstatements_give_back_what_expired": 1},
+    ),
+    "reviews_are_in_exactly_one_state": (say_that_a_review_lapsed, {"reviews_are_in_exactly_one_state": 1}),
+    "no_review_is_long_overdue": (forget_a_review, {"no_review_is_long_overdue": 1}),
     "budgets_equal_what_campaigns_added": (
         spend_a_budget_for_nothing,
         {"budgets_equal_what_campaigns_added": 1},

@@ -11,6 +11,7 @@ import rewards.drafts.refusals
 import rewards.fleet.refusals
 import rewards.households.refusals
 import rewards.ledger.accounts
+import rewards.reviews.refusals
 from rewards.errors import OperatorRefusedError
 
 MODULES = (
@@ -22,6 +23,7 @@ MODULES = (
     rewards.fleet.refusals,
     rewards.households.refusals,
     rewards.ledger.accounts,
+    rewards.reviews.refusals,
 )
 """Where refusals are declared; imported, or they would not be found."""
 

@@ -5,9 +5,10 @@ import rewards.caps
 import rewards.credits
 import rewards.ledger.transfers
 import rewards.lots
+import rewards.reviews.holding
 import rewards.rollups
 from reliability.simulation.statements.registry import Done, Parameters, changed, does
-from reliability.simulation.tables import Transaction, read_rows
+from reliability.simulation.tables import COUNTERS, Transaction, read_rows
 
 
 @does(rewards.badges.FIND_HOLDERS, "find_holders")
@@ -60,7 +61,7 @@ def link_lots(tables: Transaction, parameters: Parameters) -> Done:
 def create_lots(tables: Transaction, parameters: Parameters) -> Done:
     rows = read_rows(rewards.lots.ACCOUNTS, parameters)
     for row in rows:
-        tables.insert_unique("accounts", (parameters["authority_id"], row["account_id"]), {"debits": 0, "credits": 0})
+        tables.insert_unique("accounts", (parameters["authority_id"], row["account_id"]), dict.fromkeys(COUNTERS, 0))
     return changed(len(rows))
 
 
@@ -96,6 +97,14 @@ def insert_transfers(tables: Transaction, parameters: Parameters) -> Done:
     return changed(len(rows))
 
 
+@does(rewards.reviews.holding.OPEN_REVIEWS, "open_reviews")
+def open_reviews(tables: Transaction, parameters: Parameters) -> Done:
+    rows = read_rows(rewards.reviews.holding.OPENED, parameters)
+    for row in rows:
+        tables.insert_unique("reviews", (parameters["authority_id"], row["transfer_id"]), row)
+    return changed(len(rows))
+
+
 @does(rewards.credits.INSERT_CAPPED, "insert_capped")
 def insert_capped(tables: Transaction, parameters: Parameters) -> Done:
     rows = read_rows(rewards.credits.CAPPED, parameters)
@@ -112,8 +121,7 @@ def move_counters(tables: Transaction, parameters: Parameters) -> Done:
         tables.lock("accounts", key)
         known = tables.find("accounts", key)
         if known is not None:
-            debits, credits = known["debits"] + row["debits_posted"], known["credits"] + row["credits_posted"]
-            tables.put("accounts", key, {"debits": debits, "credits": credits})
+            tables.put("accounts", key, {name: known[name] + row[name] for name in COUNTERS})
             count += 1
     return changed(count)
 

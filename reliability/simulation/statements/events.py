@@ -55,6 +55,7 @@ def find_events(tables: Transaction, parameters: Parameters) -> Done:
                     "seq": row["seq"],
                     "content_digest": stored["content_digest"],
                     "points": transfer.get("points", 0),
+                    "is_pending": transfer.get("phase") == "pending",
                     "withheld_points": capped.get("withheld_points", 0) if withheld is None else withheld,
                 }
             )

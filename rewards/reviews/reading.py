@@ -1,0 +1,50 @@
+"""Showing credits in review: what was dropped where, why it waits, until when. Nothing here changes anything.
+
+Whose it is is not told: who decides judges the deposit, not the person.
+"""
+
+import datetime
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+LIST = text("""
+    SELECT r.transfer_id, r.rule, r.state, t.points, t.recorded_at, r.due_at, e.bin_id, e.material, e.items, e.mass_g,
+           e.occurred_at, r.decided_by, r.decided_at, r.reason, r.note
+      FROM reviews r
+      JOIN transfers t ON t.authority_id = r.authority_id AND t.transfer_id = r.transfer_id
+      JOIN events e ON e.authority_id = t.authority_id AND e.journal_no = t.journal_no AND e.seq = t.seq
+     WHERE r.authority_id = :authority_id AND (:with_decided OR r.state = 'open')
+     ORDER BY r.due_at, r.transfer_id
+     LIMIT :most
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReview:
+    """A credit of ``points`` that waits, or waited, for a review; named by the transfer that is pending."""
+
+    transfer_id: UUID
+    rule: str
+    state: str
+    points: int
+    recorded_at: datetime.datetime
+    due_at: datetime.datetime
+    bin_id: str
+    material: str
+    items: int
+    mass_g: int | None
+    occurred_at: datetime.datetime
+    decided_by: str | None
+    decided_at: datetime.datetime | None
+    reason: str | None
+    note: str | None
+
+
+def list_reviews(
+    connection: Connection, *, authority_id: int, with_decided: bool = False, most: int = 100
+) -> list[ListedReview]:
+    """List credits in review, those that post themselves soonest first: the open ones, or all."""
+    values = {"authority_id": authority_id, "with_decided": with_decided, "most": most}
+    return [ListedReview(*row) for row in connection.execute(LIST, values)]
