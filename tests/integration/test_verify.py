@@ -66,7 +66,6 @@ def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene
         citizens = [build_citizen(connection, town, badge=BADGE) for town in towns]
         others = [build_citizen(connection, town, badge=OTHER_BADGE) for town in towns]
         for town in towns:
-            build_citizen(connection, town, badge=OTHER_BADGE)
             set_review_rules(connection, ReviewRules(over_items=8), authority_id=town.authority_id)
     pipeline = Pipeline(database.engine("bontri_ingest"), keyring)
     for town in towns:
