@@ -14,6 +14,7 @@ from bontri.commands.alarms import alarms
 from bontri.commands.bench import bench
 from bontri.commands.bins import bins
 from bontri.commands.broker import broker
+from bontri.commands.budgets import budgets
 from bontri.commands.cards import cards
 from bontri.commands.causes import causes
 from bontri.commands.chaos import chaos
@@ -25,9 +26,11 @@ from bontri.commands.drafts import campaigns, tariffs
 from bontri.commands.goals import goals
 from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
+from bontri.commands.liability import liability
 from bontri.commands.quarantine import quarantine
 from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.reviews import reviews
+from bontri.commands.settle import settle, settlements
 from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.wallets import wallets
 from bontri.embedded.processes import Stopped
@@ -225,6 +228,7 @@ cli.add_command(alarms)
 cli.add_command(bench)
 cli.add_command(bins)
 cli.add_command(broker)
+cli.add_command(budgets)
 cli.add_command(campaigns)
 cli.add_command(cards)
 cli.add_command(causes)
@@ -236,9 +240,12 @@ cli.add_command(docs)
 cli.add_command(goals)
 cli.add_command(jobs)
 cli.add_command(ledger)
+cli.add_command(liability)
 cli.add_command(quarantine)
 cli.add_command(restore_epoch)
 cli.add_command(reviews)
+cli.add_command(settle)
+cli.add_command(settlements)
 cli.add_command(simulate_faults)
 cli.add_command(tariffs)
 cli.add_command(wallets)

@@ -41,6 +41,7 @@ from rewards.households import (
     WalletSharedError,
 )
 from rewards.offers import (
+    FunderBudgetSpentError,
     OfferLimitReachedError,
     OfferNotOnSaleError,
     OfferSoldOutError,
@@ -82,6 +83,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     HouseholdTooSoonError: HTTPStatus.CONFLICT,
     GoalNotOpenError: HTTPStatus.CONFLICT,
     GoalUnknownError: HTTPStatus.NOT_FOUND,
+    FunderBudgetSpentError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvitationLockedError: HTTPStatus.TOO_MANY_REQUESTS,
     InvitationUnknownError: HTTPStatus.NOT_FOUND,

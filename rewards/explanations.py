@@ -362,7 +362,12 @@ def format_kilograms(mass_g: int, language: Language) -> str:
     return kilograms.replace(".", ",") if language == "fr" else kilograms
 
 
+def name_month(month: datetime.date, language: Language) -> str:
+    """Return "November 2026" in the language."""
+    return f"{MONTHS[language].split()[month.month - 1]} {month.year}"
+
+
 def format_day(day: datetime.date, language: Language) -> str:
     """Return "21 November 2026", in French "1er novembre 2026" for a first."""
     number = "1er" if day.day == 1 and language == "fr" else str(day.day)
-    return f"{number} {MONTHS[language].split()[day.month - 1]} {day.year}"
+    return f"{number} {name_month(day, language)}"

@@ -1,8 +1,7 @@
-"""Partner shops, and who pays them for vouchers."""
+"""Partner shops."""
 
 import datetime
 from dataclasses import dataclass
-from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
@@ -10,10 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from rewards.errors import RewardsError
 from rewards.ids import new_id
 from rewards.ledger import open_account
-from rewards.schema import Funder
 from rewards.schema import Shop as ShopRow
-
-FunderKind = Literal["authority", "shop", "sponsor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +70,3 @@ def is_active(connection: Connection, shop_id: UUID, *, authority_id: int) -> bo
     """Tell whether a shop takes part in the authority's scheme."""
     wanted = select(ShopRow.state).where(ShopRow.authority_id == authority_id, ShopRow.shop_id == shop_id)
     return connection.scalar(wanted) == "active"
-
-
-def add_funder(connection: Connection, *, authority_id: int, kind: FunderKind, name: str) -> UUID:
-    """Add somebody who pays shops for vouchers; return the id. The authority itself is one from the start."""
-    funder_id = new_id()
-    connection.execute(insert(Funder).values(authority_id=authority_id, funder_id=funder_id, kind=kind, name=name))
-    return funder_id
-
-
-def find_funder_id(connection: Connection, name: str | None = None, *, authority_id: int) -> UUID | None:
-    """Find who pays by name, the authority itself when None; of several with one name the first."""
-    wanted = select(Funder.funder_id).where(Funder.authority_id == authority_id)
-    wanted = wanted.where(Funder.kind == "authority" if name is None else Funder.name == name)
-    return connection.scalar(wanted.order_by(Funder.funder_id).limit(1))

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from rewards.ids import new_id
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
@@ -32,6 +32,7 @@ def create_authority(
     name: str,
     timezone: str,
     now: datetime.datetime,
+    address: str = "",
     is_simulated: bool = False,
 ) -> None:
     """Add a tenant with its own accounts, the first funder. ``is_simulated`` marks every figure of it as not real."""
@@ -40,6 +41,7 @@ def create_authority(
             authority_id=authority_id,
             slug=slug,
             name=name,
+            address=address,
             timezone=timezone,
             is_simulated=is_simulated,
             created_at=now,
@@ -55,6 +57,11 @@ def create_authority(
 def find_authority_id(connection: Connection, slug: str) -> int | None:
     """Find the tenant a slug names."""
     return connection.scalar(select(Authority.authority_id).where(Authority.slug == slug))
+
+
+def change_address(connection: Connection, address: str, *, authority_id: int) -> None:
+    """Write down where the authority is, as statements locked from now on show it; lines end with newlines."""
+    connection.execute(update(Authority).where(Authority.authority_id == authority_id).values(address=address))
 
 
 def get_timezone(connection: Connection, *, authority_id: int) -> ZoneInfo:

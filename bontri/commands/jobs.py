@@ -14,6 +14,7 @@ CRON_JOBS = (
     "close-goals",
     "warn-of-expiry",
     "post-reviewed-credits",
+    "lock-statements",
     "prune-commands",
     "prune-quarantine",
     "send-letters",
@@ -22,7 +23,7 @@ CRON_JOBS = (
 
 @click.group()
 def jobs() -> None:
-    """Do what has to be done again and again: expiry, goals, reviews, warnings, letters, pruning.
+    """Do what has to be done again and again: expiry, goals, reviews, warnings, letters, statements of shops, pruning.
 
     One process does it all (several may share it); or have cron do one job at a time.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rewards.ledger import Entry
 
 DAY_OR_INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-KINDS = ("issuing", "shop", "loss", "bonus", "expired", "network", "adjustment", "cause", "goal", "lot")
+KINDS = ("issuing", "shop", "cause", "goal", "loss", "bonus", "expired", "network", "settled", "adjustment", "lot")
 COLUMNS = (
     "recorded_at",
     "phase",

@@ -108,7 +108,7 @@ def conclude(console: DemoConsole, summary: dict[str, Any]) -> None:
 
 
 def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder: DemoFolder) -> None:
-    """Tell the addresses, the sign-ins and three lines to try."""
+    """Tell the addresses, the sign-ins and lines to try."""
     till = services.town.keys.tills[0]
     url, agent = services.api_url, services.town.keys.authority_api_key
     today = utc_now().astimezone(ZoneInfo(TIMEZONE)).date()
@@ -124,6 +124,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         "Try in another terminal:",
         f'  curl -s {url}/api/v1/citizen/sign-ins --json \'{{"authority": "{SLUG}", "email": "{visitor.email}"}}\'',
         f"  curl -s '{figures}' -H 'Authorization: Bearer {agent}'",
+        f"  bontri settle --authority {SLUG} --month {today:%Y-%m} --pdf statements",
         "",
     ):
         console.line(line)

@@ -24,6 +24,7 @@ from rewards.territory import add_commune, add_materials, add_sites, create_auth
 AUTHORITY_ID = 93
 SLUG = "plaine-commune-demo"
 NAME = "Plaine Commune (demo)"
+ADDRESS = "21 avenue Jules-Rimet\n93218 Saint-Denis"
 TIMEZONE = "Europe/Paris"
 
 CITIZENS = 200
@@ -106,7 +107,14 @@ def seed(connection: Connection, keyring: Keyring, *, now: datetime.datetime) ->
 def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
     """Create the authority with its communes, materials, tariff, and a bin at each of its real columns."""
     create_authority(
-        connection, authority_id=AUTHORITY_ID, slug=SLUG, name=NAME, timezone=TIMEZONE, now=now, is_simulated=True
+        connection,
+        authority_id=AUTHORITY_ID,
+        slug=SLUG,
+        name=NAME,
+        address=ADDRESS,
+        timezone=TIMEZONE,
+        now=now,
+        is_simulated=True,
     )
     for place in list_communes():
         add_commune(

@@ -11,6 +11,7 @@ from bontri.jobs.expiring import close_goals_of, expire_points_of, expire_vouche
 from bontri.jobs.letters import send_letters
 from bontri.jobs.pruning import prune_commands_of, prune_quarantine_of
 from bontri.jobs.reviewing import post_reviewed_credits_of
+from bontri.jobs.settling import lock_statements_of
 from bontri.mail import open_delivery
 from bontri.settings import Settings
 from rewards.database import DatabaseRole
@@ -48,6 +49,7 @@ def list_jobs_of(settings: Settings) -> list[Job]:
             "posts credits nobody has reviewed for 7 days",
             post_reviewed_credits_of,
         ),
+        Job("lock-statements", DAY, "bontri_operator", "locks what shops are paid for last month", lock_statements_of),
         Job("prune-commands", DAY, "bontri_operator", "removes orders that ended 35 days ago", prune_commands_of),
         Job(
             "prune-quarantine", DAY, "bontri_operator", "removes what was quarantined 35 days ago", prune_quarantine_of

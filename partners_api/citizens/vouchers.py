@@ -21,6 +21,7 @@ from partners_api.services import keyring, now
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.offers import (
+    FunderBudgetSpentError,
     OfferLimitReachedError,
     OfferNotOnSaleError,
     OfferSoldOutError,
@@ -51,6 +52,7 @@ from rewards.wallets import PointsInsufficientError
         OfferUnknownError,
         OfferNotOnSaleError,
         OfferSoldOutError,
+        FunderBudgetSpentError,
         OfferLimitReachedError,
         PointsInsufficientError,
     ),

@@ -2,7 +2,7 @@
 
 from rewards.causes.keeping import CauseTerms, add_cause, end_cause, pause_cause, resume_cause
 from rewards.causes.reading import CAUSES_MAX, Cause, find_state, list_causes
-from rewards.causes.refusals import CauseMissingError, CauseNumberError, CauseStateError, FunderMissingError
+from rewards.causes.refusals import CauseMissingError, CauseNumberError, CauseStateError
 from rewards.causes.reporting import MonthOfCause, list_months
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "CauseNumberError",
     "CauseStateError",
     "CauseTerms",
-    "FunderMissingError",
     "MonthOfCause",
     "add_cause",
     "end_cause",

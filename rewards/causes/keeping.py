@@ -8,11 +8,11 @@ from sqlalchemy import Connection, insert, text
 
 from rewards.causes.numbers import is_rna, is_siret
 from rewards.causes.reading import find_state
-from rewards.causes.refusals import CauseMissingError, CauseNumberError, CauseStateError, FunderMissingError
+from rewards.causes.refusals import CauseMissingError, CauseNumberError, CauseStateError
+from rewards.funders import get_funder_id
 from rewards.ids import new_id
 from rewards.ledger import open_account
 from rewards.schema import Cause
-from rewards.shops import find_funder_id
 
 STEP = text("""
     UPDATE causes SET state = :to
@@ -40,7 +40,7 @@ def add_cause(connection: Connection, terms: CauseTerms, *, authority_id: int, n
 
     Raises:
         CauseNumberError: the SIRET or the RNA number is none.
-        FunderMissingError: the authority has no such funder.
+        FunderUnknownError: the authority has no such funder, or several.
     """
     siret, rna = without_blanks(terms.siret), without_blanks(terms.rna)
     if siret is not None and not is_siret(siret):
@@ -50,9 +50,7 @@ def add_cause(connection: Connection, terms: CauseTerms, *, authority_id: int, n
     cause_id = new_id()
     funder_id = None
     if terms.hundred_points_cents is not None:
-        funder_id = find_funder_id(connection, terms.funder, authority_id=authority_id)
-        if funder_id is None:
-            raise FunderMissingError(terms.funder or "")
+        funder_id = get_funder_id(connection, terms.funder, authority_id=authority_id)
     connection.execute(
         insert(Cause).values(
             authority_id=authority_id,

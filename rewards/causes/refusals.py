@@ -33,12 +33,3 @@ class CauseNumberError(OperatorRefusedError):
 
     def __init__(self, kind: str, number: str) -> None:
         super().__init__(f"{number!r} is no {kind} number: look it up at annuaire-entreprises.data.gouv.fr")
-
-
-class FunderMissingError(OperatorRefusedError):
-    """The authority has no such funder."""
-
-    code = "funder_missing"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"nobody who funds is called {name!r}: leave it out, and the authority itself pays")

@@ -1,5 +1,13 @@
 """Offers: what citizens can spend points on, from a shop's first draft to its end."""
 
+from rewards.offers.budgets import (
+    BudgetBelowCommittedError,
+    FunderBudget,
+    change_budget,
+    give_back_to_budgets,
+    list_budgets,
+    spend_budget,
+)
 from rewards.offers.moderating import (
     draft_offer,
     end_offer,
@@ -12,6 +20,7 @@ from rewards.offers.moderating import (
 )
 from rewards.offers.reading import OFFERS_MAX, Offer, get_offer, list_offers
 from rewards.offers.refusals import (
+    FunderBudgetSpentError,
     OfferLimitReachedError,
     OfferNotOnSaleError,
     OfferSoldOutError,
@@ -24,6 +33,9 @@ from rewards.offers.terms import OfferTerms
 
 __all__ = [
     "OFFERS_MAX",
+    "BudgetBelowCommittedError",
+    "FunderBudget",
+    "FunderBudgetSpentError",
     "Offer",
     "OfferLimitReachedError",
     "OfferNotOnSaleError",
@@ -32,10 +44,13 @@ __all__ = [
     "OfferTerms",
     "OfferUnknownError",
     "StockBelowSoldError",
+    "change_budget",
     "change_stock",
     "draft_offer",
     "end_offer",
     "get_offer",
+    "give_back_to_budgets",
+    "list_budgets",
     "list_offers",
     "pause_offer",
     "publish_offer",
@@ -43,6 +58,7 @@ __all__ = [
     "reject_offer",
     "resume_offer",
     "return_to_stock",
+    "spend_budget",
     "submit_offer",
     "take_from_stock",
 ]

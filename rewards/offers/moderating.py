@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, text
 
+from rewards.funders import get_funder_id
 from rewards.ids import new_id
 from rewards.offers.refusals import OfferStateError, OfferUnknownError
 from rewards.offers.terms import OfferTerms
 from rewards.schema import Offer as OfferRow
-from rewards.shops import find_funder_id
 
 STEP = text("""
     UPDATE offers SET state = :to, moderated_by = coalesce(:by, moderated_by), moderated_at = :now, note = :note
@@ -33,7 +33,7 @@ def keep_offer(connection: Connection, terms: OfferTerms, state: str, *, authori
     """Store an offer; who pays for it is the authority unless its terms say otherwise."""
     offer_id = new_id()
     facts = asdict(terms)
-    facts["funder_id"] = terms.funder_id or find_funder_id(connection, authority_id=authority_id)
+    facts["funder_id"] = terms.funder_id or get_funder_id(connection, authority_id=authority_id)
     connection.execute(insert(OfferRow).values(authority_id=authority_id, offer_id=offer_id, state=state, **facts))
     return offer_id
 

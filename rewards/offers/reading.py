@@ -15,7 +15,8 @@ OFFERS_MAX = 500
 class Offer:
     """What citizens see of an offer; ``shop`` is None when every partner shop takes it.
 
-    ``stock_left`` is None without end. Points of a voucher are held towards ``held_by_account_id``.
+    ``stock_left`` is None without end. Points of a voucher are held towards ``held_by_account_id``. ``budget_year``
+    names the budget of its funder it counts in, None where the funder has none.
     """
 
     offer_id: UUID
@@ -33,6 +34,7 @@ class Offer:
     most_per_wallet: int | None
     limit_period: str | None
     minimum_purchase_cents: int
+    budget_year: int | None
 
 
 IS_ON_SALE = """
@@ -43,14 +45,19 @@ IS_ON_SALE = """
 OFFERS = f"""
     SELECT o.offer_id, o.shop_id, s.name AS shop, coalesce(s.account_id, n.account_id) AS held_by_account_id, o.title,
            o.category, o.price_points, o.value_cents, o.funder_id, o.voucher_valid_days, o.stock - o.sold AS stock_left,
-           o.offered_until, o.most_per_wallet, o.limit_period, o.minimum_purchase_cents, {IS_ON_SALE} AS is_on_sale
+           o.offered_until, o.most_per_wallet, o.limit_period, o.minimum_purchase_cents, b.year AS budget_year,
+           {IS_ON_SALE} AS is_on_sale
       FROM offers o
       LEFT JOIN shops s ON s.authority_id = o.authority_id AND s.shop_id = o.shop_id
       JOIN authority_accounts n ON n.authority_id = o.authority_id AND n.kind = 'network'
+      JOIN authorities a ON a.authority_id = o.authority_id
+      LEFT JOIN funder_budgets b ON b.authority_id = o.authority_id AND b.funder_id = o.funder_id
+                                AND b.year = EXTRACT(year FROM CAST(:now AS timestamptz) AT TIME ZONE a.timezone)
      WHERE o.authority_id = :authority_id AND (o.shop_id IS NULL OR s.state = 'active')
 """
 LIST_OFFERS = text(f"""
     {OFFERS} AND {IS_ON_SALE} AND (o.stock IS NULL OR o.sold < o.stock)
+       AND (b.year IS NULL OR b.committed_cents + o.value_cents <= b.budget_cents)
      ORDER BY o.price_points, o.title, o.offer_id LIMIT {OFFERS_MAX}
 """)
 FIND_OFFER = text(f"{OFFERS} AND o.offer_id = :offer_id AND o.state IN ('published', 'paused')")

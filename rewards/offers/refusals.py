@@ -23,6 +23,12 @@ class OfferSoldOutError(RewardsError):
     code = "offer_sold_out"
 
 
+class FunderBudgetSpentError(RewardsError):
+    """What the funder of the offer gives this year is used up."""
+
+    code = "funder_budget_spent"
+
+
 class OfferLimitReachedError(RewardsError):
     """The wallet has had as many vouchers of the offer as one may have in the period."""
 

@@ -34,7 +34,18 @@ from rewards.schema.ledger import (
     Transfer,
     WalletAccount,
 )
-from rewards.schema.shops import CardTry, Funder, Offer, RedemptionAttempt, Shop, ShortCode, ShortCodeTry, Voucher
+from rewards.schema.settlements import Settlement, SettlementLine, SettlementNumber
+from rewards.schema.shops import (
+    CardTry,
+    Funder,
+    FunderBudget,
+    Offer,
+    RedemptionAttempt,
+    Shop,
+    ShortCode,
+    ShortCodeTry,
+    Voucher,
+)
 from rewards.schema.tariffs import Campaign, Tariff, TariffLine
 from rewards.schema.territory import (
     Authority,
@@ -77,6 +88,7 @@ __all__ = [
     "Event",
     "ExpiryWarning",
     "Funder",
+    "FunderBudget",
     "Goal",
     "IdempotentRequest",
     "InvitationTry",
@@ -91,6 +103,9 @@ __all__ = [
     "RedemptionAttempt",
     "Review",
     "Session",
+    "Settlement",
+    "SettlementLine",
+    "SettlementNumber",
     "Shop",
     "ShortCode",
     "ShortCodeTry",

@@ -44,13 +44,13 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text, uuid.UUID: Uuid, datetime.datetime: TIMESTAMP(timezone=True)}  # noqa: RUF012
 
 
-def tenant_key(*columns: str, to: str, **options: Any) -> ForeignKeyConstraint:
+def tenant_key(*columns: str, to: str, key: tuple[str, ...] = (), **options: Any) -> ForeignKeyConstraint:
     """Return a foreign key inside the tenant: ``authority_id`` plus ``columns``, named alike on both sides.
 
-    ``to`` is the referred table; when its key column has another name write ``"table.column"``.
+    ``to`` is the referred table; when its key column has another name write ``"table.column"``, or several as ``key``.
     """
     table, _, referred = to.partition(".")
-    referred_columns = [referred] if referred else list(columns)
+    referred_columns = [referred] if referred else list(key or columns)
     return ForeignKeyConstraint(
         ["authority_id", *columns],
         [f"{table}.{column}" for column in ["authority_id", *referred_columns]],

@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
@@ -33,7 +33,7 @@ class Shop(Base):
 
 
 class Funder(Base):
-    """Who pays shops for vouchers: the authority, a shop that gives its own, or a sponsor."""
+    """Who pays shops for vouchers: the authority, a shop that gives its own (and is paid nothing), or a sponsor."""
 
     __tablename__ = "funders"
     __table_args__ = (
@@ -51,6 +51,28 @@ class Funder(Base):
     funder_id: Mapped[Id]
     kind: Mapped[str]
     name: Mapped[str]
+
+
+class FunderBudget(Base):
+    """What the vouchers of a funder may cost in a year of the authority's calendar.
+
+    ``committed_cents`` is the value of the vouchers bought that year that are out or redeemed.
+    """
+
+    __tablename__ = "funder_budgets"
+    __table_args__ = (
+        tenant_key("funder_id", to="funders"),
+        CheckConstraint("year BETWEEN 2000 AND 9999", name="year_range"),
+        CheckConstraint("budget_cents >= 0", name="budget_cents_not_negative"),
+        CheckConstraint("committed_cents >= 0", name="committed_cents_not_negative"),
+        CheckConstraint("committed_cents <= budget_cents", name="committed_within_budget"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    funder_id: Mapped[Id]
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    budget_cents: Mapped[int] = mapped_column(BigInteger)
+    committed_cents: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class Offer(Base):
@@ -107,6 +129,9 @@ class Voucher(Base):
     Names no wallet: whose it is follows from the lots its pending transfers debit. Only a keyed digest of the
     128-bit code is stored. Price, value and funder are those of the day it was issued. Without a ``shop_id`` every
     partner shop takes it; ``redeemed_by_shop_id`` did.
+
+    ``budget_year`` names the funder's budget it counts in. ``settled_at`` says that a statement has a line for its
+    redemption, ``deducted_at`` that a later one takes it off again; both are claimed by whoever locks the statement.
     """
 
     __tablename__ = "vouchers"
@@ -115,6 +140,7 @@ class Voucher(Base):
         tenant_key("shop_id", to="shops"),
         tenant_key("redeemed_by_shop_id", to="shops.shop_id"),
         tenant_key("funder_id", to="funders"),
+        tenant_key("funder_id", "budget_year", to="funder_budgets", key=("funder_id", "year")),
         UniqueConstraint("authority_id", "code_digest"),
         CheckConstraint("status IN ('issued', 'redeemed', 'reversed', 'cancelled', 'expired')", name="status_known"),
         CheckConstraint("(status = 'issued') = (ended_at IS NULL)", name="ended_unless_issued"),
@@ -129,6 +155,10 @@ class Voucher(Base):
         CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversed_for_a_reason"),
         CheckConstraint(f"reversal_reason IN {REVERSAL_REASONS}", name="reversal_reason_known"),
         CheckConstraint("redeemed_by_shop_id = shop_id", name="redeemed_by_its_shop"),
+        CheckConstraint("settled_at IS NULL OR status IN ('redeemed', 'reversed')", name="settled_if_redeemed"),
+        CheckConstraint(
+            "deducted_at IS NULL OR (status = 'reversed' AND settled_at IS NOT NULL)", name="deducted_if_settled"
+        ),
         Index(
             "uq_vouchers_redemption_key",
             "authority_id",
@@ -136,6 +166,15 @@ class Voucher(Base):
             "redemption_key",
             unique=True,
             postgresql_where=text("redemption_key IS NOT NULL"),
+        ),
+        Index(
+            "ix_vouchers_unsettled",
+            "authority_id",
+            "redeemed_by_shop_id",
+            postgresql_where=text(
+                "(status = 'redeemed' AND settled_at IS NULL)"
+                " OR (status = 'reversed' AND settled_at IS NOT NULL AND deducted_at IS NULL)"
+            ),
         ),
         Index("ix_vouchers_expiring", "authority_id", "expires_at", postgresql_where=text("status = 'issued'")),
         {"info": DISTRIBUTED},
@@ -157,6 +196,9 @@ class Voucher(Base):
     reversed_at: Mapped[datetime.datetime | None]
     reversed_by: Mapped[str | None]
     reversal_reason: Mapped[str | None]
+    budget_year: Mapped[int | None]
+    settled_at: Mapped[datetime.datetime | None]
+    deducted_at: Mapped[datetime.datetime | None]
 
 
 class ShortCode(Base):

@@ -14,6 +14,7 @@ from rewards.schema.base import DISTRIBUTED, REFERENCE, AuthorityId, Base, Id, I
 class Authority(Base):
     """A collectivité, the tenant. ``epoch`` rises when a restore may have forgotten receipts.
 
+    ``address`` is what its statements show, lines separated by newlines.
     ``fleet_version`` rises with every change of a bin, key or placement that workers must know of; they look at it
     once a second instead of at every bin. ``holders_version`` is the same for badges, citizens and wallets, and
     ``config_version`` for what bins show on their displays. By ``points_expired_on`` all lots that had to are empty.
@@ -33,6 +34,7 @@ class Authority(Base):
     authority_id: Mapped[AuthorityId]
     slug: Mapped[str]
     name: Mapped[str]
+    address: Mapped[str] = mapped_column(server_default=text("''"))
     timezone: Mapped[str]
     epoch: Mapped[int] = mapped_column(server_default=text("1"))
     fleet_version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))

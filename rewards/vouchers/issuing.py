@@ -14,7 +14,7 @@ from rewards.expiry import begin_grace
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
-from rewards.offers import get_offer, return_to_stock, take_from_stock
+from rewards.offers import get_offer, give_back_to_budgets, return_to_stock, spend_budget, take_from_stock
 from rewards.offers.selling import require_within_limit
 from rewards.schema import Voucher
 from rewards.territory import get_timezone
@@ -56,6 +56,7 @@ def issue_voucher(
         OfferLimitReachedError: the wallet has had as many as one may have.
         PointsInsufficientError: the lots that have not expired hold less than the price.
         OfferSoldOutError: its stock is used up.
+        FunderBudgetSpentError: what its funder gives this year is used up.
     """
     offer = get_offer(connection, authority_id=authority_id, offer_id=offer_id, now=now)
     held_by = offer.held_by_account_id
@@ -67,6 +68,7 @@ def issue_voucher(
         )
     paid = pay_from_lots(lots, offer.price_points)
     take_from_stock(connection, offer, authority_id=authority_id)
+    spend_budget(connection, offer, authority_id=authority_id)
     voucher_id = new_id()
     connection.execute(
         insert(Voucher).values(
@@ -77,6 +79,7 @@ def issue_voucher(
             price_points=offer.price_points,
             value_cents=offer.value_cents,
             funder_id=offer.funder_id,
+            budget_year=offer.budget_year,
             status="issued",
             code_digest=digest_of_new_code(keyring, voucher_id),
             issued_at=now,
@@ -131,3 +134,4 @@ def void_vouchers(
     begin_grace(connection, lots, authority_id=authority_id, now=now)
     end_pending_transfers(connection, pending, authority_id=authority_id, phase="void", now=now)
     return_to_stock(connection, voucher_ids, authority_id=authority_id)
+    give_back_to_budgets(connection, voucher_ids, authority_id=authority_id)

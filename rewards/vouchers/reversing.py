@@ -1,6 +1,7 @@
-"""Taking a redemption back: the points go from the shop to the lots they came from.
+"""Taking a redemption back: the points go from the shop, or what it was settled into, to the lots they came from.
 
-A shop can on the same day, the authority later. The voucher is spent all the same: its owner takes a new one.
+A shop can on the same day, the authority later. What a statement has by then, the next one deducts. The voucher is
+spent all the same: its owner takes a new one.
 """
 
 import datetime
@@ -10,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from rewards.expiry import begin_grace
-from rewards.ledger import Transfer, lock_pending_transfers, record_transfers
-from rewards.offers import return_to_stock
+from rewards.ledger import Transfer, lock_pending_transfers, open_authority_account, record_transfers
+from rewards.offers import give_back_to_budgets, return_to_stock
 from rewards.territory import get_timezone
 from rewards.vouchers.refusals import (
     ReversalTooLateError,
@@ -28,7 +29,7 @@ REVERSE = text("""
      WHERE v.authority_id = :authority_id AND v.voucher_id = :voucher_id AND v.status = 'redeemed'
        AND s.authority_id = v.authority_id AND s.shop_id = v.redeemed_by_shop_id
        AND (CAST(:shop_id AS uuid) IS NULL OR (v.redeemed_by_shop_id = :shop_id AND v.ended_at >= :today))
-    RETURNING s.account_id
+    RETURNING s.account_id, v.settled_at
 """)
 FIND = text("""
     SELECT status, redeemed_by_shop_id FROM vouchers WHERE authority_id = :authority_id AND voucher_id = :voucher_id
@@ -49,7 +50,7 @@ def reverse_redemption(
 
     Raises:
         VoucherUnknownError, VoucherOfAnotherShopError, VoucherNotRedeemedError, ReversalTooLateError: in this order.
-        OverdraftError: the shop's points were settled meanwhile.
+        OverdraftError: the points are not where they were paid to.
     """
     local = now.astimezone(get_timezone(connection, authority_id=authority_id))
     values = {
@@ -64,13 +65,15 @@ def reverse_redemption(
     reversed_ = connection.execute(REVERSE, values).one_or_none()
     if reversed_ is None:
         raise refusal_of(connection.execute(FIND, values).one_or_none(), voucher_id, shop_id=shop_id)
-    pending = lock_pending_transfers(connection, [voucher_id], authority_id=authority_id, also=[reversed_.account_id])
+    taken_from = reversed_.account_id
+    if reversed_.settled_at is not None:
+        taken_from = open_authority_account(connection, "settled", authority_id=authority_id, now=now)
+    pending = lock_pending_transfers(connection, [voucher_id], authority_id=authority_id, also=[taken_from])
     begin_grace(connection, [each.debit_account_id for each in pending], authority_id=authority_id, now=now)
-    back = [
-        Transfer(reversed_.account_id, each.debit_account_id, each.points, voucher_id=voucher_id) for each in pending
-    ]
+    back = [Transfer(taken_from, each.debit_account_id, each.points, voucher_id=voucher_id) for each in pending]
     record_transfers(connection, back, authority_id=authority_id, now=now)
     return_to_stock(connection, [voucher_id], authority_id=authority_id)
+    give_back_to_budgets(connection, [voucher_id], authority_id=authority_id)
 
 
 def refusal_of(found: Row[Any] | None, voucher_id: UUID, *, shop_id: UUID | None) -> Exception:

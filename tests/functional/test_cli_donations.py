@@ -73,7 +73,7 @@ def test_a_cause_is_paused_resumed_and_ended(database, town, monkeypatch, capsys
     add = ("causes", "add", "X", *of_town, "--description", "x")
     assert code_of(run(database, *add, "--siret", "12345678200029")) == "cause_number_wrong"
     nobody = run(database, *add, "--cents-per-100-points", "5", "--funder", "Nobody")
-    assert code_of(nobody) == "funder_missing"
+    assert code_of(nobody) == "funder_unknown"
     assert run(database, *add, "--funder", "Nobody").exit_code == 2
 
 

@@ -13,7 +13,6 @@ from rewards.causes import (
     CauseNumberError,
     CauseStateError,
     CauseTerms,
-    FunderMissingError,
     add_cause,
     end_cause,
     list_causes,
@@ -22,9 +21,9 @@ from rewards.causes import (
     resume_cause,
 )
 from rewards.donations import CauseNotActiveError, CauseUnknownError, DonationPointsError
+from rewards.funders import FunderUnknownError, add_funder
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.shops import add_funder
 from rewards.statements import explain
 from rewards.wallets import PointsInsufficientError
 from tests.databases import Database
@@ -122,7 +121,7 @@ def test_a_cause_is_told_by_its_numbers_and_paid_by_a_funder(scene: Scene) -> No
     assert other.funder == "Plaine-Commune"  # the authority, when nobody is named
     wrong = {
         CauseNumberError: (CauseTerms("X", "x", siret="12345678200029"), CauseTerms("X", "x", rna="751234567")),
-        FunderMissingError: (CauseTerms("X", "x", hundred_points_cents=1, funder="Nobody"),),
+        FunderUnknownError: (CauseTerms("X", "x", hundred_points_cents=1, funder="Nobody"),),
     }
     for refusal, all_terms in wrong.items():
         for terms in all_terms:

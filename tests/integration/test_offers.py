@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from rewards.citizens import Citizen
+from rewards.funders import add_funder
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.offers import (
@@ -31,7 +32,7 @@ from rewards.offers import (
     resume_offer,
     submit_offer,
 )
-from rewards.shops import ShopRevokedError, add_funder, create_shop, revoke_shop
+from rewards.shops import ShopRevokedError, create_shop, revoke_shop
 from rewards.verify import verify
 from rewards.vouchers import (
     VoucherAlreadyRedeemedError,

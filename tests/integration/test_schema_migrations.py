@@ -20,7 +20,14 @@ from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town, deposit
 
 INSUFFICIENT_PRIVILEGE = "42501"
-APPEND_ONLY = ("events", "transfers", "capped_deposits", "redemption_attempts", "quarantined_events")
+APPEND_ONLY = (
+    "events",
+    "transfers",
+    "capped_deposits",
+    "redemption_attempts",
+    "quarantined_events",
+    "settlement_lines",
+)
 ROLES: tuple[DatabaseRole, ...] = ("bontri_ingest", "bontri_api", "bontri_reader")
 
 
@@ -164,7 +171,7 @@ def test_a_town_of_an_earlier_version_is_taken_along(database: Database) -> None
             }.items()
         }
     assert told == {
-        "own accounts": [("bonus",), ("expired",), ("loss",), ("network",)],
+        "own accounts": [("bonus",), ("expired",), ("loss",), ("network",), ("settled",)],
         "first credit": [("2026-11-21",)],
         "redeemed by": [(True,)],
         "funders": [("Val",)],

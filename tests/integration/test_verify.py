@@ -16,8 +16,9 @@ from rewards.donations import donate_to_cause
 from rewards.goals import close_goal, donate_to_goal, give_back
 from rewards.households import leave_household, merge_wallets
 from rewards.keyring import Keyring
-from rewards.ledger import Transfer, record_transfers
+from rewards.ledger import Transfer, open_authority_account, record_transfers
 from rewards.reviews import set_review_rules
+from rewards.settlement import lock_statement
 from rewards.suspicion import ReviewRules
 from rewards.verify import INVARIANTS, SAMPLES, Verification, verify
 from rewards.vouchers import cancel_voucher, expire_vouchers, issue_voucher, redeem_voucher, voucher_text
@@ -112,7 +113,7 @@ def report_all_kinds(pipeline: Pipeline, keyring: Keyring, town: Town, now: date
 def handle_all_kinds(
     connection: Connection, keyring: Keyring, town: Town, citizen: Citizen, now: datetime.datetime
 ) -> dict[str, UUID]:
-    """Vouchers issued, redeemed, cancelled and expired."""
+    """Vouchers issued, redeemed, settled, cancelled and expired."""
     tenant: dict[str, Any] = {"authority_id": town.authority_id}
     wallet: dict[str, Any] = {**tenant, "wallet_id": citizen.wallet_id}
     long_ago = now - datetime.timedelta(days=400)
@@ -127,6 +128,7 @@ def handle_all_kinds(
     )
     cancel_voucher(connection, **wallet, voucher_id=vouchers["cancelled"], now=now)
     assert expire_vouchers(connection, **tenant, now=now) == 1
+    vouchers["settled"] = settle_a_voucher(connection, keyring, town, wallet, now)
     correct_a_deposit(connection, tenant, now)
     donate(connection, town, wallet, now)
     return vouchers
@@ -159,6 +161,20 @@ def donate(connection: Connection, town: Town, wallet: dict[str, Any], now: date
     assert give_back(connection, **tenant, now=now) == 1
 
 
+def settle_a_voucher(
+    connection: Connection, keyring: Keyring, town: Town, wallet: dict[str, Any], now: datetime.datetime
+) -> UUID:
+    """One voucher redeemed and settled a month ago."""
+    a_month_ago = now - datetime.timedelta(days=31)
+    voucher_id = issue_voucher(connection, keyring, **wallet, offer_id=town.offer_id, now=a_month_ago)
+    at_shop: dict[str, Any] = {"authority_id": town.authority_id, "shop_id": town.shop.shop_id}
+    code = voucher_text(keyring, authority=town.slug, voucher_id=voucher_id)
+    redeem_voucher(connection, keyring, **at_shop, code=code, redemption_key="till-0", now=a_month_ago)
+    month = a_month_ago.date().replace(day=1)
+    assert lock_statement(connection, **at_shop, month=month, locked_by="grace", now=now)
+    return voucher_id
+
+
 def correct_a_deposit(connection: Connection, tenant: dict[str, Any], now: datetime.datetime) -> None:
     """One correction approved, one rejected, one open."""
     credits = connection.scalars(
@@ -182,7 +198,7 @@ def test_a_busy_database_is_sound_and_counted(scene: Scene) -> None:
     assert verification.counts["plaine-commune"] == verification.counts["grand-lyon"]
     counts = verification.counts["plaine-commune"]
     assert counts["events"] == 24
-    assert counts["vouchers"] == 4
+    assert counts["vouchers"] == 5
     assert counts["lost_events"] == 4  # second bin: 1 to 4
     assert counts["missing_events"] == 2 + 3  # first bin: 20, 21; second bin: 5, 6, 10
     assert counts["quarantined_messages"] == 3  # two events in one message, the garbage, the conflict
@@ -226,16 +242,14 @@ def give_a_wallet_an_overdrawn_account(scene: Scene) -> None:
 
 def post_less_than_was_pending(scene: Scene) -> None:
     with scene.database.engine().begin() as connection:
-        issuing, shop = connection.execute(
-            text("SELECT issuing_account_id, :shop FROM bins ORDER BY bin_id LIMIT 1"),
-            {"shop": scene.town.shop.account_id},
-        ).one()
+        issuing = connection.scalars(text("SELECT issuing_account_id FROM bins ORDER BY bin_id LIMIT 1")).one()
         tenant: dict[str, Any] = {"authority_id": scene.town.authority_id, "now": scene.now}
+        loss = open_authority_account(connection, "loss", **tenant)
         [pending_id] = record_transfers(
-            connection, [Transfer(issuing, shop, 5, "pending", reason="adjustment")], **tenant
+            connection, [Transfer(issuing, loss, 5, "pending", reason="adjustment")], **tenant
         )
         record_transfers(
-            connection, [Transfer(issuing, shop, 3, "post", pending_id=pending_id, reason="adjustment")], **tenant
+            connection, [Transfer(issuing, loss, 3, "post", pending_id=pending_id, reason="adjustment")], **tenant
         )
 
 
@@ -331,6 +345,38 @@ def call_a_goal_reached_that_was_not(scene: Scene) -> None:
     )
 
 
+def spend_a_funders_budget_for_nothing(scene: Scene) -> None:
+    scene.damage(
+        "INSERT INTO funder_budgets SELECT authority_id, funder_id, 2026, 1000, 300 FROM funders"
+        " WHERE authority_id = :authority"
+    )
+
+
+def number_a_statement_nobody_locked(scene: Scene) -> None:
+    scene.damage("INSERT INTO settlement_numbers VALUES (:authority, 2025, 1)")
+
+
+def settle_without_a_line(scene: Scene) -> None:
+    scene.damage(
+        "UPDATE vouchers SET settled_at = NULL WHERE authority_id = :authority AND voucher_id = :voucher",
+        voucher=scene.vouchers["settled"],
+    )
+
+
+def change_the_sum_of_a_statement(scene: Scene) -> None:
+    scene.damage("UPDATE settlements SET payable_cents = payable_cents + 1 WHERE authority_id = :authority")
+
+
+def pay_out_of(scene: Scene, kind: str) -> None:
+    """Take a point out of an account for no reason the books know of."""
+    with scene.database.engine().begin() as connection:
+        tenant: dict[str, Any] = {"authority_id": scene.town.authority_id, "now": scene.now}
+        loss = open_authority_account(connection, "loss", **tenant)
+        of_kind = text("SELECT account_id FROM accounts WHERE authority_id = :authority AND kind = :kind")
+        account_id = connection.scalars(of_kind, {"authority": scene.town.authority_id, "kind": kind}).one()
+        record_transfers(connection, [Transfer(account_id, loss, 1, reason="adjustment")], **tenant)
+
+
 DAMAGES = {
     # Points from nowhere are in no transfer either, so two invariants see it.
     "every_authority_balances": (
@@ -366,6 +412,28 @@ DAMAGES = {
     "budgets_equal_what_campaigns_added": (
         spend_a_budget_for_nothing,
         {"budgets_equal_what_campaigns_added": 1},
+    ),
+    "budgets_equal_what_vouchers_cost": (
+        spend_a_funders_budget_for_nothing,
+        {"budgets_equal_what_vouchers_cost": 1},
+    ),
+    "shops_hold_what_is_not_settled": (
+        lambda scene: pay_out_of(scene, "shop"),
+        {"shops_hold_what_is_not_settled": 1},
+    ),
+    # The redemption looks as if it were still to be settled.
+    "settled_redemptions_have_one_line": (
+        settle_without_a_line,
+        {"settled_redemptions_have_one_line": 1, "shops_hold_what_is_not_settled": 1},
+    ),
+    "statements_equal_their_lines": (change_the_sum_of_a_statement, {"statements_equal_their_lines": 1}),
+    "the_settled_account_equals_the_lines": (
+        lambda scene: pay_out_of(scene, "settled"),
+        {"the_settled_account_equals_the_lines": 1},
+    ),
+    "numbers_of_statements_have_no_gaps": (
+        number_a_statement_nobody_locked,
+        {"numbers_of_statements_have_no_gaps": 1},
     ),
     "vouchers_are_in_exactly_one_state": (
         cancel_a_voucher_without_giving_back,
@@ -446,14 +514,16 @@ MORE_DAMAGE = {
         "UPDATE vouchers SET status = 'redeemed', ended_at = issued_at, redemption_key = 'till-9',"
         " redeemed_by_shop_id = shop_id"
         " WHERE authority_id = :authority AND status = 'issued'",
-        {"vouchers_are_in_exactly_one_state": 1},
+        {"vouchers_are_in_exactly_one_state": 1, "shops_hold_what_is_not_settled": 1},
     ),
     "a price changed afterwards": (
-        "UPDATE vouchers SET price_points = 11 WHERE authority_id = :authority AND status = 'redeemed'",
-        {"vouchers_are_in_exactly_one_state": 1},
+        "UPDATE vouchers SET price_points = 11 WHERE authority_id = :authority AND redemption_key = 'till-1'",
+        {"vouchers_are_in_exactly_one_state": 1, "shops_hold_what_is_not_settled": 1},
     ),
     "an ending that names another voucher": (
-        "UPDATE transfers SET voucher_id = transfer_id WHERE authority_id = :authority AND phase = 'post'",
+        "UPDATE transfers SET voucher_id = transfer_id WHERE authority_id = :authority AND phase = 'post'"
+        " AND voucher_id = (SELECT voucher_id FROM vouchers"
+        " WHERE authority_id = :authority AND redemption_key = 'till-1')",
         {"endings_repeat_their_pending_transfer": 1, "vouchers_are_in_exactly_one_state": 1},
     ),
 }

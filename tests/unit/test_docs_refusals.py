@@ -11,7 +11,9 @@ import rewards.drafts.refusals
 import rewards.fleet.refusals
 import rewards.households.refusals
 import rewards.ledger.accounts
+import rewards.offers.budgets
 import rewards.reviews.refusals
+import rewards.settlement.refusals
 from rewards.errors import OperatorRefusedError
 
 MODULES = (
@@ -24,6 +26,8 @@ MODULES = (
     rewards.households.refusals,
     rewards.ledger.accounts,
     rewards.reviews.refusals,
+    rewards.offers.budgets,
+    rewards.settlement.refusals,
 )
 """Where refusals are declared; imported, or they would not be found."""
 

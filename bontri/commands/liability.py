@@ -1,0 +1,103 @@
+"""``bontri liability``: what the authority owes in points and vouchers, in euros."""
+
+import datetime
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from bontri.commands.settle import euros, print_table
+from bontri.commands.tenants import instant_of, of_authority, tenant_in_use
+
+if TYPE_CHECKING:
+    from rewards.liability import Liability
+
+DAY_OR_INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+BASES = {
+    "redeemed": "vouchers redeemed in the 12 months before: their cents by their points",
+    "published": "the offers published now, since nothing was redeemed: their cents by their points",
+    "nothing": "nothing can be had for points",
+}
+
+
+@click.command("liability")
+@of_authority
+@click.option("--as-of", type=DAY_OR_INSTANT, metavar="DATE", help="Then instead of now; a day means its beginning.")
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def liability(authority: str, as_of: datetime.datetime | None, is_json: bool) -> None:
+    """Say what is owed: points not spent, by age; vouchers not redeemed; what shops are still to be paid.
+
+    A point is worth what points were really spent on in the 12 months before, weighted by points; what shops fund
+    themselves costs nothing. Expected is the share of points that was spent and did not expire in these months.
+
+    \b
+    Examples:
+      bontri liability --authority plaine-commune
+      bontri liability --authority plaine-commune --as-of 2026-01-01 --json
+    """
+    from ingest.worker import utc_now
+    from rewards.liability import get_liability
+
+    with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
+        instant = instant_of(connection, as_of, authority_id=tenant.authority_id)
+        now = utc_now()
+        if instant is not None and instant > now:
+            raise click.UsageError("--as-of is still to come")
+        found = get_liability(connection, authority_id=tenant.authority_id, now=now, as_of=instant)
+    if is_json:
+        click.echo(json.dumps(show_liability(found), indent=2, default=str))
+    else:
+        print_liability(found)
+
+
+def show_liability(found: "Liability") -> dict[str, object]:
+    """Return a liability as plain values."""
+    return {
+        **asdict(found),
+        "as_of": found.as_of.isoformat(),
+        "point_value": {
+            **asdict(found.point_value),
+            "cents_a_point": found.point_value.cents_a_point,
+            "definition": BASES[found.point_value.basis],
+        },
+        "points": found.points,
+        "points_cents": found.points_cents,
+        "expected_cents": found.expected_cents,
+        "vouchers_cents": found.vouchers_cents,
+        "total_cents": found.total_cents,
+    }
+
+
+def print_liability(found: "Liability") -> None:
+    """Print points by age, vouchers by age, and the sums."""
+    click.echo(f"What is owed at {found.as_of.isoformat():.19} UTC\n")
+    value = found.point_value
+    rows = [
+        (
+            f"{each.credited_month:%Y-%m}",
+            str(each.expires_on),
+            f"{each.points:,}",
+            euros(value.cost_cents(each.points) or 0),
+        )
+        for each in found.lots
+    ]
+    print_table(("points credited in", "spendable before", "points", "cost €"), rows, words=2)
+    click.echo("")
+    rows = [
+        (f"{each.issued_month:%Y-%m}", f"{each.vouchers:,}", f"{each.points:,}", euros(each.payable_cents))
+        for each in found.vouchers
+    ]
+    print_table(("vouchers issued in", "vouchers", "points", "cost €"), rows, words=1)
+    a_point = "unknown" if value.cents_a_point is None else f"{value.cents_a_point:.2f} cents"
+    expected = "unknown" if found.expected_share is None else f"{found.expected_share:.0%}"
+    click.echo(
+        f"\nA point costs {a_point} ({BASES[value.basis]}).\n"
+        f"Expected to be spent: {expected} of points (spent, of those spent or expired in the 12 months before).\n\n"
+        f"{found.points:,} points          {euros(found.points_cents or 0)} €,"
+        f" expected {euros(found.expected_cents or 0)} €\n"
+        f"vouchers not redeemed  {euros(found.vouchers_cents)} €\n"
+        f"redeemed, not settled  {euros(found.unsettled_cents)} €\n"
+        f"settled, not paid      {euros(found.unpaid_cents)} €\n"
+        f"total                  {euros(found.total_cents)} €"
+    )

@@ -1,0 +1,51 @@
+"""Settlement: what a shop is paid for the vouchers of a month, line by line.
+
+Read ``statements.py`` (what a statement is), ``collecting.py`` (which redemptions are due), ``locking.py`` (one
+statement a shop and month, numbered without gaps, never changed again), ``marking.py`` (sent, paid), ``reading.py``.
+"""
+
+from rewards.settlement.locking import lock_statement
+from rewards.settlement.marking import mark_paid, mark_sent
+from rewards.settlement.months import last_month, require_over
+from rewards.settlement.reading import (
+    draft_statement,
+    find_shop,
+    find_statement,
+    get_statement,
+    list_settled_shops,
+    list_statements,
+)
+from rewards.settlement.refusals import (
+    MonthNotOverError,
+    PaymentDateError,
+    ShopUnknownError,
+    StatementLockedError,
+    StatementStateError,
+    StatementUnknownError,
+)
+from rewards.settlement.statements import FunderTotal, Line, Party, Statement, StatementNumber
+
+__all__ = [
+    "FunderTotal",
+    "Line",
+    "MonthNotOverError",
+    "Party",
+    "PaymentDateError",
+    "ShopUnknownError",
+    "Statement",
+    "StatementLockedError",
+    "StatementNumber",
+    "StatementStateError",
+    "StatementUnknownError",
+    "draft_statement",
+    "find_shop",
+    "find_statement",
+    "get_statement",
+    "last_month",
+    "list_settled_shops",
+    "list_statements",
+    "lock_statement",
+    "mark_paid",
+    "mark_sent",
+    "require_over",
+]
