@@ -36,17 +36,26 @@ def open_engine(url: str, *, role: DatabaseRole, pool_size: int = 2) -> Engine:
 
     ``owner`` keeps the login user's own rights, for migrations and provisioning.
     """
-    options = "-c timezone=UTC"
-    if role != "owner":
-        options += f" -c role={role} {TIME_LIMITS} {PLANNER_SETTINGS.get(role, '')}"
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         # Texts of exceptions end in logs; parameters may hold digests of badges and codes.
         hide_parameters=True,
-        connect_args={"options": options, "connect_timeout": 10, "application_name": f"bontri/{role}", **KEEPALIVES},
+        connect_args={
+            "options": session_options(role),
+            "connect_timeout": 10,
+            "application_name": f"bontri/{role}",
+            **KEEPALIVES,
+        },
     )
+
+
+def session_options(role: DatabaseRole) -> str:
+    """Return what a session of ``role`` is started with, as libpq reads it (``options``, ``PGOPTIONS``)."""
+    if role == "owner":
+        return "-c timezone=UTC"
+    return f"-c timezone=UTC -c role={role} {TIME_LIMITS} {PLANNER_SETTINGS.get(role, '')}"
 
 
 def migrate(connection: Connection) -> None:

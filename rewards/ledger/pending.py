@@ -5,7 +5,7 @@ here.
 """
 
 import datetime
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from rewards.ids import Id
 from rewards.ledger.transfers import Transfer, record_transfers
+from rewards.pipelining import Write
 
 # All accounts in the order of their ids before any is moved: the planner may move counters in any order when tables
 # are small, and a redemption then met an issue at the same shop in a deadlock.
@@ -76,8 +77,9 @@ def end_pending_transfers(
     authority_id: int,
     phase: Literal["post", "void"],
     now: datetime.datetime,
+    beside: Sequence[Write] = (),
 ) -> list[Id]:
-    """Post or void ``pending`` transfers whole; each can be ended once.
+    """Post or void ``pending`` transfers whole, ``beside`` other writes; each can be ended once.
 
     Raises:
         PendingAlreadyEndedError: one of them was ended before.
@@ -95,4 +97,4 @@ def end_pending_transfers(
         )
         for transfer in pending
     ]
-    return record_transfers(connection, endings, authority_id=authority_id, now=now)
+    return record_transfers(connection, endings, authority_id=authority_id, now=now, beside=beside)

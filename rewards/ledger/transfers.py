@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from rewards.arrays import Columns
 from rewards.errors import OverdraftError, PendingAlreadyEndedError, violates
 from rewards.ids import Id, new_id, new_id_text
-from rewards.pipelining import Write, execute_write
+from rewards.pipelining import Write, execute_pipelined
 
 Phase = Literal["single", "pending", "post", "void"]
 
@@ -94,12 +94,18 @@ MOVE_COUNTERS = text(f"""
 
 
 def record_transfers(
-    connection: Connection, transfers: Sequence[Transfer], *, authority_id: int, now: datetime.datetime
+    connection: Connection,
+    transfers: Sequence[Transfer],
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+    beside: Sequence[Write] = (),
 ) -> list[Id]:
     """Insert ``transfers`` and move the counters of their accounts; return their ids in the same order.
 
-    Two statements however many transfers; needs the caller's transaction, which must be rolled back when this
-    raises. ``post`` and ``void`` transfers must repeat accounts and points of their pending transfer.
+    Two statements however many transfers, sent together and with the writes ``beside`` them, which come first. Needs
+    the caller's transaction, which must be rolled back when this raises. ``post`` and ``void`` transfers must repeat
+    accounts and points of their pending transfer.
 
     Raises:
         OverdraftError: an account that must not be overdrawn would be.
@@ -108,8 +114,7 @@ def record_transfers(
     ids: list[Id] = [transfer.transfer_id or new_id() for transfer in transfers]
     named = [replace(transfer, transfer_id=id_) for transfer, id_ in zip(transfers, ids, strict=True)]
     try:
-        for write in plan_transfers(named, authority_id=authority_id, now=now):
-            execute_write(connection, write)
+        execute_pipelined(connection, [*beside, *plan_transfers(named, authority_id=authority_id, now=now)])
     except IntegrityError as error:
         if violates(error, "ck_accounts_no_overdraft"):
             raise OverdraftError from error

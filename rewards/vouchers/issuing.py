@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, text
 
 from rewards.expiry import begin_grace
 from rewards.ids import new_id
@@ -16,13 +16,19 @@ from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
 from rewards.offers import get_offer, give_back_to_budgets, return_to_stock, spend_budget, take_from_stock
 from rewards.offers.selling import require_within_limit
-from rewards.schema import Voucher
+from rewards.pipelining import Write
 from rewards.territory import get_timezone
 from rewards.vouchers.codes import digest_of_new_code
 from rewards.vouchers.reading import IS_PAID_BY_WALLET, get_voucher
 from rewards.vouchers.refusals import REFUSAL_OF_STATUS
 from rewards.wallets import lock_lots, pay_from_lots
 
+INSERT = text("""
+    INSERT INTO vouchers (authority_id, voucher_id, offer_id, shop_id, price_points, value_cents, funder_id,
+                          budget_year, status, code_digest, issued_at, expires_at)
+    VALUES (:authority_id, :voucher_id, :offer_id, :shop_id, :price_points, :value_cents, :funder_id,
+            :budget_year, 'issued', :code_digest, :now, :expires_at)
+""")
 CANCEL = text(f"""
     UPDATE vouchers v SET status = 'cancelled', ended_at = :now
      WHERE v.authority_id = :authority_id AND v.voucher_id = :voucher_id AND v.status = 'issued'
@@ -70,24 +76,21 @@ def issue_voucher(
     take_from_stock(connection, offer, authority_id=authority_id)
     spend_budget(connection, offer, authority_id=authority_id)
     voucher_id = new_id()
-    connection.execute(
-        insert(Voucher).values(
-            authority_id=authority_id,
-            voucher_id=voucher_id,
-            offer_id=offer_id,
-            shop_id=offer.shop_id,
-            price_points=offer.price_points,
-            value_cents=offer.value_cents,
-            funder_id=offer.funder_id,
-            budget_year=offer.budget_year,
-            status="issued",
-            code_digest=digest_of_new_code(keyring, voucher_id),
-            issued_at=now,
-            expires_at=now + datetime.timedelta(days=offer.voucher_valid_days),
-        )
-    )
+    voucher = {
+        "authority_id": authority_id,
+        "voucher_id": voucher_id,
+        "offer_id": offer_id,
+        "shop_id": offer.shop_id,
+        "price_points": offer.price_points,
+        "value_cents": offer.value_cents,
+        "funder_id": offer.funder_id,
+        "budget_year": offer.budget_year,
+        "code_digest": digest_of_new_code(keyring, voucher_id),
+        "now": now,
+        "expires_at": now + datetime.timedelta(days=offer.voucher_valid_days),
+    }
     holds = [Transfer(account_id, held_by, points, "pending", voucher_id=voucher_id) for account_id, points in paid]
-    record_transfers(connection, holds, authority_id=authority_id, now=now)
+    record_transfers(connection, holds, authority_id=authority_id, now=now, beside=[Write(INSERT, voucher)])
     return voucher_id
 
 

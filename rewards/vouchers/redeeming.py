@@ -1,6 +1,7 @@
 """Redeeming a voucher at a shop: one guarded update decides, and everything else follows from its row count.
 
-Look-then-write paid 8 of 8 racing threads; the guarded update pays one. Five statements, in one transaction.
+Look-then-write paid 8 of 8 racing threads; the guarded update pays one. Five statements in one transaction,
+the last three sent together.
 """
 
 import datetime
@@ -9,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import IntegrityError
 
 from rewards.errors import IdempotencyKeyReusedError, violates
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
-from rewards.schema import RedemptionAttempt
+from rewards.pipelining import Write, execute_write
 from rewards.shops import ShopRevokedError, is_active
 from rewards.vouchers.codes import digest_of_entered_code
 from rewards.vouchers.refusals import (
@@ -61,6 +62,11 @@ FIND_BY_CODE_OR_KEY = text("""
      WHERE v.authority_id = :authority_id
        AND (v.code_digest = :code_digest
             OR (v.redeemed_by_shop_id = :shop_id AND v.redemption_key = :redemption_key))
+""")
+
+INSERT_ATTEMPT = text("""
+    INSERT INTO redemption_attempts (authority_id, attempt_id, shop_id, voucher_id, outcome, attempted_at)
+    VALUES (:authority_id, :attempt_id, :shop_id, :voucher_id, :outcome, :now)
 """)
 
 
@@ -127,17 +133,12 @@ def redeem_by_digest(
         raise VoucherExpiredError(next(row.voucher_id for row in found if row.has_code))
     also = [row.account_id] if row.shop_id is None else []
     pending = lock_pending_transfers(connection, [row.voucher_id], authority_id=authority_id, also=also)
-    end_pending_transfers(connection, pending, authority_id=authority_id, phase="post", now=now)
+    attempt = plan_attempt(
+        authority_id=authority_id, shop_id=shop_id, voucher_id=row.voucher_id, outcome="redeemed", now=now
+    )
+    end_pending_transfers(connection, pending, authority_id=authority_id, phase="post", now=now, beside=[attempt])
     if row.shop_id is None:
         pay_from_network(connection, row, pending, authority_id=authority_id, now=now)
-    record_attempt(
-        connection,
-        authority_id=authority_id,
-        shop_id=shop_id,
-        voucher_id=row.voucher_id,
-        outcome="redeemed",
-        now=now,
-    )
     return redemption_of(row, is_repeat=False)
 
 
@@ -188,33 +189,29 @@ def record_refusal(
     now: datetime.datetime,
 ) -> None:
     """Note a refused redemption; in a transaction of its own, since the refused one is rolled back."""
-    record_attempt(
-        connection,
-        authority_id=authority_id,
-        shop_id=shop_id,
-        voucher_id=refusal.voucher_id,
-        outcome=refusal.code,
-        now=now,
+    attempt = plan_attempt(
+        authority_id=authority_id, shop_id=shop_id, voucher_id=refusal.voucher_id, outcome=refusal.code, now=now
     )
+    execute_write(connection, attempt)
 
 
-def record_attempt(
-    connection: Connection,
+def plan_attempt(
     *,
     authority_id: int,
     shop_id: UUID,
     voucher_id: UUID | None,
     outcome: str,
     now: datetime.datetime,
-) -> None:
-    """Append one try at a till with its outcome."""
-    connection.execute(
-        insert(RedemptionAttempt).values(
-            authority_id=authority_id,
-            attempt_id=new_id(),
-            shop_id=shop_id,
-            voucher_id=voucher_id,
-            outcome=outcome,
-            attempted_at=now,
-        )
+) -> Write:
+    """Return the write that appends one try at a till with its outcome."""
+    return Write(
+        INSERT_ATTEMPT,
+        {
+            "authority_id": authority_id,
+            "attempt_id": new_id(),
+            "shop_id": shop_id,
+            "voucher_id": voucher_id,
+            "outcome": outcome,
+            "now": now,
+        },
     )
