@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import OUR_RATES
+from benchmarks.report import OUR_RATES, services_in_words
 from bontri.charts import write_picture
 
 Report = dict[str, Any]
@@ -38,7 +38,7 @@ def write_pictures(report: Report, folder: Path) -> list[Path] | None:
 def subtitle(report: Report) -> str:
     """Tell what the figures were made on."""
     machine = report["machine"]
-    return f"{machine['cpu_count']} cores, {machine['cpu']}; PostgreSQL {report['postgresql']}, {report['broker']}"
+    return f"{machine['cpu_count']} cores, {machine['cpu']}; {services_in_words(report)}"
 
 
 def kind_of(name: str, report: Report) -> str:
@@ -226,6 +226,53 @@ def growth_picture(report: Report) -> Spec:
     }
 
 
+def rewards_picture(report: Report) -> Spec:
+    """Draw the two pairs of ``bench rewards``: what the domain does, and the ceiling beside it."""
+    titles = {
+        "vouchers_ours": ("vouchers, Bontri", OURS),
+        "vouchers_pgbench": ("vouchers, pgbench", CEILINGS),
+        "expiry_job": ("lots expired, Bontri", OURS),
+        "expiry_insert": ("transfers, one INSERT", CEILINGS),
+    }
+    panels = [
+        rate_panel([row_of(report["rates"][name], *titles[name]) for name in pair])
+        for pair in (("vouchers_ours", "vouchers_pgbench"), ("expiry_job", "expiry_insert"))
+    ]
+    return {"title": {"text": report["what"], "subtitle": subtitle(report)}, "vconcat": panels}
+
+
+def row_of(rate: dict[str, Any], name: str, kind: str) -> Spec:
+    """Return a rate as a bar is drawn from it."""
+    facts = {each: rate[f"{each}_per_s"] for each in ("median", "lowest", "highest")}
+    return {"name": name, "kind": kind, **facts}
+
+
+def rate_panel(rows: list[Spec]) -> Spec:
+    """Draw a few rates on an axis of their own."""
+    y = {"field": "name", "type": "nominal", "sort": [row["name"] for row in rows], "title": None}
+    colour = {"field": "kind", "type": "nominal", "title": None, "scale": COLOURS, "legend": None}
+    title = "per second (median; line: lowest to highest round)"
+    return {
+        "data": {"values": rows},
+        "width": WIDTH,
+        "height": {"step": 26},
+        "layer": [bars("median", y, colour, title=title, most=max(row["highest"] for row in rows)), whiskers(y)],
+    }
+
+
+def redemptions_picture(report: Report) -> Spec:
+    """Draw histograms of the redemptions, with and without the job beside them."""
+    titles = {"quiet": "the redemption, nothing else at work", "beside": "the redemption, while points expire"}
+    most = max(max(report["samples_ms"][name], default=1.0) for name in titles)
+    panels = [
+        histogram(report["samples_ms"][name], report["redemptions"][name]["ms"], title=title, most=most)
+        for name, title in titles.items()
+        if report["samples_ms"][name]
+    ]
+    text = f"{report['rate']:g} redemptions a second, and {report['lots']:,} lots that expire"
+    return {"title": {"text": text, "subtitle": subtitle(report)}, "vconcat": panels}
+
+
 def soak_picture(report: Report) -> Spec:
     """Draw a curve per series, with what was fitted to it in words."""
     minutes = [each / 60 for each in report["samples"]["seconds"]]
@@ -261,4 +308,5 @@ MAKERS: dict[str, dict[str, Callable[[Report], Spec]]] = {
     "latency": {"latency": latency_picture},
     "growth": {"growth": growth_picture},
     "soak": {"soak": soak_picture},
+    "rewards": {"rewards": rewards_picture, "redemptions": redemptions_picture},
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Bench = Literal["ingest", "latency", "growth", "soak"]
+Bench = Literal["ingest", "latency", "growth", "soak", "rewards"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ PROMISES = (
     Promise("latency", "worker_peak_mb", "memory of a worker", WORKER_MB, WORKER_MB, "MB", is_most=True),
     Promise("latency", "api_peak_mb", "memory of an API worker", API_MB, API_MB, "MB", is_most=True),
     Promise("growth", "large_to_small", "cost per event with the long history", 1.4, 1.15, is_most=True),
+    Promise("rewards", "vouchers_to_pgbench", "issue and redeem against pgbench with the same statements", 0.40, 0.60),
+    Promise("rewards", "expiry_to_insert", "expiry against one INSERT of the same transfers", 0.50, 0.80),
+    Promise("rewards", "redemption_p99_ms", "redemption while points expire, p99", 100, 50, "ms", is_most=True),
     Promise("soak", "worker_peak_mb", "memory of a worker", WORKER_MB, WORKER_MB, "MB", is_most=True),
     Promise("soak", "api_peak_mb", "memory of an API worker", API_MB, API_MB, "MB", is_most=True),
 )

@@ -86,6 +86,21 @@ def growth_as_text(report: dict[str, Any]) -> str:
     return "\n".join([*lines, *tail_of(report)])
 
 
+def rewards_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench rewards`` for people."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    for name, rate in report["rates"].items():
+        spread = f"{rate['lowest_per_s']:,} to {rate['highest_per_s']:,} in {rate['rounds']} rounds"
+        lines.append(f"  {name.replace('_', ' '):20} {rate['median_per_s']:>8,}/s   ({spread})")
+    lines.append("")
+    for name, words in (("quiet", "alone"), ("beside", "while points expire")):
+        seen = report["redemptions"][name]
+        quantiles = ", ".join(f"{each} {value:,.1f}" for each, value in seen["ms"].items())
+        lines.append(f"  {seen['redemptions']:,} redemptions {words}: {quantiles} ms")
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in report["redemptions"]["outcomes"].items())
+    return "\n".join([*lines, f"  of all redemptions {outcomes}", *tail_of(report)])
+
+
 def soak_as_text(report: dict[str, Any]) -> str:
     """Write a report of ``bench soak`` for people: growth an hour of each series."""
     lines = [f"{report['what']}; {head_of(report)}", ""]
@@ -102,7 +117,12 @@ def soak_as_text(report: dict[str, Any]) -> str:
 def head_of(report: dict[str, Any]) -> str:
     """Return machine and versions in one line."""
     machine = report["machine"]
-    return f"{machine['cpu_count']} cores ({machine['cpu']}), PostgreSQL {report['postgresql']}, {report['broker']}"
+    return f"{machine['cpu_count']} cores ({machine['cpu']}), {services_in_words(report)}"
+
+
+def services_in_words(report: dict[str, Any]) -> str:
+    """Return what was measured on, without the machine; not every bench needs a broker."""
+    return ", ".join([f"PostgreSQL {report['postgresql']}", *([report["broker"]] if "broker" in report else [])])
 
 
 def tail_of(report: dict[str, Any]) -> list[str]:
@@ -110,7 +130,7 @@ def tail_of(report: dict[str, Any]) -> list[str]:
     lines = ["", "Promises:", *promises_as_text(report["promises"])]
     if report["not_run"]:
         lines += ["", "Not run:", *(f"  {each['what']}: {each['why']}" for each in report["not_run"])]
-    verdict = "NOT SOUND: an invariant is broken, or deposits of ours are missing."
+    verdict = "NOT SOUND: an invariant is broken, or something of ours is missing or was refused."
     return [*lines, "", "Every invariant holds." if report["ok"] else verdict]
 
 

@@ -28,6 +28,7 @@ from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
 from bontri.commands.liability import liability
 from bontri.commands.quarantine import quarantine
+from bontri.commands.races import races
 from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.reviews import reviews
 from bontri.commands.settle import settle, settlements
@@ -242,6 +243,7 @@ cli.add_command(jobs)
 cli.add_command(ledger)
 cli.add_command(liability)
 cli.add_command(quarantine)
+cli.add_command(races)
 cli.add_command(restore_epoch)
 cli.add_command(reviews)
 cli.add_command(settle)

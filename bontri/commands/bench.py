@@ -159,6 +159,29 @@ def growth_command(is_json: bool, pictures: Path | None, **options: Any) -> None
     measure(lambda tell: bench_growth(GrowthOptions(**options), tell), growth_as_text, Output(is_json, pictures))
 
 
+@bench.command("rewards")
+@click.option("--seconds", default=10, show_default=True, type=click.IntRange(1, 600), help="Of purchases a turn.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
+@click.option("--lots", default=200_000, show_default=True, type=click.IntRange(100), help="Lots that expire at once.")
+@click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(1), help="Redemptions per second.")
+@click.option("--quiet", default=10.0, show_default=True, type=click.FloatRange(0.2), help="Seconds before the job.")
+@output_options
+def rewards_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
+    """Measure vouchers against pgbench with the same statements, and expiry against one INSERT; needs no broker.
+
+    Exits with 1 also when a redemption is refused.
+
+    \b
+    Examples:
+      bontri bench rewards
+      bontri bench rewards --seconds 2 --rounds 1 --lots 5000 --quiet 2 --json
+    """
+    from benchmarks.report import rewards_as_text
+    from benchmarks.rewards import RewardsOptions, bench_rewards
+
+    measure(lambda tell: bench_rewards(RewardsOptions(**options), tell), rewards_as_text, Output(is_json, pictures))
+
+
 @bench.command("soak")
 @click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(0.2, 10_080), help="How long.")
 @click.option("--every", default=5, show_default=True, type=click.IntRange(1, 600), help="Seconds between samples.")

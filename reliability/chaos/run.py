@@ -4,12 +4,14 @@ import datetime
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmarks.errors import BenchError
@@ -241,20 +243,31 @@ def play_controls(run: ChaosRun) -> None:
 
 def play_races_alone(run: ChaosRun) -> None:
     """Run what needs no broker."""
+    with racing_town(seed=run.options.seed) as (services, town, owner):
+        play_races(services, town, run)
+        run.checks.append(check_invariants(owner))
+
+
+@contextmanager
+def racing_town(*, seed: int) -> Iterator[tuple[Services, ChaosTown, Engine]]:
+    """Run a database alone with a town in it, for the time of the block; the engine is the owner's."""
     keyring = draw_keyring()
     with scratch_folder("chaos") as folder:
-        services = Services(folder, keyring, bin_ids_of(1), Programs(), 0.0, run.options.seed)
+        services = Services(folder, keyring, bin_ids_of(1), Programs(), 0.0, seed)
         try:
             services.start_database()
             owner = open_engine(services.database_url, role="owner")
-            town = build_town(owner, keyring, bins=1, seed=run.options.seed, now=utc_now())
-            play_races(services, town, run)
-            findings = verify(owner).findings
+            yield services, build_town(owner, keyring, bins=1, seed=seed, now=utc_now()), owner
             owner.dispose()
         finally:
             services.stop_all()
+
+
+def check_invariants(owner: Engine) -> Check:
+    """Check what ``bontri verify`` does."""
+    findings = verify(owner).findings
     broken = sum(each.violations > 0 for each in findings)
-    run.checks.append(Check("invariants", "every standing invariant holds", len(findings), broken))
+    return Check("invariants", "every standing invariant holds", len(findings), broken)
 
 
 def settle(scene: Scene, run: ChaosRun, twins: set[EventKey]) -> Accounts:

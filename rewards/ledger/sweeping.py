@@ -1,7 +1,7 @@
 """Sweeping: many accounts emptied into one at once, each by a transfer of its own. The other door to the ledger.
 
-Beside ``transfers.py`` because it must not wait: accounts somebody holds are left out, and what the others hold is
-read, moved and told in one statement.
+Beside ``transfers.py`` because it must not wait: accounts somebody holds are left out. What the others hold cannot
+change once they are locked, and is then moved and told in one go.
 """
 
 import datetime
@@ -14,36 +14,35 @@ from sqlalchemy import Connection, text
 
 from rewards.arrays import Columns
 from rewards.ids import new_id_text
+from rewards.pipelining import Write, execute_pipelined
 
 Position = tuple[datetime.date, UUID]
 """(expires_on, account_id) of the last lot of a batch: the next one begins behind it."""
 
 # Never waits: a redemption that holds a lot goes first, and lots that were left out are visited again. What is locked
-# here is given free with the batch, which is small. Chosen once and for all, hence MATERIALIZED: a subquery may be
-# executed again for each account, and its LIMIT then bounds nothing (seen: 9 lots where 4 were asked for).
-SWEEP_LOTS = text("""
-    WITH l AS MATERIALIZED (
-        SELECT account_id, credits_posted - debits_posted - debits_pending AS points FROM accounts
-         WHERE authority_id = :authority_id AND kind = 'lot' AND expires_on <= :today
-           AND (expires_on, account_id) > (CAST(:after_day AS date), CAST(:after_id AS uuid))
-           AND credits_posted - debits_posted - debits_pending > 0
-         ORDER BY expires_on, account_id LIMIT :limit
-           FOR UPDATE SKIP LOCKED)
-    UPDATE accounts a SET debits_posted = a.debits_posted + l.points
-      FROM l WHERE a.authority_id = :authority_id AND a.account_id = l.account_id
-    RETURNING CAST(a.account_id AS text), l.points, a.expires_on
+# here is given free with the batch, which is small.
+LOCK_LOTS = text("""
+    SELECT CAST(a.account_id AS text), a.credits_posted - a.debits_posted - a.debits_pending, a.expires_on
+      FROM accounts a
+     WHERE a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on <= :today
+       AND (a.expires_on, a.account_id) > (CAST(:after_day AS date), CAST(:after_id AS uuid))
+       AND a.credits_posted - a.debits_posted - a.debits_pending > 0
+     ORDER BY a.expires_on, a.account_id LIMIT :limit
+       FOR UPDATE SKIP LOCKED
 """)
-SWEEP_THESE = text("""
-    WITH l AS MATERIALIZED (
-        SELECT account_id, credits_posted - debits_posted - debits_pending AS points FROM accounts
-         WHERE authority_id = :authority_id AND account_id = ANY(CAST(:account_ids AS uuid[]))
-           AND credits_posted - debits_posted - debits_pending > 0
-         ORDER BY account_id FOR UPDATE)
-    UPDATE accounts a SET debits_posted = a.debits_posted + l.points
-      FROM l WHERE a.authority_id = :authority_id AND a.account_id = l.account_id
-    RETURNING CAST(a.account_id AS text), l.points
+LOCK_THESE = text("""
+    SELECT CAST(a.account_id AS text), a.credits_posted - a.debits_posted - a.debits_pending
+      FROM accounts a
+     WHERE a.authority_id = :authority_id AND a.account_id = ANY(CAST(:account_ids AS uuid[]))
+       AND a.credits_posted - a.debits_posted - a.debits_pending > 0
+     ORDER BY a.account_id FOR UPDATE
 """)
 SWEPT = Columns(transfer_id="uuid", account_id="uuid", points="bigint")
+# Apart from what locks: joined with it in one statement, the planner read all accounts of the authority for each batch.
+EMPTY = text(f"""
+    UPDATE accounts a SET debits_posted = a.debits_posted + s.points
+      FROM {SWEPT.unnest("s")} WHERE a.authority_id = :authority_id AND a.account_id = s.account_id
+""")
 RECORD = text(f"""
     INSERT INTO transfers (authority_id, transfer_id, phase, debit_account_id, credit_account_id, points, recorded_at,
                            reason)
@@ -81,7 +80,7 @@ def sweep_lots(
     Needs a transaction of its own, to be committed at once.
     """
     rows = connection.execute(
-        SWEEP_LOTS,
+        LOCK_LOTS,
         {
             "authority_id": authority_id,
             "today": today,
@@ -93,8 +92,8 @@ def sweep_lots(
     if not rows:
         return Swept(0, 0, None)
     points = record_swept(connection, rows, into, authority_id=authority_id, now=now)
-    last = max((row[2], row[0]) for row in rows)
-    return Swept(len(rows), points, (last[0], UUID(last[1])))
+    last = rows[-1]
+    return Swept(len(rows), points, (last[2], UUID(last[0])))
 
 
 def sweep_these(
@@ -102,17 +101,23 @@ def sweep_these(
 ) -> int:
     """Move the free points of some accounts into one; return how many. Waits for whoever holds them."""
     values = {"authority_id": authority_id, "account_ids": list(account_ids)}
-    rows = connection.execute(SWEEP_THESE, values).all()
+    rows = connection.execute(LOCK_THESE, values).all()
     return record_swept(connection, rows, into, authority_id=authority_id, now=now) if rows else 0
 
 
 def record_swept(
     connection: Connection, rows: Sequence[Any], into: UUID, *, authority_id: int, now: datetime.datetime
 ) -> int:
-    """Record what was taken out of accounts as transfers, and the sum where it went."""
+    """Take what locked accounts hold free, as transfers, and add the sum up where it goes; three writes in one go."""
     account_ids, amounts = [row[0] for row in rows], [row[1] for row in rows]
     columns = SWEPT.bind(transfer_id=[new_id_text() for _ in rows], account_id=account_ids, points=amounts)
     tenant = {"authority_id": authority_id, "into": into}
-    connection.execute(RECORD, {**tenant, "now": now, "reason": "expiry", **columns})
-    connection.execute(RECEIVE, {**tenant, "points": sum(amounts)})
+    execute_pipelined(
+        connection,
+        [
+            Write(EMPTY, {"authority_id": authority_id, **columns}, rows=len(rows)),
+            Write(RECORD, {**tenant, "now": now, "reason": "expiry", **columns}),
+            Write(RECEIVE, {**tenant, "points": sum(amounts)}, rows=1),
+        ],
+    )
     return sum(amounts)
