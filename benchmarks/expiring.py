@@ -120,9 +120,7 @@ def measure_expiry(
     database, copy = f"{FULL}_{number}", f"{FULL}_copy_{number}"
     server.create_database(database, template=FULL)
     server.create_database(copy, template=FULL)
-    wanted = Wanted(
-        "redemptions", str(folder / "go"), 0, THREADS, THREADS, options.lots, rate_per_s=options.rate_per_s
-    )
+    wanted = Wanted("redemptions", str(folder / "go"), 0, THREADS, THREADS, options.lots, rate_per_s=options.rate_per_s)
     checkpoint(server, database)
     with running_sessions(folder, server.url(database), keyring, [wanted]) as children:
         time.sleep(options.quiet_s)
@@ -152,7 +150,10 @@ def time_insert(server: PostgresServer, database: str, copy: str, *, lots: int) 
     target = psycopg.connect(plain_url(server, copy), autocommit=True)
     with source, target:
         target.execute("CREATE TEMP TABLE swept (LIKE transfers)")
-        with source.cursor().copy(COPY_OUT) as out, target.cursor().copy("COPY swept FROM STDIN (FORMAT binary)") as in_:
+        with (
+            source.cursor().copy(COPY_OUT) as out,
+            target.cursor().copy("COPY swept FROM STDIN (FORMAT binary)") as in_,
+        ):
             for block in out:
                 in_.write(block)
         target.execute("ANALYZE swept")

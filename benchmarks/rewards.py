@@ -166,9 +166,7 @@ class VoucherRun:
         with engine.connect() as connection:
             market: Market = read_market(connection, wallets=WALLETS)
         engine.dispose()
-        return script_purchases(
-            self._server.url(self.database), self._keyring, market, sessions=SESSIONS, turns=(1, 2)
-        )
+        return script_purchases(self._server.url(self.database), self._keyring, market, sessions=SESSIONS, turns=(1, 2))
 
     def measure(self, number: int) -> dict[str, float]:
         """Return purchases a second of both; one after the other, and in every other round the other way round."""

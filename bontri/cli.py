@@ -33,8 +33,11 @@ from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.reviews import reviews
 from bontri.commands.settle import settle, settlements
 from bontri.commands.simulate_faults import simulate_faults
+from bontri.commands.simulate_month import simulate_month
 from bontri.commands.wallets import wallets
 from bontri.embedded.processes import Stopped
+from bontri.logs import configure_logs
+from bontri.settings import SECRET_BYTES, SECRETS, TABLE, read_settings
 
 EXIT_FAILED = 1
 EXIT_STOPPED = 130
@@ -70,7 +73,6 @@ def demo(bins: int, rate: float, for_s: float | None, seed: int, is_json: bool) 
       bontri demo --bins 200 --rate 100
     """
     from bontri.demo.run import DemoOptions, run_demo
-    from bontri.settings import read_settings
 
     settings = read_settings()
     sys.exit(run_demo(settings, DemoOptions(bins, rate, for_s, seed, is_json)))
@@ -95,8 +97,7 @@ def ingest(workers: int | None, report_to: Path | None) -> None:
       bontri ingest --workers 4
       BONTRI_INGEST_HTTP_PORT=9464 bontri ingest     # /metrics, /healthz, /readyz on loopback
     """
-    from bontri.logs import configure_logs
-    from bontri.settings import SECRETS, read_settings
+    from bontri.settings import read_settings
     from bontri.worker import run_worker
     from bontri.worker_group import run_worker_group
 
@@ -113,7 +114,6 @@ def ingest(workers: int | None, report_to: Path | None) -> None:
 def api() -> None:
     """Serve the API for citizens, shops and authorities."""
     from bontri.api import REQUIRED, run_api
-    from bontri.settings import read_settings
 
     run_api(read_settings(*REQUIRED))
 
@@ -121,7 +121,6 @@ def api() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema; safe to run twice and at once."""
-    from bontri.settings import read_settings
     from rewards.database import migrate as run_migrations
     from rewards.database import open_engine
 
@@ -138,7 +137,6 @@ def verify(is_json: bool) -> None:
 
     Without DATABASE_URL it looks at the database of the demo in BONTRI_DATA_DIR.
     """
-    from bontri.settings import read_settings
     from bontri.verification import print_verification, verify_database
 
     verification = verify_database(read_settings())
@@ -172,7 +170,6 @@ def simulate(  # noqa: PLR0917 (click passes options by name)
       bontri simulate --bins 100 --rate 50 --for 20
       bontri simulate --fleet my-fleet.json --rate 5
     """
-    from bontri.settings import read_settings
     from bontri.simulation import simulate_fleet
 
     data_dir = read_settings().data_dir
@@ -193,7 +190,6 @@ def expire_vouchers_command() -> None:
     """Give the points of expired vouchers back; the same as: bontri jobs once expire-vouchers."""
     from bontri.jobs.expiring import expire_vouchers_of, for_all
     from bontri.operating import engine_in_use
-    from bontri.settings import read_settings
 
     with engine_in_use(read_settings(), role="bontri_api") as engine:
         expired = for_all(engine, expire_vouchers_of)["vouchers"]
@@ -204,7 +200,6 @@ def expire_vouchers_command() -> None:
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def settings(is_json: bool) -> None:
     """List every setting, its default and what it is for, and check those of this environment."""
-    from bontri.settings import TABLE, read_settings
 
     if is_json:
         table = [{"name": each.variable, "default": each.default, "purpose": each.purpose} for each in TABLE]
@@ -220,7 +215,6 @@ def settings(is_json: bool) -> None:
 @cli.command("new-secret")
 def new_secret() -> None:
     """Print a fresh secret for one of the *_KEY and *_PEPPER settings."""
-    from bontri.settings import SECRET_BYTES
 
     click.echo(secrets.token_hex(SECRET_BYTES))
 
@@ -249,6 +243,7 @@ cli.add_command(reviews)
 cli.add_command(settle)
 cli.add_command(settlements)
 cli.add_command(simulate_faults)
+cli.add_command(simulate_month)
 cli.add_command(tariffs)
 cli.add_command(wallets)
 

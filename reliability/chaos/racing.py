@@ -27,6 +27,7 @@ PAID_ONCE = f"a voucher raced for by {WAYS} tills is paid once"
 SOLD_ONCE = f"the last of a stock raced for by {WAYS} buyers is sold once"
 FIVE_TRIES = f"of {WAYS} typed codes at once a shop has five tries"
 
+
 @dataclass(frozen=True, slots=True)
 class Races:
     """What the races came to. The control is caught when its races had another number of winners than one."""

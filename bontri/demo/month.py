@@ -1,0 +1,207 @@
+"""A month of simulated deposits for the demo's authority, recorded as the ingest records them, on a clock of its own.
+
+For whoever wants to rehearse a tariff without waiting for a month. Households and rhythm are the simulators'
+assumptions. What is left out is the way over the broker: messages, signatures and receipts.
+"""
+
+import datetime
+import hashlib
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from bontri.demo.folder import DemoFolder
+from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, badges
+from bontri.demo.services import Town, find_keyring, open_database, prepare_town
+from bontri.embedded.errors import DataFolderBusyError
+from bontri.provisioning import fleet_file
+from bontri.settings import Settings
+from rewards.acceptance import AcceptedEvent, ReportedEvent, accept
+from rewards.bins import KnownBin, find_bins
+from rewards.database import open_engine
+from rewards.deposits import Outcome, compare_events, record_compared
+from rewards.journals import JournalNote, open_journals
+from rewards.keyring import Keyring
+from rewards.memory import Recollection
+from rewards.rules import AuthorityRules, find_rules
+from simulators.fleet_file import read_fleet
+from simulators.households import Households, PlannedDeposit
+from simulators.rhythm import arrival_times
+
+BINS = 60
+BATCH = 500
+CREDITED_LATER = datetime.timedelta(seconds=2)
+
+
+class MonthError(Exception):
+    """The month cannot be simulated."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedMonth:
+    """What a month came to. ``repeats``: recorded by an earlier run of the same seed, and not again now."""
+
+    first_day: datetime.date
+    deposits: int
+    repeats: int
+    credited: int
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A planned deposit at its time; ``seq`` is its number in its bin's journal."""
+
+    planned: PlannedDeposit
+    at: datetime.datetime
+    seq: int
+
+
+def simulate_month(
+    settings: Settings, first_day: datetime.date, *, deposits_a_day: int, seed: int, now: datetime.datetime
+) -> SimulatedMonth:
+    """Record a month of deposits in the demo's database, which is made if there is none.
+
+    Safe to repeat: the same month and seed are the same events, and an event counts once.
+
+    Raises:
+        MonthError: the month is not over, or the demo's bins did not stand there yet.
+        EmbeddedServiceError, DemoFolderError: as :func:`bontri.demo.services.running_services`.
+    """
+    keyring = find_keyring(settings, folder := DemoFolder(settings.data_dir.absolute()))
+    began_at, ends_at = bounds_of(first_day)
+    if ends_at > now:
+        raise MonthError(f"{first_day:%Y-%m} is not over")
+    with ExitStack() as stack:
+        url = find_database(stack, settings, folder)
+        town = prepare_town(stack, url, keyring, folder)
+        engine = open_engine(url, role="bontri_ingest")
+        stack.callback(engine.dispose)
+        dropped = drop(town, began_at, ends_at, deposits_a_day=deposits_a_day, seed=f"{seed} {first_day:%Y-%m}")
+        bin_ids = choose_bins(town)
+        outcomes: list[Outcome] = []
+        while batch := list(itertools.islice(dropped, BATCH)):
+            with engine.begin() as connection:
+                outcomes += record(connection, keyring, batch, bin_ids, journal=journal_of(seed, first_day))
+    new = [each for each in outcomes if not each.is_repeat]
+    return SimulatedMonth(
+        first_day,
+        len(outcomes),
+        len(outcomes) - len(new),
+        sum(each.points > 0 for each in new),
+        sum(each.points for each in new),
+    )
+
+
+def find_database(stack: ExitStack, settings: Settings, folder: DemoFolder) -> str:
+    """Return the address of the database the demo uses: a running demo's, else it is started."""
+    try:
+        return open_database(stack, settings, folder.path)[0]
+    except DataFolderBusyError:
+        if (running := folder.find_running_database()) is None:
+            raise
+        return running
+
+
+def bounds_of(first_day: datetime.date) -> tuple[datetime.datetime, datetime.datetime]:
+    """Return when a month begins and ends by the authority's calendar."""
+    next_month = (first_day.replace(day=1) + datetime.timedelta(days=31)).replace(day=1)
+    zone, midnight = ZoneInfo(TIMEZONE), datetime.time()
+    return (
+        datetime.datetime.combine(first_day.replace(day=1), midnight, zone),
+        datetime.datetime.combine(next_month, midnight, zone),
+    )
+
+
+def choose_bins(town: Town) -> list[str]:
+    """Choose the bins that take part: of every commune some, always the same."""
+    return random.Random(0).sample(town.bin_ids, min(BINS, len(town.bin_ids)))  # noqa: S311 (chosen, not secret)
+
+
+def journal_of(seed: int, first_day: datetime.date) -> str:
+    """Return the journal of a simulated month: no bin has it, so its numbers are in nobody's way."""
+    return hashlib.sha256(f"simulated month {first_day:%Y-%m} {seed}".encode()).hexdigest()[:32]
+
+
+def drop(
+    town: Town, began_at: datetime.datetime, ends_at: datetime.datetime, *, deposits_a_day: int, seed: str
+) -> Iterator[Dropped]:
+    """Yield the deposits of the month in the order of time; the same seed gives the same."""
+    rng = random.Random(seed)  # noqa: S311 (must be repeatable)
+    bin_ids = choose_bins(town)
+    handed = fleet_file(bin_ids, authority=SLUG, mqtt_url="mqtt://127.0.0.1", keyring=town.keyring, badges=badges())
+    provisioned = read_fleet(handed)
+    households = Households([each.identity for each in provisioned.bins], provisioned.badges, rng=rng)
+    seqs = [itertools.count(1) for _ in bin_ids]
+    for elapsed in arrival_times(began_at, mean_per_day=deposits_a_day, rng=rng, time_zone=TIMEZONE):
+        if (at := began_at.astimezone(datetime.UTC) + elapsed) >= ends_at:
+            return
+        planned = households.plan_deposit()
+        yield Dropped(planned, at, next(seqs[planned.bin_number]))
+
+
+def record(
+    connection: Connection, keyring: Keyring, batch: Sequence[Dropped], bin_ids: Sequence[str], *, journal: str
+) -> list[Outcome]:
+    """Accept and record a batch, as the ingest does, at the time of its last deposit."""
+    rules = find_rules(connection, SLUG)
+    if rules is None:
+        raise MonthError("the demo's authority is not there")
+    now = batch[-1].at + CREDITED_LATER
+    used = {bin_ids[each.planned.bin_number] for each in batch}
+    bins = find_bins(connection, sorted(used), authority_id=AUTHORITY_ID)
+    journals = open_journals(connection, {(each, journal): now for each in sorted(used)}, authority_id=AUTHORITY_ID)
+    notes = {number: JournalNote(key, now) for key, number in journals.items()}
+    accepted = [
+        accept_one(each, bins[bin_id], journals[bin_id, journal], rules, keyring)
+        for each in batch
+        for bin_id in (bin_ids[each.planned.bin_number],)
+    ]
+    compared = compare_events(connection, accepted, authority_id=AUTHORITY_ID, now=now)
+    recorded = record_compared(connection, compared, notes, Recollection(), rules=rules, now=now)
+    outcomes = recorded.list_outcomes()
+    if None in outcomes:
+        raise MonthError("another month was simulated under the same seed; choose another with --seed")
+    return [each for each in outcomes if each is not None]
+
+
+def accept_one(
+    dropped: Dropped, known: KnownBin, journal_no: int, rules: AuthorityRules, keyring: Keyring
+) -> AcceptedEvent:
+    """Return a deposit as its bin would have reported it, accepted.
+
+    Raises:
+        MonthError: it would have been refused; before the demo was made its bins stood nowhere.
+    """
+    planned = dropped.planned
+    content = f"{known.bin_id} {dropped.seq} {dropped.at.isoformat()} {planned}".encode()
+    accepted = accept(
+        ReportedEvent(
+            bin=known,
+            identity=(journal_no, dropped.seq),
+            type="deposit",
+            material=planned.material,
+            items=planned.items,
+            mass_g=planned.mass_g,
+            refused=planned.refused,
+            confidence=planned.confidence,
+            emptied_by=None,
+            badge_digest=keyring.badge_digest(authority_id=AUTHORITY_ID, badge=planned.badge)
+            if planned.badge
+            else None,
+            at=dropped.at,
+            clock="synced",
+            ahead_ms=None,
+            received_at=dropped.at + CREDITED_LATER,
+            content_digest=keyring.content_digest(content),
+        ),
+        rules,
+    )
+    if not isinstance(accepted, AcceptedEvent):
+        raise MonthError(f"a deposit of {dropped.at:%Y-%m-%d} would be refused: {accepted.detail}")
+    return accepted
