@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test fuzz bench soak check format lint types contracts deps wheel lock clean
+.PHONY: demo test fuzz bench soak races check format lint types contracts deps wheel lock clean
 
 demo: $(STAMP)  ## the whole path on real services, in one command
 	$(BIN)/bontri demo $(ARGS)
@@ -22,7 +22,7 @@ fuzz: requirements.lock  ## feed the decoders of both ends coverage-guided nonse
 
 bench: $(STAMP)  ## speed beside peers and ceilings: half an hour and more, on a quiet machine
 	mkdir -p bench
-	for what in ingest latency growth; do \
+	for what in ingest latency growth rewards; do \
 		$(BIN)/bontri bench $$what --json --pictures bench > bench/$$what.json || exit 1; \
 	done
 
@@ -30,6 +30,10 @@ MINUTES ?= 60
 soak: $(STAMP)  ## whether memory, descriptors or connections grow in MINUTES at half load
 	mkdir -p bench
 	$(BIN)/bontri bench soak --minutes $(MINUTES) --pictures bench $(ARGS)
+
+RACES ?= 10000
+races: $(STAMP)  ## 64 at once for one voucher, RACES times, and for other scarce things
+	$(BIN)/bontri races --races $(RACES) $(ARGS)
 
 check: format lint types contracts deps test  ## the whole gate
 

@@ -37,7 +37,7 @@ LOT_POINTS = 50
 ISSUED_BEFORE = datetime.timedelta(days=2)
 ISSUED_A_TRANSACTION = 200
 LEAST_LOTS_PER_S = 4000
-"""At which the vouchers would be used up before the lots; slower, and the end of the job has no redemptions beside it."""
+"""At which the vouchers would be used up before the lots; slower, and the end has no redemptions beside it."""
 
 COPY_OUT = f"""
     COPY (SELECT * FROM transfers WHERE authority_id = {AUTHORITY_ID} AND reason = 'expiry' ORDER BY transfer_id)

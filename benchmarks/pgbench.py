@@ -27,8 +27,8 @@ def run_pgbench(
     """
     script.write_text(wanted.text)
     database = make_url(url)
-    command = [
-        *(program, "--no-vacuum", "--protocol=prepared", f"--file={script}", f"--time={seconds}"),
+    command: list[str] = [
+        *(str(program), "--no-vacuum", "--protocol=prepared", f"--file={script}", f"--time={seconds}"),
         *(f"--client={sessions}", f"--jobs={THREADS}", f"--define=round={first}"),
         *(f"--define={name}={value}" for name, value in wanted.constants.items()),
         *("--host", str(database.host), "--port", str(database.port), "--username", str(database.username)),

@@ -107,8 +107,8 @@ class Script:
 class ScriptWriter:
     """Writes statements of one purchase as a script whose every round is another purchase.
 
-    Whatever names the turn (ids, the code's digest, the key) becomes an expression of the turn's number; everything else
-    stays a parameter of the same value. Two purchases must come to the same script, which shows that nothing was missed.
+    Whatever names the turn (ids, the code's digest, the key) becomes an expression of the turn's number; everything
+    else stays a parameter of the same value. Two purchases must come to the same script: nothing was missed.
     """
 
     def __init__(
@@ -155,8 +155,6 @@ class ScriptWriter:
     def _value(self, value: Any) -> str:
         if value is None:
             return "NULL"
-        if isinstance(value, psycopg.Binary):
-            return self._value(value.obj)
         if isinstance(value, bytes):
             if value == self._digest:
                 return "sha256(int8send(CAST(:turn AS bigint)))"
@@ -165,9 +163,8 @@ class ScriptWriter:
             return f"CAST({self._text(str(value))} AS uuid)"
         if isinstance(value, datetime.datetime):
             return self._constant(value.isoformat())
-        if isinstance(value, list):
-            return f"({self._text('{' + ','.join(map(str, value)) + '}')})"
-        return f"({self._text(str(value))})"
+        text = "{" + ",".join(map(str, value)) + "}" if isinstance(value, list) else str(value)
+        return f"({self._text(text)})"
 
     def _text(self, value: str) -> str:
         """Return SQL for a text in which ids may stand."""

@@ -1,8 +1,8 @@
 """A process with sessions as a worker of the API has them: threads with a connection each, in the API's role.
 
 They make purchases as fast as they can for a time (``purchases``), or redeem what was issued before at a steady rate
-until told to stop (``redemptions``). Started by :func:`running_sessions`, with parameters in the environment; the result
-is the last line of the log.
+until told to stop (``redemptions``). Started by :func:`running_sessions`, with parameters in the environment; the
+result is the last line of the log.
 """
 
 import json

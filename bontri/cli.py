@@ -36,8 +36,6 @@ from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.simulate_month import simulate_month
 from bontri.commands.wallets import wallets
 from bontri.embedded.processes import Stopped
-from bontri.logs import configure_logs
-from bontri.settings import SECRET_BYTES, SECRETS, TABLE, read_settings
 
 EXIT_FAILED = 1
 EXIT_STOPPED = 130

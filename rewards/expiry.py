@@ -17,8 +17,8 @@ from rewards.ledger.sweeping import FIRST, Position, Swept, sweep_lots, sweep_th
 from rewards.territory import get_timezone
 
 GRACE = datetime.timedelta(days=30)
-BATCH_LOTS = 500
-"""A batch holds its lots for some 20 ms, which is what a redemption may have to wait."""
+BATCH_LOTS = 1000
+"""A batch holds its lots for some 50 ms, which is what a redemption of one of them may have to wait."""
 
 GET_WATERMARK = text("SELECT points_expired_on FROM authorities WHERE authority_id = :authority_id")
 # Only when nothing was left out; later runs then need not look at what expired before.

@@ -37,7 +37,8 @@ def bench(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[s
 
 def measured(folder: Path, *arguments: str, **environment: str) -> tuple[dict, str]:
     """Run a benchmark that succeeds; return its report, which is all there is on standard output, and its words."""
-    done = bench(*arguments, *SMALL_TOWN, "--json", "--pictures", str(folder / "pictures"), **environment)
+    town = () if arguments[0] == "rewards" else SMALL_TOWN
+    done = bench(*arguments, *town, "--json", "--pictures", str(folder / "pictures"), **environment)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["ok"]
@@ -104,6 +105,15 @@ def test_soak_fits_a_line_to_each_series(tmp_path):
     report, _ = measured(tmp_path, "soak", *load)
     assert set(report["slopes"]) == set(report["samples"]) - {"seconds"}
     assert all(slope["verdict"] in ("steady", "growing", "undecided") for slope in report["slopes"].values())
+
+
+def test_vouchers_and_expiry_are_measured_beside_their_ceilings(tmp_path):
+    sizes = ("--seconds", "1", "--rounds", "1", "--lots", "1200", "--quiet", "0.5", "--rate", "40")
+    report, _ = measured(tmp_path, "rewards", *sizes)
+    assert set(report["rates"]) == {"vouchers_ours", "vouchers_pgbench", "expiry_job", "expiry_insert"}
+    assert all(rate["median_per_s"] > 0 for rate in report["rates"].values())
+    assert set(report["redemptions"]["outcomes"]) == {"redeemed"}
+    assert report["broken_invariants"] == {"vouchers": {}, "expiring_1": {}}
 
 
 def test_unknown_peer_is_refused():
