@@ -71,6 +71,7 @@ def demo(bins: int, rate: float, for_s: float | None, seed: int, is_json: bool) 
       bontri demo --bins 200 --rate 100
     """
     from bontri.demo.run import DemoOptions, run_demo
+    from bontri.settings import read_settings
 
     settings = read_settings()
     sys.exit(run_demo(settings, DemoOptions(bins, rate, for_s, seed, is_json)))
@@ -95,7 +96,8 @@ def ingest(workers: int | None, report_to: Path | None) -> None:
       bontri ingest --workers 4
       BONTRI_INGEST_HTTP_PORT=9464 bontri ingest     # /metrics, /healthz, /readyz on loopback
     """
-    from bontri.settings import read_settings
+    from bontri.logs import configure_logs
+    from bontri.settings import SECRETS, read_settings
     from bontri.worker import run_worker
     from bontri.worker_group import run_worker_group
 
@@ -112,6 +114,7 @@ def ingest(workers: int | None, report_to: Path | None) -> None:
 def api() -> None:
     """Serve the API for citizens, shops and authorities."""
     from bontri.api import REQUIRED, run_api
+    from bontri.settings import read_settings
 
     run_api(read_settings(*REQUIRED))
 
@@ -119,6 +122,7 @@ def api() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database to the newest schema; safe to run twice and at once."""
+    from bontri.settings import read_settings
     from rewards.database import migrate as run_migrations
     from rewards.database import open_engine
 
@@ -135,6 +139,7 @@ def verify(is_json: bool) -> None:
 
     Without DATABASE_URL it looks at the database of the demo in BONTRI_DATA_DIR.
     """
+    from bontri.settings import read_settings
     from bontri.verification import print_verification, verify_database
 
     verification = verify_database(read_settings())
@@ -168,6 +173,7 @@ def simulate(  # noqa: PLR0917 (click passes options by name)
       bontri simulate --bins 100 --rate 50 --for 20
       bontri simulate --fleet my-fleet.json --rate 5
     """
+    from bontri.settings import read_settings
     from bontri.simulation import simulate_fleet
 
     data_dir = read_settings().data_dir
@@ -188,6 +194,7 @@ def expire_vouchers_command() -> None:
     """Give the points of expired vouchers back; the same as: bontri jobs once expire-vouchers."""
     from bontri.jobs.expiring import expire_vouchers_of, for_all
     from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
 
     with engine_in_use(read_settings(), role="bontri_api") as engine:
         expired = for_all(engine, expire_vouchers_of)["vouchers"]
@@ -198,6 +205,7 @@ def expire_vouchers_command() -> None:
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def settings(is_json: bool) -> None:
     """List every setting, its default and what it is for, and check those of this environment."""
+    from bontri.settings import TABLE, read_settings
 
     if is_json:
         table = [{"name": each.variable, "default": each.default, "purpose": each.purpose} for each in TABLE]
@@ -213,6 +221,7 @@ def settings(is_json: bool) -> None:
 @cli.command("new-secret")
 def new_secret() -> None:
     """Print a fresh secret for one of the *_KEY and *_PEPPER settings."""
+    from bontri.settings import SECRET_BYTES
 
     click.echo(secrets.token_hex(SECRET_BYTES))
 

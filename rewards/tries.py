@@ -13,7 +13,7 @@ class Tries:
     """The tries of one kind, kept in ``table`` for each ``subject``, its second key column."""
 
     def __init__(self, table: str, subject: str, *, most: int, window: datetime.timedelta) -> None:
-        self._window = window
+        self.most, self.window = most, window
         self._take = text(f"""
             INSERT INTO {table} AS t (authority_id, {subject}, tries, window_ends_at)
             VALUES (:authority_id, :subject_id, 1, :window_ends_at)
@@ -32,7 +32,7 @@ class Tries:
     def take(self, connection: Connection, subject_id: UUID, *, authority_id: int, now: datetime.datetime) -> bool:
         """Take a try, to be committed before the guess is looked at; False when none is left for now."""
         values = {"authority_id": authority_id, "subject_id": subject_id, "now": now}
-        taken = connection.execute(self._take, {**values, "window_ends_at": now + self._window})
+        taken = connection.execute(self._take, {**values, "window_ends_at": now + self.window})
         return taken.one_or_none() is not None
 
     def give_back(self, connection: Connection, subject_id: UUID, *, authority_id: int) -> None:

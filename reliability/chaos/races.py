@@ -27,7 +27,7 @@ from rewards.vouchers import (
     redeem_voucher,
     take_try,
 )
-from rewards.vouchers.short_codes import MOST_TRIES, WINDOW
+from rewards.vouchers.short_codes import TRIES
 
 WAYS = 64
 STARTS_WITHIN_S = 30.0
@@ -113,14 +113,17 @@ def race_for_tries(engine: Engine, town: ChaosTown, *, races: int, tell: Callabl
     began_at = utc_now()
 
     def prepare(number: int) -> Attempt:
-        shop, now = town.shops[number % len(town.shops)], began_at + number * (WINDOW + datetime.timedelta(seconds=1))
+        shop, now = (
+            town.shops[number % len(town.shops)],
+            began_at + number * (TRIES.window + datetime.timedelta(seconds=1)),
+        )
 
         def attempt(connection: Connection, _: int) -> None:
             take_try(connection, authority_id=AUTHORITY_ID, shop_id=shop.shop_id, now=now)
 
         return attempt
 
-    outcomes = {WON: MOST_TRIES, ShortCodeLockedError.code: WAYS - MOST_TRIES}
+    outcomes = {WON: TRIES.most, ShortCodeLockedError.code: WAYS - TRIES.most}
     return hold_races(engine, prepare, outcomes, races=races, tell=tell)
 
 
