@@ -1,6 +1,7 @@
 """``bontri corrections``: taking back a credit that was wrong, giving back expired points, by two people."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -40,20 +41,9 @@ def request_command(transfer_id: UUID, authority: str, reason: Any, note: str, p
       bontri corrections request 01920000-0000-7000-8000-000000000000 \\
         --authority plaine-commune --reason bin_fault --note "counted twice, sensor changed"
     """
-    from ingest.worker import utc_now
     from rewards.corrections import request_correction
 
-    with tenant_in_use(authority) as (connection, tenant):
-        correction_id = request_correction(
-            connection,
-            transfer_id,
-            authority_id=tenant.authority_id,
-            reason=reason,
-            note=note,
-            requested_by=person,
-            now=utc_now(),
-        )
-    click.echo(f"{correction_id}  asked for; somebody else must approve it with bontri corrections approve")
+    ask(request_correction, transfer_id, authority=authority, reason=reason, note=note, person=person)
 
 
 @corrections.command("reinstate")
@@ -70,11 +60,19 @@ def reinstate_command(transfer_id: UUID, authority: str, reason: Any, note: str,
       bontri corrections reinstate 01920000-0000-7000-8000-000000000000 \\
         --authority plaine-commune --reason outage --note "no shop could redeem in the last week"
     """
-    from ingest.worker import utc_now
     from rewards.corrections import request_reinstatement
 
+    ask(request_reinstatement, transfer_id, authority=authority, reason=reason, note=note, person=person)
+
+
+def ask(
+    request: Callable[..., UUID], transfer_id: UUID, *, authority: str, reason: str, note: str, person: str
+) -> None:
+    """Ask for a correction by one of the functions that do, and say who has to decide."""
+    from ingest.worker import utc_now
+
     with tenant_in_use(authority) as (connection, tenant):
-        correction_id = request_reinstatement(
+        correction_id = request(
             connection,
             transfer_id,
             authority_id=tenant.authority_id,
