@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from rewards.arrays import Columns
 from rewards.ids import new_id_text
@@ -19,30 +19,35 @@ from rewards.pipelining import Write, execute_pipelined
 Position = tuple[datetime.date, UUID]
 """(expires_on, account_id) of the last lot of a batch: the next one begins behind it."""
 
+
+def empty(which: str) -> TextClause:
+    """Return the statement that locks the lots of ``which`` and takes what they hold free, telling how many it was.
+
+    Materialised: joined as a subquery, the planner may choose and lock other lots than the limit lets it.
+    """
+    return text(f"""
+        WITH free AS MATERIALIZED (
+            SELECT a.account_id, a.expires_on, a.credits_posted - a.debits_posted - a.debits_pending AS points
+              FROM accounts a
+             WHERE a.credits_posted - a.debits_posted - a.debits_pending > 0 AND {which})
+        UPDATE accounts a SET debits_posted = a.debits_posted + free.points
+          FROM free WHERE a.authority_id = :authority_id AND a.account_id = free.account_id
+        RETURNING CAST(a.account_id AS text), free.points, free.expires_on
+    """)
+
+
 # Never waits: a redemption that holds a lot goes first, and lots that were left out are visited again. What is locked
 # here is given free with the batch, which is small.
-LOCK_LOTS = text("""
-    SELECT CAST(a.account_id AS text), a.credits_posted - a.debits_posted - a.debits_pending, a.expires_on
-      FROM accounts a
-     WHERE a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on <= :today
-       AND (a.expires_on, a.account_id) > (CAST(:after_day AS date), CAST(:after_id AS uuid))
-       AND a.credits_posted - a.debits_posted - a.debits_pending > 0
-     ORDER BY a.expires_on, a.account_id LIMIT :limit
-       FOR UPDATE SKIP LOCKED
+EMPTY_LOTS = empty("""
+    a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on <= :today
+    AND (a.expires_on, a.account_id) > (CAST(:after_day AS date), CAST(:after_id AS uuid))
+    ORDER BY a.expires_on, a.account_id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
-LOCK_THESE = text("""
-    SELECT CAST(a.account_id AS text), a.credits_posted - a.debits_posted - a.debits_pending
-      FROM accounts a
-     WHERE a.authority_id = :authority_id AND a.account_id = ANY(CAST(:account_ids AS uuid[]))
-       AND a.credits_posted - a.debits_posted - a.debits_pending > 0
-     ORDER BY a.account_id FOR UPDATE
+EMPTY_THESE = empty("""
+    a.authority_id = :authority_id AND a.account_id = ANY(CAST(:account_ids AS uuid[]))
+    ORDER BY a.account_id FOR UPDATE
 """)
 SWEPT = Columns(transfer_id="uuid", account_id="uuid", points="bigint")
-# Apart from what locks: joined with it in one statement, the planner read all accounts of the authority for each batch.
-EMPTY = text(f"""
-    UPDATE accounts a SET debits_posted = a.debits_posted + s.points
-      FROM {SWEPT.unnest("s")} WHERE a.authority_id = :authority_id AND a.account_id = s.account_id
-""")
 RECORD = text(f"""
     INSERT INTO transfers (authority_id, transfer_id, phase, debit_account_id, credit_account_id, points, recorded_at,
                            reason)
@@ -80,7 +85,7 @@ def sweep_lots(
     Needs a transaction of its own, to be committed at once.
     """
     rows = connection.execute(
-        LOCK_LOTS,
+        EMPTY_LOTS,
         {
             "authority_id": authority_id,
             "today": today,
@@ -92,8 +97,9 @@ def sweep_lots(
     if not rows:
         return Swept(0, 0, None)
     points = record_swept(connection, rows, into, authority_id=authority_id, now=now)
-    last = rows[-1]
-    return Swept(len(rows), points, (last[2], UUID(last[0])))
+    # The update keeps no order. Identifiers compare as text as they do in the database.
+    expires_on, account_id = max((row[2], row[0]) for row in rows)
+    return Swept(len(rows), points, (expires_on, UUID(account_id)))
 
 
 def sweep_these(
@@ -101,21 +107,20 @@ def sweep_these(
 ) -> int:
     """Move the free points of some accounts into one; return how many. Waits for whoever holds them."""
     values = {"authority_id": authority_id, "account_ids": list(account_ids)}
-    rows = connection.execute(LOCK_THESE, values).all()
+    rows = connection.execute(EMPTY_THESE, values).all()
     return record_swept(connection, rows, into, authority_id=authority_id, now=now) if rows else 0
 
 
 def record_swept(
     connection: Connection, rows: Sequence[Any], into: UUID, *, authority_id: int, now: datetime.datetime
 ) -> int:
-    """Take what locked accounts hold free, as transfers, and add the sum up where it goes; three writes in one go."""
-    account_ids, amounts = [row[0] for row in rows], [row[1] for row in rows]
-    columns = SWEPT.bind(transfer_id=[new_id_text() for _ in rows], account_id=account_ids, points=amounts)
+    """Record what was taken out of accounts, as transfers, and add the sum up where it goes; both sent together."""
+    amounts = [row[1] for row in rows]
+    columns = SWEPT.bind(transfer_id=[new_id_text() for _ in rows], account_id=[row[0] for row in rows], points=amounts)
     tenant = {"authority_id": authority_id, "into": into}
     execute_pipelined(
         connection,
         [
-            Write(EMPTY, {"authority_id": authority_id, **columns}, rows=len(rows)),
             Write(RECORD, {**tenant, "now": now, "reason": "expiry", **columns}),
             Write(RECEIVE, {**tenant, "points": sum(amounts)}, rows=1),
         ],
