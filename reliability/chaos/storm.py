@@ -15,6 +15,8 @@ from reliability.chaos.schedule import Planned
 
 TICK_S = 0.05
 TRY_AGAIN_S = 0.5
+LATE_S = 20.0
+"""So much longer a storm may last for what it has planned: on a busy machine a broker takes seconds to come back."""
 WAITS_FOR_CALM_S, WAITS_FOR_RECOVERY_S = 90.0, 60.0
 NOTICED_WITHIN_S = 1.0
 """The parent of the workers looks after them five times a second."""
@@ -63,7 +65,7 @@ class Storm:
     def rage(self, on_tick: Callable[[float], None]) -> None:
         """Bring every fault about in its time; return when the time is over and all have ended."""
         try:
-            while self.elapsed_s < self.seconds or self._endings or self._timing:
+            while self.elapsed_s < self.seconds or self._endings or self._timing or self._has_late():
                 looked_s = time.monotonic()
                 self._end_due()
                 if self._timing is None:
@@ -92,8 +94,12 @@ class Storm:
             end()
             happened.until_s = time.monotonic()
 
+    def _has_late(self) -> bool:
+        """Tell whether a fault waits past the end for what it would hit to be up again, and may still."""
+        return bool(self._waiting) and self.elapsed_s < self.seconds + LATE_S
+
     def _begin_due(self) -> None:
-        while self._timing is None and self._waiting and self._waiting[0][0] <= self.elapsed_s < self.seconds:
+        while self._timing is None and self._has_late() and self._waiting[0][0] <= self.elapsed_s:
             at_s, _, planned = heapq.heappop(self._waiting)
             if planned.is_timed:
                 self._timing = Timing(planned, time.monotonic())

@@ -466,8 +466,10 @@ def test_services_run_as_the_operator_role_and_nothing_more(database: Database, 
         change_state(connection, town.bin_ids[0], "test", authority_id=town.authority_id)
         revoke_for_good(connection, town.bin_ids[0], authority_id=town.authority_id)
     for forbidden in (
-        "SELECT 1 FROM badges",
-        "SELECT 1 FROM contacts",
+        "SELECT badge_digest, pepper_no FROM badges",
+        "SELECT email_encrypted FROM contacts",
+        "UPDATE settlement_lines SET points = 1",
+        "UPDATE wallet_changes SET points = 1",
         "UPDATE transfers SET points = 1",
         "DELETE FROM transfers",
         "UPDATE accounts SET kind = 'loss'",

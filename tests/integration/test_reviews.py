@@ -34,8 +34,8 @@ from rewards.reviews.lapsing import Lapsed
 from rewards.statements import explain, list_movements
 from rewards.suspicion import NO_REVIEWS, ReviewRules
 from rewards.verify import verify
-from rewards.vouchers import PointsInsufficientError, issue_voucher
-from rewards.wallets import Wallet, get_wallet
+from rewards.vouchers import issue_voucher
+from rewards.wallets import PointsInsufficientError, Wallet, get_wallet
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town, deposit
 
