@@ -33,15 +33,15 @@ from rewards.crash_points import crash
 
 log = structlog.get_logger(__name__)
 
-RECEIVE_MAXIMUM = 6000
-"""Messages unacknowledged at most, which bounds the queue: 6,000 × 16 KiB is 94 MiB."""
+RECEIVE_MAXIMUM = 4000
+"""Messages unacknowledged at most, which bounds the queue: 4,000 × 16 KiB is 64 MiB."""
 
 REFUSALS_FOR_GOOD = (0x84, 0x85, 0x86, 0x87, 0x8A)
 """Unsupported protocol version, client id, user name or password, authorisation, banned: waiting changes nothing."""
 
 SESSION_EXPIRY_S = 14 * 86_400
-MOST_MESSAGES = 2000
-MOST_BATCH_EVENTS = 2000
+MOST_MESSAGES = 1000
+MOST_BATCH_EVENTS = 1000
 MOST_BATCH_BYTES = 2 * 1024 * 1024
 LEAVE_WITHIN_S = 2.0
 GATHER_S = 0.02
