@@ -12,15 +12,16 @@ GOALS_MAX = 500
 LEAST_GIVERS = 11
 """With fewer than so many givers their number is not told, as everywhere (docs/decisions/0030)."""
 
-# Whoever gave is a wallet: households give together. A goal is only credited by gifts, so what it was ever credited is
-# what it was given, whether it was handed over or went back.
+# Whoever gave is a wallet: households give together, also from lots of a wallet that was merged into theirs. A goal is
+# only credited by gifts, so what it was ever credited is what it was given, whether it was handed over or went back.
 GOALS = f"""
     SELECT g.goal_id, g.title, g.group_kind, g.group_name, g.reward, g.state, g.target_points,
            a.credits_posted AS points, g.starts_at, g.ends_at, g.reached_at, g.ended_at, c.cause_id, c.name AS cause,
-           (SELECT count(DISTINCT w.wallet_id) FROM transfers t
+           (SELECT count(DISTINCT coalesce(x.merged_into, x.wallet_id)) FROM transfers t
               JOIN wallet_accounts w ON w.authority_id = t.authority_id AND w.account_id = t.debit_account_id
+              JOIN wallets x ON x.authority_id = w.authority_id AND x.wallet_id = w.wallet_id
              WHERE t.authority_id = g.authority_id AND t.credit_account_id = g.account_id
-            HAVING count(DISTINCT w.wallet_id) >= {LEAST_GIVERS}) AS givers
+            HAVING count(DISTINCT coalesce(x.merged_into, x.wallet_id)) >= {LEAST_GIVERS}) AS givers
       FROM goals g
       JOIN accounts a ON a.authority_id = g.authority_id AND a.account_id = g.account_id
       LEFT JOIN causes c ON c.authority_id = g.authority_id AND c.cause_id = g.to_cause_id
