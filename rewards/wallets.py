@@ -81,17 +81,30 @@ class PointsInsufficientError(OverdraftError):
         self.wanted_points = wanted_points
 
 
-FIND_WALLET_OF_LOT = text("""
+WALLET_OF_LOT = """
     SELECT coalesce(x.merged_into, x.wallet_id) FROM wallet_accounts w
       JOIN wallets x ON x.authority_id = w.authority_id AND x.wallet_id = w.wallet_id
      WHERE w.authority_id = :authority_id AND w.account_id = :account_id
-""")
+"""
+FIND_WALLET_OF_LOT = text(WALLET_OF_LOT)
+# Who merges locks the wallets, with those merged into them, before any account: so it is waited for.
+HOLD_WALLET_OF_LOT = text(f"{WALLET_OF_LOT} FOR SHARE OF x")
 
 
 def find_wallet_of_lot(connection: Connection, account_id: UUID, *, authority_id: int) -> UUID | None:
     """Find whose a lot is; None once retention or erasure has cut the link."""
     values = {"authority_id": authority_id, "account_id": account_id}
     wallet_id: UUID | None = connection.scalar(FIND_WALLET_OF_LOT, values)
+    return wallet_id
+
+
+def hold_wallet_of_lot(connection: Connection, account_id: UUID, *, authority_id: int) -> UUID | None:
+    """Find whose a lot is, and let nobody merge or leave that wallet until the transaction ends; before locking lots.
+
+    Without it, points that a merge moves at the same moment are in neither wallet for who looks at one of them.
+    """
+    values = {"authority_id": authority_id, "account_id": account_id}
+    wallet_id: UUID | None = connection.scalar(HOLD_WALLET_OF_LOT, values)
     return wallet_id
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, text
 
 from rewards.corrections.expired import count_expired
 from rewards.ledger import Transfer, open_authority_account, record_transfers
-from rewards.wallets import find_wallet_of_lot, lock_lots, take_from_lots
+from rewards.wallets import hold_wallet_of_lot, lock_lots, take_from_lots
 
 GET_CREDIT = text("""
     SELECT debit_account_id, credit_account_id, points FROM transfers
@@ -70,7 +70,7 @@ def take_back(
     Less than the credit in all where they were spent.
     """
     lot = credit.credit_account_id
-    wallet_id = find_wallet_of_lot(connection, lot, authority_id=authority_id)
+    wallet_id = hold_wallet_of_lot(connection, lot, authority_id=authority_id)
     if wallet_id is None:
         # Retention or erasure has cut the link: nobody's points are left to take.
         return [], 0

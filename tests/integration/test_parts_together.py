@@ -3,6 +3,7 @@
 import datetime
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ from rewards.vouchers import cancel_voucher, list_vouchers_of_card, redeem_by_ca
 from rewards.wallets import Wallet, get_wallet
 from tests.databases import Database
 from tests.factories import build_cause, build_goal, build_holder, deposit
+from tests.ingest_scene import scalar, wait_until
 from tests.settlement_scene import DECEMBER, IN_DECEMBER, IN_JANUARY, SettlementScene
 
 MINUTE, DAY = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
@@ -208,3 +210,20 @@ def test_a_household_that_gives_from_lots_of_two_wallets_is_one_giver(scene: Sce
             donate_to_goal(connection, goal_id, authority_id=7, wallet_id=giver.wallet_id, points=1, now=at)
     scene.do("bontri_api", donate_to_goal, goal_id, **own, points=200)
     assert scene.do("bontri_reader", get_goal, goal_id).givers is None
+
+
+def test_points_that_are_just_being_merged_are_not_lost_to_a_correction(scene: Scene) -> None:
+    """Looked for in the wallet they leave, they would count as spent, and the authority would bear them."""
+    of_bob = f"""journal_no IS NOT NULL AND credit_account_id = (SELECT account_id FROM wallet_accounts
+                  WHERE wallet_id = '{scene.other.wallet_id}')"""
+    credit = scene.newest(of_bob)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    pair = {"from_wallet_id": scene.other.wallet_id, "to_wallet_id": scene.citizen.wallet_id}
+    with ThreadPoolExecutor(1) as pool:
+        with scene.database.engine("bontri_api").begin() as connection:
+            merge_wallets(connection, authority_id=7, **pair, made_by="citizens", now=scene.now)
+            correcting = pool.submit(scene.correct, request_correction, credit, "fraud", scene.now + MINUTE)
+            wait_until(lambda: scalar(scene.database, waiting) == 1)
+        assert correcting.result() == Corrected(taken_points=100, lost_points=0)
+    assert scene.wallet(scene.now + MINUTE).points == 100
+    scene.assert_sound()
