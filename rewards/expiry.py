@@ -83,14 +83,26 @@ def begin_grace(
 
     The accounts must be locked.
     """
+    late = sweep_late(connection, account_ids, authority_id=authority_id, now=now)
+    if late:
+        until = today_of(connection, authority_id=authority_id, now=now) + GRACE
+        connection.execute(EXTEND, {"authority_id": authority_id, "account_ids": late, "until": until})
+
+
+def sweep_late(
+    connection: Connection, account_ids: Collection[Id], *, authority_id: int, now: datetime.datetime
+) -> list[UUID]:
+    """Expire what lots still hold that are over, before the job comes to them; return these lots.
+
+    The accounts must be locked.
+    """
     today = today_of(connection, authority_id=authority_id, now=now)
     values = {"authority_id": authority_id, "account_ids": list(account_ids), "today": today}
     late = list(connection.scalars(FIND_EXPIRED, values))
-    if not late:
-        return
-    expired = open_authority_account(connection, "expired", authority_id=authority_id, now=now)
-    sweep_these(connection, late, expired, authority_id=authority_id, now=now)
-    connection.execute(EXTEND, {"authority_id": authority_id, "account_ids": late, "until": today + GRACE})
+    if late:
+        expired = open_authority_account(connection, "expired", authority_id=authority_id, now=now)
+        sweep_these(connection, late, expired, authority_id=authority_id, now=now)
+    return late
 
 
 def reopen_lot(connection: Connection, account_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from rewards.corrections.expired import count_expired
+from rewards.expiry import sweep_late
 from rewards.ledger import Transfer, open_authority_account, record_transfers
 from rewards.wallets import hold_wallet_of_lot, lock_lots, take_from_lots
 
@@ -77,6 +78,8 @@ def take_back(
     lots = lock_lots(
         connection, authority_id=authority_id, wallet_id=wallet_id, paid_to=credit.debit_account_id, now=now
     )
+    # Where the job has not been yet, else the others would pay for what is about to expire too.
+    sweep_late(connection, [lot], authority_id=authority_id, now=now)
     taken = take_from_lots([each for each in lots if each.account_id == lot], credit.points)
     left = credit.points - sum(points for _, points in taken)
     expired_points = min(left, count_expired(connection, lot, authority_id=authority_id))

@@ -85,6 +85,11 @@ class Scene(SettlementScene):
             found = text(f"SELECT transfer_id FROM transfers WHERE {condition} ORDER BY recorded_at DESC LIMIT 1")
             return UUID(str(connection.scalar(found)))
 
+    def newest_expiry(self) -> UUID:
+        """Return the newest one of the lot that was Ada's from the first."""
+        return self.newest(f"""reason = 'expiry' AND debit_account_id IN (
+            SELECT account_id FROM wallet_accounts WHERE wallet_id = '{self.citizen.wallet_id}')""")
+
     def correct(self, ask: Callable[..., UUID], transfer_id: UUID, reason: str, at: datetime.datetime) -> Any:
         said = {"reason": reason, "note": "seen", "requested_by": "ada", "now": at}
         correction_id = self.do("bontri_operator", ask, transfer_id, **said)
@@ -161,8 +166,8 @@ def live_on(scene: Scene) -> datetime.datetime:
     over = datetime.datetime(2028, 12, 1, 9, tzinfo=datetime.UTC)
     scene.expire(over)
     scene.note_owed(over)
-    expired = scene.newest("reason = 'expiry'")
-    assert scene.correct(request_reinstatement, expired, "outage", over + MINUTE).returned_points > 0
+    back = scene.correct(request_reinstatement, scene.newest_expiry(), "outage", over + MINUTE)
+    assert back.returned_points > 0
     return over + MINUTE
 
 
@@ -226,4 +231,14 @@ def test_points_that_are_just_being_merged_are_not_lost_to_a_correction(scene: S
             wait_until(lambda: scalar(scene.database, waiting) == 1)
         assert correcting.result() == Corrected(taken_points=100, lost_points=0)
     assert scene.wallet(scene.now + MINUTE).points == 100
+    scene.assert_sound()
+
+
+def test_a_correction_takes_what_is_over_and_not_swept_yet_from_nowhere_else(scene: Scene) -> None:
+    over = datetime.datetime(2028, 12, 1, 9, tzinfo=datetime.UTC)
+    credit = scene.newest(f"recorded_at = '{scene.now}' AND journal_no IS NOT NULL")
+    for badge in ("B", "C"):
+        scene.drop(badge, 70, at=over)
+    assert scene.correct(request_correction, credit, "fraud", over) == Corrected(0, 0, expired_points=100)
+    assert [scene.wallet(over, each).points for each in (scene.citizen, scene.other)] == [70, 70]
     scene.assert_sound()
