@@ -84,11 +84,17 @@ SUM_PUBLISHED = text("""
       FROM offers o JOIN funders f ON f.authority_id = o.authority_id AND f.funder_id = o.funder_id
      WHERE o.authority_id = :authority_id AND o.state = 'published'
 """)
+# Less what was given back, which is there to be spent again, or was taken back, which nobody should have had.
 SUM_EXPIRED = text("""
-    SELECT coalesce(sum(t.points), 0)
+    SELECT greatest(0, coalesce(sum(moved.points), 0))
       FROM authority_accounts o
-      JOIN transfers t ON t.authority_id = o.authority_id AND t.credit_account_id = o.account_id
-     WHERE o.authority_id = :authority_id AND o.kind = 'expired' AND t.recorded_at > :since AND t.recorded_at <= :at
+      JOIN (SELECT credit_account_id AS account_id, points, recorded_at FROM transfers
+             WHERE authority_id = :authority_id
+            UNION ALL
+            SELECT debit_account_id, -points, recorded_at FROM transfers
+             WHERE authority_id = :authority_id AND journal_no IS NULL) AS moved ON moved.account_id = o.account_id
+     WHERE o.authority_id = :authority_id AND o.kind = 'expired'
+       AND moved.recorded_at > :since AND moved.recorded_at <= :at
 """)
 
 

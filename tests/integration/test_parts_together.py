@@ -242,3 +242,11 @@ def test_a_correction_takes_what_is_over_and_not_swept_yet_from_nowhere_else(sce
     assert scene.correct(request_correction, credit, "fraud", over) == Corrected(0, 0, expired_points=100)
     assert [scene.wallet(over, each).points for each in (scene.citizen, scene.other)] == [70, 70]
     scene.assert_sound()
+
+
+def test_points_given_back_do_not_count_as_expired(scene: Scene) -> None:
+    over = datetime.datetime(2028, 12, 1, 9, tzinfo=datetime.UTC)
+    scene.expire(over)
+    scene.correct(request_reinstatement, scene.newest_expiry(), "outage", over + MINUTE)
+    scene.spend(scene.sell(price_points=100), at=over + 2 * MINUTE)
+    assert scene.do("bontri_reader", get_liability, now=over + DAY).expected_share == 0.5
