@@ -36,6 +36,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "added": ", + {extra} « {campaign} » = {earned}",
         "out_of_budget": ", + {extra} « {campaign} », dont le budget est épuisé = {earned}",
         "withheld": " ; {cap} : {withheld} retenus",
+        "withheld_one": " ; {cap} : {withheld} retenu",
         "cap": "plafond",
         "cap_day": "plafond du jour",
         "cap_week": "plafond de la semaine",
@@ -78,6 +79,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "added": ", + {extra} “{campaign}” = {earned}",
         "out_of_budget": ", + {extra} “{campaign}”, whose budget is used up = {earned}",
         "withheld": "; {cap}: {withheld} withheld",
+        "withheld_one": "; {cap}: {withheld} withheld",
         "cap": "cap",
         "cap_day": "daily cap",
         "cap_week": "weekly cap",
@@ -256,7 +258,7 @@ def explain_deposit(
         sentence += phrases[phrase_of(deposit.campaign)]
         facts |= describe_campaign(deposit.campaign, deposit.earned_points, language)
     if deposit.withheld_points:
-        sentence += phrases["withheld"]
+        sentence += phrases["withheld_one" if deposit.withheld_points == 1 else "withheld"]
         facts["cap"] = phrases["and"].join(phrases[f"cap_{kind}"] for kind in deposit.withheld_by) or phrases["cap"]
     if deposit.is_late:
         sentence += phrases["late"]

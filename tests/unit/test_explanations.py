@@ -59,6 +59,11 @@ KILOGRAMS = {"basis": "kilogram", "mass_g": 2350, "rate_points": 10, "earned_poi
         ),
         (
             "fr",
+            {"withheld_points": 1, "points": 2},
+            "3 verres × 1 point = 3 points ; plafond : 1 point retenu",
+        ),
+        (
+            "fr",
             {"withheld_points": 2, "points": 1},
             "3 verres × 1 point = 3 points ; plafond : 2 points retenus",
         ),
