@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import Text, by_somebody, of_authority, tenant_in_use
+from bontri.commands.tenants import Text, by_somebody, clock_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
     from rewards.corrections import Corrected, Reinstated
@@ -156,6 +156,7 @@ def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -
 
     with tenant_in_use(authority) as (connection, tenant):
         found = list_corrections(connection, authority_id=tenant.authority_id, with_decided=with_decided, most=most)
+        clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
         return
@@ -167,7 +168,7 @@ def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -
         )
         decided = f"; {each.state} by {each.decided_by}{taken}" if each.decided_by else ""
         what = f"{each.correction_id}  {each.kind} of {each.points:,} points, {each.reason}"
-        asked = f"{each.requested_at.isoformat():.19}  {what}"
+        asked = f"{clock(each.requested_at)}  {what}"
         click.echo(f"{asked}, asked for by {each.requested_by}: {each.note}{decided}")
     if not found:
         click.echo("Nothing is to be decided." if not with_decided else "No correction was asked for.")

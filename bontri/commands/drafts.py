@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import by_somebody, instant_of, of_authority, tenant_in_use
+from bontri.commands.tenants import Clock, by_somebody, clock_of, instant_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
     from rewards.drafts import Draft
@@ -91,7 +91,7 @@ def draft_command(kind: Kind, plural: str) -> click.Command:
     draft.help = f"""Keep a {kind} of a file as a draft. Nothing is in force before it is rehearsed and published.
 
     \b
-    Example:
+    Example, with a file that "bontri {plural} --help" shows:
       bontri {plural} draft {kind}.toml --authority plaine-commune
     """
     return draft
@@ -163,11 +163,12 @@ def drafts_command(kind: Kind, plural: str) -> click.Command:
 
         with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
             found = list_drafts(connection, kind, authority_id=tenant.authority_id, with_ended=with_ended)
+            clock = clock_of(connection, authority_id=tenant.authority_id)
         if is_json:
             click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
             return
         for each in found:
-            click.echo(draft_as_line(each))
+            click.echo(draft_as_line(each, clock))
         if not found:
             click.echo("There is no draft.")
 
@@ -180,9 +181,9 @@ def drafts_command(kind: Kind, plural: str) -> click.Command:
     return drafts
 
 
-def draft_as_line(draft: "Draft") -> str:
+def draft_as_line(draft: "Draft", clock: Clock) -> str:
     """Write a draft in a line."""
-    return f"{draft.draft_id}  {draft.state:9}  {draft.name}, by {draft.changed_by} on {draft.changed_at.date()}"
+    return f"{draft.draft_id}  {draft.state:9}  {draft.name}, by {draft.changed_by} on {clock(draft.changed_at):.10}"
 
 
 def rehearse_command(kind: Kind, plural: str) -> click.Command:
@@ -216,7 +217,9 @@ def rehearse_command(kind: Kind, plural: str) -> click.Command:
             rehearsal = rehearse_draft(
                 connection, draft_id, authority_id=tenant.authority_id, since=begins, until=ends, now=now
             )
-        click.echo(json.dumps(asdict(rehearsal), indent=2, default=str) if is_json else rehearsal_as_text(rehearsal))
+            clock = clock_of(connection, authority_id=tenant.authority_id)
+        as_json = json.dumps(asdict(rehearsal), indent=2, default=str)
+        click.echo(as_json if is_json else rehearsal_as_text(rehearsal, clock))
 
     rehearse.help = f"""Credit past deposits once more under a draft: cost, spread, winners and losers, effect of caps.
 
@@ -265,7 +268,7 @@ def publish_tariff_command(draft_id: UUID, authority: str, valid_from: datetime.
             now=utc_now(),
             valid_from=instant_of(connection, valid_from, authority_id=tenant.authority_id),
         )
-    click.echo(f"{tariff_id}  published; in force from {valid_from.isoformat()}. Displays of bins are told.")
+    click.echo(f"{tariff_id}  published; in force from {valid_from:%Y-%m-%d %H:%M}. Displays of bins are told.")
 
 
 @tariffs.command("list")
@@ -283,12 +286,13 @@ def list_tariffs_command(authority: str, is_json: bool) -> None:
 
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_published_tariffs(connection, authority_id=tenant.authority_id, now=utc_now())
+        clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
         return
     for each in found:
         lines = ", ".join(f"{material} {points} per {basis}" for material, (basis, points) in each.lines.items())
-        click.echo(f"{each.valid_from.isoformat():.16}  {each.state:10}  {each.name}: {lines}")
+        click.echo(f"{clock(each.valid_from):.16}  {each.state:10}  {each.name}: {lines}")
     if not found:
         click.echo("No tariff is published: deposits go to quarantine until one is.")
 
@@ -347,13 +351,14 @@ def list_campaigns_command(authority: str, is_json: bool) -> None:
 
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_published_campaigns(connection, authority_id=tenant.authority_id, now=utc_now())
+        clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
         return
     for each in found:
         gives = f"× {each.multiplier_percent / 100:g}" if each.multiplier_percent else f"+ {each.bonus_points}"
         budget = "" if each.budget_points is None else f", {each.used_points:,} of {each.budget_points:,} points used"
-        period = f"{each.valid_from.isoformat():.16} to {each.valid_until.isoformat():.16}"
+        period = f"{clock(each.valid_from):.16} to {clock(each.valid_until):.16}"
         click.echo(f"{each.campaign_id}  {each.state:11}  {each.name} ({gives}), {period}{budget}")
     if not found:
         click.echo("No campaign is published.")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import LONGEST_NAME, Text, instant_of, of_authority, tenant_in_use
+from bontri.commands.tenants import LONGEST_NAME, Text, clock_of, instant_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -58,7 +58,8 @@ def add_command(authority: str, starts: datetime.datetime | None, ends: datetime
             raise click.UsageError("--until is over, or not after --from")
         goal_terms = GoalTerms(**terms, starts_at=starts_at, ends_at=ends_at)
         goal_id = add_goal(connection, goal_terms, authority_id=tenant.authority_id, now=now)
-    click.echo(f"{goal_id}  open from {starts_at.isoformat():.16} until {ends_at.isoformat():.16}")
+        clock = clock_of(connection, authority_id=tenant.authority_id)
+    click.echo(f"{goal_id}  open from {clock(starts_at):.16} until {clock(ends_at):.16}")
 
 
 @goals.command("list")

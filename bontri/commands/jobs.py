@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from bontri.commands.tenants import of_authority, tenant_in_use
+from bontri.commands.tenants import Clock, clock_of, of_authority, tenant_in_use
 
 CRON_JOBS = (
     "expire-vouchers",
@@ -90,24 +90,25 @@ def list_command(authority: str, is_json: bool) -> None:
 
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_jobs(connection, authority_id=tenant.authority_id)
+        clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
     else:
         for each in found:
-            click.echo(f"{each.job:21} due {each.due_at.isoformat():.19}  {describe(each)}")
+            click.echo(f"{each.job:21} due {clock(each.due_at)}  {describe(each, clock)}")
         if not found:
             click.echo("No job has run yet: start bontri jobs run.")
     if any(each.failures for each in found):
         sys.exit(1)
 
 
-def describe(state: Any) -> str:
+def describe(state: Any, clock: Clock) -> str:
     """Say how the last run of a job went."""
     if state.failures:
         return f"FAILED {state.failures} times in a row: {(state.outcome or {}).get('fault')}"
     if state.leased_until is not None:
-        return f"running since {state.started_at.isoformat():.19}"
+        return f"running since {clock(state.started_at)}"
     if state.outcome is None:
         return "has not run yet"
     told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in state.outcome.items())
-    return f"last {state.ended_at.isoformat():.19}: {told}"
+    return f"last {clock(state.ended_at)}: {told}"

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import instant_of, of_authority, tenant_in_use
+from bontri.commands.tenants import Clock, clock_of, instant_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
     from rewards.ledger import Entry
@@ -118,15 +118,16 @@ def statement_command(account_id: UUID, authority: str, form: str | None, most: 
             name: instant_of(connection, local, authority_id=tenant.authority_id) for name, local in period.items()
         }
         entries = list_entries(connection, account_id, authority_id=tenant.authority_id, limit=most, **instants)
-    click.echo(FORMS[form](entries), nl=False)
+        clock = clock_of(connection, authority_id=tenant.authority_id)
+    click.echo(FORMS[form](entries) if form else entries_as_text(entries, clock), nl=False)
     if len(entries) == most:
         click.echo(f"Only the first {most:,} entries: ask for more with --most, or for a shorter time.", err=True)
 
 
-def entries_as_text(entries: "Sequence[Entry]") -> str:
+def entries_as_text(entries: "Sequence[Entry]", clock: Clock) -> str:
     """Write a line an entry, for people."""
     lines = [
-        f"{each.recorded_at.isoformat():.19}  {each.phase:7} {each.points:>+8,}"
+        f"{clock(each.recorded_at)}  {each.phase:7} {each.points:>+8,}"
         f" {each.posted_points:>12,} {each.pending_points:>+8,}  {why(each)}"
         for each in entries
     ]
@@ -158,4 +159,4 @@ def entries_as_csv(entries: "Sequence[Entry]") -> str:
     return written.getvalue()
 
 
-FORMS = {None: entries_as_text, "csv": entries_as_csv, "json": entries_as_json}
+FORMS = {"csv": entries_as_csv, "json": entries_as_json}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bontri.commands.settle import euros, print_table
-from bontri.commands.tenants import instant_of, of_authority, tenant_in_use
+from bontri.commands.tenants import Clock, clock_of, instant_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
     from rewards.liability import Liability
@@ -45,10 +45,11 @@ def liability(authority: str, as_of: datetime.datetime | None, is_json: bool) ->
         if instant is not None and instant > now:
             raise click.UsageError("--as-of is still to come")
         found = get_liability(connection, authority_id=tenant.authority_id, now=now, as_of=instant)
+        clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
         click.echo(json.dumps(show_liability(found), indent=2, default=str))
     else:
-        print_liability(found)
+        print_liability(found, clock)
 
 
 def show_liability(found: "Liability") -> dict[str, object]:
@@ -69,9 +70,9 @@ def show_liability(found: "Liability") -> dict[str, object]:
     }
 
 
-def print_liability(found: "Liability") -> None:
+def print_liability(found: "Liability", clock: Clock) -> None:
     """Print points by age, vouchers by age, and the sums."""
-    click.echo(f"What is owed at {found.as_of.isoformat():.19} UTC\n")
+    click.echo(f"What is owed at {clock(found.as_of)}\n")
     value = found.point_value
     rows = [
         (
@@ -88,7 +89,10 @@ def print_liability(found: "Liability") -> None:
         (f"{each.issued_month:%Y-%m}", f"{each.vouchers:,}", f"{each.points:,}", euros(each.payable_cents))
         for each in found.vouchers
     ]
-    print_table(("vouchers issued in", "vouchers", "points", "cost €"), rows, words=1)
+    if rows:
+        print_table(("vouchers issued in", "vouchers", "points", "cost €"), rows, words=1)
+    else:
+        click.echo("No voucher is out.")
     a_point = "unknown" if value.cents_a_point is None else f"{value.cents_a_point:.2f} cents"
     expected = "unknown" if found.expected_share is None else f"{found.expected_share:.0%}"
     click.echo(

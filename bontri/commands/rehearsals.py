@@ -1,12 +1,13 @@
 """A rehearsal for people: what it costs, who gains and who loses, what caps hold back."""
 
+from bontri.commands.tenants import Clock
 from rewards.rehearsal import Rehearsal, Spread
 
 
-def rehearsal_as_text(rehearsal: Rehearsal) -> str:
+def rehearsal_as_text(rehearsal: Rehearsal, clock: Clock) -> str:
     """Write a rehearsal in a page."""
-    period = f"{rehearsal.since.isoformat():.16} to {rehearsal.until.isoformat():.16}"
-    head = f"{rehearsal.deposits:,} credited deposits of {rehearsal.wallets:,} wallets, recorded {period} UTC"
+    period = f"{clock(rehearsal.since):.16} to {clock(rehearsal.until):.16}"
+    head = f"{rehearsal.deposits:,} credited deposits of {rehearsal.wallets:,} wallets, recorded {period}"
     if not rehearsal.deposits:
         return f"{head}: nothing to rehearse on."
     withheld = {
@@ -25,7 +26,7 @@ def rehearsal_as_text(rehearsal: Rehearsal) -> str:
         "",
         f"  {rehearsal.winners:,} wallets gain, {rehearsal.losers:,} lose, {rehearsal.capped:,} meet a cap",
         f"  caps hold back {caps}; campaigns add {rehearsal.campaign_points:,}",
-        *budget_lines(rehearsal),
+        *budget_lines(rehearsal, clock),
         "",
         "  by commune",
         *(f"  {each.name[:22]:22}{row(each.actual_points, each.points)}" for each in rehearsal.communes),
@@ -58,7 +59,7 @@ def spread_lines(actual: Spread | None, would_be: Spread | None) -> list[str]:
     return [f"  {words:22}{row(getattr(actual, name), getattr(would_be, name))}" for name, words in names.items()]
 
 
-def budget_lines(rehearsal: Rehearsal) -> list[str]:
+def budget_lines(rehearsal: Rehearsal, clock: Clock) -> list[str]:
     """Write when the budget would have been spent."""
     at = rehearsal.budget_used_up_at
-    return [f"  its budget would have been used up at {at.isoformat():.16} UTC"] if at else []
+    return [f"  its budget would have been used up at {clock(at):.16}"] if at else []

@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from bontri.commands.corrections import LONGEST_NOTE, REASONS
-from bontri.commands.tenants import Text, by_somebody, of_authority, tenant_in_use
+from bontri.commands.tenants import Clock, Text, by_somebody, clock_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
     from rewards.reviews import ListedReview
@@ -41,24 +41,25 @@ def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -
 
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_reviews(connection, authority_id=tenant.authority_id, with_decided=with_decided, most=most)
+        clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
         return
     for each in found:
-        click.echo(review_as_line(each))
+        click.echo(review_as_line(each, clock))
     if not found:
         click.echo("No credit was ever in review." if with_decided else "No credit waits for a review.")
 
 
-def review_as_line(review: "ListedReview") -> str:
+def review_as_line(review: "ListedReview", clock: Clock) -> str:
     """Write a review in a line."""
     mass = "" if review.mass_g is None else f", {review.mass_g:,} g"
     what = f"{review.points:,} points for {review.items} items of {review.material}{mass} at {review.bin_id}"
     match review.state:
         case "open":
-            became = f"posts itself on {review.due_at.isoformat():.16}"
+            became = f"posts itself on {clock(review.due_at):.16}"
         case "lapsed":
-            became = f"posted itself on {review.decided_at.isoformat():.16}" if review.decided_at else ""
+            became = f"posted itself on {clock(review.decided_at):.16}" if review.decided_at else ""
         case _:
             why = f": {review.reason}, {review.note}" if review.reason else ""
             became = f"{review.state} by {review.decided_by}{why}"

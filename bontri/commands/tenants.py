@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 100
 
 Command = Callable[..., Any]
+Clock = Callable[[datetime.datetime], str]
 
 
 class Text(click.ParamType[str]):
@@ -69,3 +70,11 @@ def instant_of(
     from rewards.territory import get_timezone
 
     return local and local.replace(tzinfo=get_timezone(connection, authority_id=authority_id))
+
+
+def clock_of(connection: "Connection", *, authority_id: int) -> Clock:
+    """Return what writes an instant for people, to the second, as the clock of the authority shows it."""
+    from rewards.territory import get_timezone
+
+    timezone = get_timezone(connection, authority_id=authority_id)
+    return lambda instant: f"{instant.astimezone(timezone):%Y-%m-%d %H:%M:%S}"

@@ -85,7 +85,7 @@ def test_a_goal_is_set_shown_and_closed(database, town, now):
         *("--reward", "Cinq arbres", "--from", "2020-01-01"),
     )
     added = succeed(database, *add, "--until", "2099-06-30", "--cause", str(add_cause(database)))
-    assert added.output.endswith("open from 2020-01-01T00:00 until 2099-06-30T00:00\n")
+    assert added.output.endswith("open from 2020-01-01 00:00 until 2099-06-30 00:00\n")
     goal_id = added.output.split()[0]
     with database.engine().begin() as connection:
         holder = build_holder(connection, town, points=20, now=now)

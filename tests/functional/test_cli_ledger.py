@@ -90,7 +90,7 @@ def test_accounts_balances_and_statements_are_read(database, town, now):
     assert told == {"at": "2026-11-21T10:00:00+01:00", "posted_points": 8, "pending_points": 0}
     statement = ("ledger", "statement", lot["account_id"], *of_town)
     [line] = succeed(database, *statement).output.splitlines()
-    assert line.split()[1:] == ["single", "+8", "8", "+0", "deposit", "1-1"]
+    assert line.split() == ["2026-11-21", "10:00:00", "single", "+8", "8", "+0", "deposit", "1-1"]
     [row] = csv.DictReader(io.StringIO(succeed(database, *statement, "--csv").output))
     assert (row["why"], row["points"], row["posted_points"]) == ("deposit 1-1", "8", "8")
     [entry] = json.loads(succeed(database, *statement, "--json").output)
@@ -117,7 +117,7 @@ def test_credits_in_review_are_listed_approved_and_rejected(database, town, now)
         for items in (21, 22, 23):
             deposit(connection, town, badge="B", items=items, now=now)
     lines = succeed(database, "reviews", "list", *of_town).output.splitlines()
-    assert lines[0].endswith("21 points for 21 items of glass at BIN-0007-A; posts itself on 2026-11-28T09:00")
+    assert lines[0].endswith("21 points for 21 items of glass at BIN-0007-A; posts itself on 2026-11-28 10:00")
     first, second, _ = [each["transfer_id"] for each in json.loads(list_reviews_as_json(database, town))]
     assert succeed(database, "reviews", "approve", first, *of_town, "--by", "ada").output == "21 points posted.\n"
     why = ("--reason", "bin_fault", "--note", "rain", "--by", "ada")

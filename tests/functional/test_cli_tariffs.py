@@ -48,14 +48,14 @@ def test_a_tariff_is_drafted_rehearsed_published_and_listed(database, town, tmp_
     )
     period = ("--from", "2026-11-01", "--until", "2026-12-01")
     told = succeed(database, "tariffs", "rehearse", draft_id, *of_town, *period).output
-    assert "2 credited deposits of 1 wallets" in told
+    assert "2 credited deposits of 1 wallets, recorded 2026-11-01 00:00 to 2026-12-01 00:00\n" in told
     assert "caps hold back 10 by the day" in told
     assert "Saint-Denis" in told
     as_json = json.loads(succeed(database, "tariffs", "rehearse", draft_id, *of_town, *period, "--json").output)
     assert (as_json["actual_points"], as_json["points"], as_json["winners"]) == (11, 12, 1)
     succeed(database, "tariffs", "publish", draft_id, *of_town, "--valid-from", "2099-01-01", "--by", "grace")
     listed = succeed(database, "tariffs", "list", *of_town).output.splitlines()
-    assert "to come" in listed[0]
+    assert listed[0].startswith("2099-01-01 00:00  to come")  # by the clock of Paris, as it was given
     assert listed[0].endswith("Tarif 2099: glass 2 per item, plastic 5 per kilogram")
     assert "in force" in listed[1]
     [draft] = json.loads(succeed(database, "tariffs", "drafts", *of_town, "--all", "--json").output)
@@ -75,7 +75,7 @@ def test_a_campaign_is_changed_published_listed_and_stopped(database, town, tmp_
     campaign_id = first_word(succeed(database, "campaigns", "publish", draft_id, *of_town).output)
     [line] = succeed(database, "campaigns", "list", *of_town).output.splitlines()
     assert line.startswith(f"{campaign_id}  to come")
-    assert line.endswith("0 of 100 points used")
+    assert line.endswith("2099-01-01 00:00 to 2099-01-08 00:00, 0 of 100 points used")
     succeed(database, "campaigns", "stop", campaign_id, *of_town)
     [told] = json.loads(succeed(database, "campaigns", "list", *of_town, "--json").output)
     assert told["state"] == "over"
