@@ -164,7 +164,7 @@ def report_command(
 def months_as_text(months: "Sequence[MonthOfCause]") -> str:
     """Write a line a month and cause, for people."""
     lines = [
-        f"{each.month:%Y-%m}  {each.name}: {each.points:,} points"
+        f"{each.month:%Y-%m}  {each.name}: {each.points:,} point{'' if each.points == 1 else 's'}"
         + (f", {each.value_cents / 100:,.2f} € from {each.funder}" if each.value_cents is not None else "")
         for each in months
     ]

@@ -128,17 +128,19 @@ def print_statements(statements: "list[Statement]", month: datetime.date) -> Non
 
 
 def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, words: int) -> None:
-    """Print rows below a header, the columns behind the first ``words`` to the right."""
+    """Print rows below a header, the columns behind the first ``words`` to the right; words wrap, numbers never do."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name, justify="left" if place < words else "right", no_wrap=True)
+        table.add_column(name, justify="left" if place < words else "right", no_wrap=place >= words)
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, markup=False)
-    console.print(table, width=None if console.is_terminal else 160, soft_wrap=False)
+    if not console.is_terminal:  # whose width is 80 then, which cuts amounts off
+        console.width = 160
+    console.print(table)
 
 
 def euros(cents: int) -> str:
