@@ -97,11 +97,15 @@ def print_liability(found: "Liability", clock: Clock) -> None:
     expected = "unknown" if found.expected_share is None else f"{found.expected_share:.0%}"
     click.echo(
         f"\nA point costs {a_point} ({BASES[value.basis]}).\n"
-        f"Expected to be spent: {expected} of points (spent, of those spent or expired in the 12 months before).\n\n"
-        f"{found.points:,} points          {euros(found.points_cents or 0)} €,"
-        f" expected {euros(found.expected_cents or 0)} €\n"
-        f"vouchers not redeemed  {euros(found.vouchers_cents)} €\n"
-        f"redeemed, not settled  {euros(found.unsettled_cents)} €\n"
-        f"settled, not paid      {euros(found.unpaid_cents)} €\n"
-        f"total                  {euros(found.total_cents)} €"
+        f"Expected to be spent: {expected} of points (spent, of those spent or expired in the 12 months before).\n"
     )
+    sums = (
+        (f"{found.points:,} points", found.points_cents or 0),
+        ("vouchers not redeemed", found.vouchers_cents),
+        ("redeemed, not settled", found.unsettled_cents),
+        ("settled, not paid", found.unpaid_cents),
+        ("total", found.total_cents),
+    )
+    print_table(("owed for", "€"), [(words, euros(cents)) for words, cents in sums], words=1)
+    if found.expected_cents is not None:
+        click.echo(f"\nOf the points, {euros(found.expected_cents)} € are expected to be spent.")
