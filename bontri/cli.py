@@ -27,6 +27,7 @@ from bontri.commands.goals import goals
 from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
 from bontri.commands.liability import liability
+from bontri.commands.offers import offers
 from bontri.commands.quarantine import quarantine
 from bontri.commands.races import races
 from bontri.commands.restore_epoch import restore_epoch
@@ -34,6 +35,7 @@ from bontri.commands.reviews import reviews
 from bontri.commands.settle import settle, settlements
 from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.simulate_month import simulate_month
+from bontri.commands.vouchers import vouchers
 from bontri.commands.wallets import wallets
 from bontri.embedded.processes import Stopped
 
@@ -243,6 +245,7 @@ cli.add_command(goals)
 cli.add_command(jobs)
 cli.add_command(ledger)
 cli.add_command(liability)
+cli.add_command(offers)
 cli.add_command(quarantine)
 cli.add_command(races)
 cli.add_command(restore_epoch)
@@ -252,6 +255,7 @@ cli.add_command(settlements)
 cli.add_command(simulate_faults)
 cli.add_command(simulate_month)
 cli.add_command(tariffs)
+cli.add_command(vouchers)
 cli.add_command(wallets)
 
 

@@ -13,7 +13,7 @@ import click
 @click.option("--seed", default=1, show_default=True, help="Chooses what is left to chance.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def simulate_month(month: datetime.datetime | None, deposits: int, seed: int, is_json: bool) -> None:
-    """Record a month of simulated deposits in the demo's database, to rehearse a tariff or a campaign on.
+    """Record a month of simulated deposits in the demo's database, to rehearse a tariff on and to pay shops for.
 
     They go to the demo's authority, which is marked as simulated, and which is made if "bontri demo" has not run yet;
     the broker is left out. Running it again with the same month and seed changes nothing.
@@ -42,6 +42,7 @@ def simulate_month(month: datetime.datetime | None, deposits: int, seed: int, is
     repeats = f", {simulated.repeats:,} of them recorded before" if simulated.repeats else ""
     click.echo(
         f"{first_day:%Y-%m}, simulated with seed {seed}: {simulated.deposits:,} deposits{repeats}; "
-        f"{simulated.credited:,} earned {simulated.points:,} points."
+        f"{simulated.credited:,} earned {simulated.points:,} points; {simulated.redeemed:,} vouchers redeemed."
     )
     click.echo(f"Rehearse on it: bontri tariffs rehearse DRAFT --authority {SLUG} --from {first_day} --until {after}")
+    click.echo(f"Pay its shops:  bontri settle --authority {SLUG} --month {first_day:%Y-%m} --lock --pdf statements")

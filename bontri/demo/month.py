@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from bontri.demo.folder import DemoFolder
+from bontri.demo.month_purchases import TO_THE_SHOP, Shoppers
 from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, badges
 from bontri.demo.services import Town, find_keyring, open_database, prepare_town
 from bontri.embedded.errors import DataFolderBusyError
@@ -44,13 +45,17 @@ class MonthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SimulatedMonth:
-    """What a month came to. ``repeats``: recorded by an earlier run of the same seed, and not again now."""
+    """What a month came to. ``repeats``: recorded by an earlier run of the same seed, and not again now.
+
+    ``redeemed`` are vouchers bought and redeemed beside new deposits.
+    """
 
     first_day: datetime.date
     deposits: int
     repeats: int
     credited: int
     points: int
+    redeemed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +85,23 @@ def simulate_month(
     with ExitStack() as stack:
         url = find_database(stack, settings, folder)
         town = prepare_town(stack, url, keyring, folder)
-        engine = open_engine(url, role="bontri_ingest")
+        engine, tills = open_engine(url, role="bontri_ingest"), open_engine(url, role="bontri_api")
         stack.callback(engine.dispose)
+        stack.callback(tills.dispose)
         dropped = drop(town, began_at, ends_at, deposits_a_day=deposits_a_day, seed=f"{seed} {first_day:%Y-%m}")
+        shoppers = Shoppers(tills, keyring, seed=f"{seed} {first_day:%Y-%m}")
         bin_ids = choose_bins(town)
         outcomes: list[Outcome] = []
+        redeemed = 0
         while batch := list(itertools.islice(dropped, BATCH)):
             with engine.begin() as connection:
-                outcomes += record(connection, keyring, batch, bin_ids, journal=journal_of(seed, first_day))
+                recorded = record(connection, keyring, batch, bin_ids, journal=journal_of(seed, first_day))
+            outcomes += recorded
+            if (
+                not any(each.is_repeat for each in recorded)
+                and (at := batch[-1].at + CREDITED_LATER) < ends_at - TO_THE_SHOP
+            ):
+                redeemed += shoppers.go_shopping(at)
     new = [each for each in outcomes if not each.is_repeat]
     return SimulatedMonth(
         first_day,
@@ -95,6 +109,7 @@ def simulate_month(
         len(outcomes) - len(new),
         sum(each.points > 0 for each in new),
         sum(each.points for each in new),
+        redeemed,
     )
 
 

@@ -18,7 +18,14 @@ from rewards.offers.moderating import (
     resume_offer,
     submit_offer,
 )
-from rewards.offers.reading import OFFERS_MAX, Offer, get_offer, list_offers
+from rewards.offers.reading import (
+    OFFERS_MAX,
+    ModeratedOffer,
+    Offer,
+    get_offer,
+    list_moderated_offers,
+    list_offers,
+)
 from rewards.offers.refusals import (
     FunderBudgetSpentError,
     OfferLimitReachedError,
@@ -36,6 +43,7 @@ __all__ = [
     "BudgetBelowCommittedError",
     "FunderBudget",
     "FunderBudgetSpentError",
+    "ModeratedOffer",
     "Offer",
     "OfferLimitReachedError",
     "OfferNotOnSaleError",
@@ -51,6 +59,7 @@ __all__ = [
     "get_offer",
     "give_back_to_budgets",
     "list_budgets",
+    "list_moderated_offers",
     "list_offers",
     "pause_offer",
     "publish_offer",

@@ -1,6 +1,7 @@
 """Showing offers. Nothing here changes anything."""
 
 import datetime
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -61,6 +62,43 @@ LIST_OFFERS = text(f"""
      ORDER BY o.price_points, o.title, o.offer_id LIMIT {OFFERS_MAX}
 """)
 FIND_OFFER = text(f"{OFFERS} AND o.offer_id = :offer_id AND o.state IN ('published', 'paused')")
+
+
+# With those nobody can buy: for the authority, which decides about them.
+LIST_OF_STATES = text("""
+    SELECT o.offer_id, o.state, o.title, s.name AS shop, o.price_points, o.value_cents, f.name AS funder, o.stock,
+           o.sold, o.moderated_by, o.note
+      FROM offers o
+      JOIN funders f ON f.authority_id = o.authority_id AND f.funder_id = o.funder_id
+      LEFT JOIN shops s ON s.authority_id = o.authority_id AND s.shop_id = o.shop_id
+     WHERE o.authority_id = :authority_id AND o.state = ANY(CAST(:states AS text[]))
+     ORDER BY o.title, o.offer_id LIMIT :most
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ModeratedOffer:
+    """What an authority sees of an offer; ``shop`` None: all shops. ``note`` says why it was handed back."""
+
+    offer_id: UUID
+    state: str
+    title: str
+    shop: str | None
+    price_points: int
+    value_cents: int
+    funder: str
+    stock: int | None
+    sold: int
+    moderated_by: str | None
+    note: str | None
+
+
+def list_moderated_offers(
+    connection: Connection, states: Collection[str], *, authority_id: int, most: int = OFFERS_MAX
+) -> list[ModeratedOffer]:
+    """List the offers in some states by title."""
+    values = {"authority_id": authority_id, "states": list(states), "most": most}
+    return [ModeratedOffer(*row) for row in connection.execute(LIST_OF_STATES, values)]
 
 
 def list_offers(connection: Connection, *, authority_id: int, now: datetime.datetime) -> list[Offer]:

@@ -30,9 +30,13 @@ def test_a_month_is_simulated_once_and_a_tariff_rehearsed_on_it(database: Databa
     simulated = json.loads(succeed(database, *month, **settings).output)
     assert simulated["deposits"] > 400
     assert 0 < simulated["credited"] < simulated["deposits"]
+    assert simulated["redeemed"] > 0
     again = json.loads(succeed(database, *month, **settings).output)
-    assert (again["repeats"], again["points"]) == (simulated["deposits"], 0)
+    assert (again["repeats"], again["points"], again["redeemed"]) == (simulated["deposits"], 0, 0)
     assert verify(database.engine()).is_sound
+
+    locked = json.loads(succeed(database, "settle", *DEMO, "--month", "2026-10", "--lock", "--json").stdout)
+    assert sum(len(each["lines"]) for each in locked) == simulated["redeemed"]
 
     file = tmp_path / "tariff.toml"
     file.write_text(TARIFF)
