@@ -66,6 +66,7 @@ def bench_latency(options: LatencyOptions, tell: Teller) -> dict[str, Any]:
         "promises": judge("latency", {f"points_{name}_ms": points[name] for name in ("p50", "p99")} | memory),
         "not_run": [],
         "verified_events": verification.counts,
+        "broken_invariants": verification.broken,
     }
 
 

@@ -80,6 +80,7 @@ def bench_soak(options: SoakOptions, tell: Teller) -> dict[str, Any]:
         "published_per_s": round(load.fleet.published / load.fleet.seconds),
         "published": load.fleet.published,
         "backlog_at_the_end": load.backlog,
+        "deposits_missed": load.seen.missed,
         "points_ms": quantiles_of(load.seen.points_ms),
         "slopes": slopes_of(sampler.samples),
         "samples": {"seconds": [round(each) for each in sampler.samples.seconds], **sampler.samples.series},
@@ -87,6 +88,7 @@ def bench_soak(options: SoakOptions, tell: Teller) -> dict[str, Any]:
         "promises": judge("soak", memory),
         "not_run": [],
         "verified_events": verification.counts,
+        "broken_invariants": verification.broken,
     }
 
 

@@ -5,6 +5,7 @@ are seen whole or not at all.
 """
 
 import datetime
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
@@ -345,7 +346,15 @@ class Verification:
     @property
     def is_sound(self) -> bool:
         """Whether no invariant is broken."""
-        return not any(finding.violations for finding in self.findings)
+        return not self.broken
+
+    @property
+    def broken(self) -> dict[str, int]:
+        """How often each broken invariant is broken, over all authorities."""
+        counts: Counter[str] = Counter()
+        for finding in self.findings:
+            counts[finding.invariant] += finding.violations
+        return dict(+counts)
 
 
 def verify(engine: Engine, *, now: datetime.datetime | None = None) -> Verification:
