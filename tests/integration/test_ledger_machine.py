@@ -265,7 +265,7 @@ def machine(database: Database, keyring: Any) -> type[LedgerMachine]:
 
 
 LIMITS = settings(
-    max_examples=30,
+    max_examples=45,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -274,7 +274,7 @@ LIMITS = settings(
 
 def test_whatever_is_asked_the_ledger_holds_what_its_model_holds(machine: type[LedgerMachine]) -> None:
     run_state_machine_as_test(machine, settings=LIMITS)  # type: ignore[no-untyped-call]
-    assert machine.steps > 150
+    assert machine.steps > 300
     assert machine.refusals > 30, "next to nothing was refused: the model was not put to the test"
 
 
