@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, insert, make_url, text
 
-from rewards.access import create_api_key
+from rewards.api_keys import create_api_key
 from rewards.citizens import register_citizen
 from rewards.database import migrate, open_engine
 from rewards.ids import new_id

@@ -17,7 +17,7 @@ from rewards.database import open_engine
 REQUIRED = ("DATABASE_URL", "BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY", "BONTRI_MAIL_URL")
 
 THREADS = 4
-"""Requests one worker handles at once; each holds one connection to the database."""
+"""Requests one worker handles at once; each holds one connection to the database, of one role or the other."""
 
 
 def make_app() -> Flask:
@@ -29,6 +29,7 @@ def make_app() -> Flask:
     return create_app(
         ApiConfig(),
         engine=open_engine(settings.database_url or "", role="bontri_api", pool_size=THREADS),
+        agents_engine=open_engine(settings.database_url or "", role="bontri_agent", pool_size=THREADS),
         keyring=settings.keyring(),
         send_sign_in_code=sign_in_mailer(settings),
     )

@@ -24,6 +24,7 @@ from partners_api.shops.views import shops
 from partners_api.transactions import TransactionalFlask
 from rewards.keyring import Keyring
 
+BLUEPRINTS = (citizens, shops, authorities)
 OPERATIONS_OF_CITIZENS = (sign_ins, wallet, vouchers, donations)
 """Imported for the operations they add to their blueprint."""
 
@@ -59,17 +60,18 @@ def create_app(
     config: ApiConfig,
     *,
     engine: Engine,
+    agents_engine: Engine,
     keyring: Keyring,
     send_sign_in_code: SendSignInCode,
     clock: Callable[[], datetime.datetime] = utc_now,
 ) -> Flask:
     """Return the WSGI application.
 
-    ``send_sign_in_code`` gets (e-mail address, code, language) after the commit and after the answer; what it raises
-    reaches nobody but the log.
+    ``engine`` works as role ``bontri_api``, ``agents_engine`` as ``bontri_agent``. ``send_sign_in_code`` gets (e-mail
+    address, code, language) after the commit and after the answer; what it raises reaches nobody but the log.
     """
     app = BontriApplication("partners_api", static_folder=None)
-    app.extensions[EXTENSION] = Services(engine, keyring, send_sign_in_code, clock)
+    app.extensions[EXTENSION] = Services(engine, agents_engine, keyring, send_sign_in_code, clock)
     app.config.update(
         MAX_CONTENT_LENGTH=config.request_bytes_max,
         API_TITLE="Bontri",
@@ -93,7 +95,7 @@ def register_operations(app: Flask) -> None:
     for audience, description in SECURITY_SCHEMES.items():
         scheme = {"type": "http", "scheme": "bearer", "description": description}
         api.spec.components.security_scheme(audience, scheme)
-    for blueprint in (citizens, shops, authorities):
+    for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint, url_prefix=f"{API_PREFIX}{blueprint.url_prefix}")
 
 

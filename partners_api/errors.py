@@ -22,7 +22,10 @@ from partners_api.refusals import (
     CredentialsMissingError,
     CredentialsRefusedError,
     RequestInFlightError,
+    RoleInsufficientError,
+    ScopeMissingError,
 )
+from rewards.api_keys import ApiKeyUnknownError
 from rewards.citizens import BadgeTakenError, EmailTakenError
 from rewards.donations import CauseNotActiveError, CauseUnknownError, DonationPointsError
 from rewards.errors import (
@@ -70,6 +73,7 @@ from rewards.wallets import PointsInsufficientError
 PROBLEM_JSON = "application/problem+json"
 
 STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
+    ApiKeyUnknownError: HTTPStatus.NOT_FOUND,
     AudienceWrongError: HTTPStatus.FORBIDDEN,
     AuthorityUnknownError: HTTPStatus.NOT_FOUND,
     BadgeTakenError: HTTPStatus.CONFLICT,
@@ -98,6 +102,8 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PointsInsufficientError: HTTPStatus.CONFLICT,
     RequestInFlightError: HTTPStatus.CONFLICT,
+    RoleInsufficientError: HTTPStatus.FORBIDDEN,
+    ScopeMissingError: HTTPStatus.FORBIDDEN,
     ShopRevokedError: HTTPStatus.FORBIDDEN,
     SignInCodeRefusedError: HTTPStatus.FORBIDDEN,
     StockBelowSoldError: HTTPStatus.CONFLICT,
@@ -120,6 +126,8 @@ CODE_OF_STATUS: dict[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "request_malformed",
     HTTPStatus.NOT_FOUND: "route_unknown",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.PRECONDITION_FAILED: "precondition_failed",
+    HTTPStatus.PRECONDITION_REQUIRED: "precondition_required",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "body_not_json",
     HTTPStatus.UNPROCESSABLE_ENTITY: "request_invalid",

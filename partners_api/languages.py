@@ -1,8 +1,12 @@
 """Which language a request is answered in: ``?lang=``, else ``Accept-Language``, else French."""
 
 from flask import request
+from marshmallow import fields, validate
 
 from rewards.explanations import LANGUAGES, Language
+
+LANGUAGE = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
+"""What a query says it with."""
 
 
 def language_of_request() -> Language:

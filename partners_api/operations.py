@@ -4,8 +4,10 @@ It puts flask-smorest's decorators together in the one right order (who calls is
 documents every error an operation can answer with. Views stay typed and say only what they do.
 """
 
+import inspect
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -22,8 +24,10 @@ from partners_api.refusals import (
     CredentialsMissingError,
     CredentialsRefusedError,
     RequestInFlightError,
+    RoleInsufficientError,
+    ScopeMissingError,
 )
-from rewards.access import Audience
+from rewards.access import Audience, Role, Scope
 from rewards.errors import IdempotencyKeyReusedError, RewardsError
 
 View = Callable[..., Any]
@@ -32,6 +36,29 @@ Answers = tuple[int, type[ma.Schema] | None]
 
 OF_EVERY_CALLER = (CredentialsMissingError, CredentialsRefusedError, AudienceWrongError)
 OF_EVERY_KEY = (RequestInFlightError, IdempotencyKeyReusedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who may call an operation; no audience means anybody."""
+
+    audience: Audience | None
+    role: Role | None = None
+    scope: Scope | None = None
+
+    def refusals(self) -> tuple[type[RewardsError], ...]:
+        """Return what somebody else is refused with."""
+        if self.audience is None:
+            return ()
+        role = (RoleInsufficientError,) if self.role else ()
+        scope = (ScopeMissingError,) if self.scope else ()
+        return (*OF_EVERY_CALLER, *role, *scope)
+
+    def describe(self) -> str:
+        """Return a sentence for the document; empty where the audience says all."""
+        if self.role:
+            return f"\n\nFor the role `{self.role}` or a higher one."
+        return f"\n\nFor keys with the scope `{self.scope}`." if self.scope else ""
 
 
 class StrictParser(FlaskParser):
@@ -44,6 +71,11 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     """A part of the API for one audience."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Begin without operations; ``callers`` says of each, by name, who may call it."""
+        super().__init__(*args, **options)
+        self.callers: dict[str, Caller] = {}
 
 
 class IdempotencyKeySchema(ma.Schema):
@@ -63,20 +95,29 @@ def operation(
     path: str,
     *,
     audience: Audience | None,
+    role: Role | None = None,
+    scope: Scope | None = None,
     answers: Answers,
     body: type[ma.Schema] | None = None,
     query: type[ma.Schema] | None = None,
     refuses: tuple[type[RewardsError], ...] = (),
     is_idempotent: bool = False,
+    has_etag: bool = False,
     content_type: str | None = None,
-    also_answers: str | None = None,
+    also_answers: tuple[str, ...] = (),
 ) -> Callable[[View], View]:
     """Make a function an operation; it is called with (principal, body, query, key), those it has, then path parts.
 
-    ``audience`` None is public. ``answers`` are status and schema of success, ``content_type`` its type when it is
-    not JSON, ``also_answers`` another type the view may choose. ``refuses`` lists what the domain may refuse here;
-    what any caller can meet is added.
+    ``audience`` None is public; the authority's operations need a ``role``, those of shops a ``scope``. ``answers``
+    are status and schema of success, ``content_type`` its type when it is not JSON, ``also_answers`` other types the
+    view may choose. ``refuses`` lists what the domain may refuse here; what any caller can meet is added.
+
+    With ``has_etag`` answers carry an ``ETag`` and are not sent again to who has them; PUT, PATCH and DELETE want it
+    as ``If-Match``, and the view must call ``blueprint.check_etag(current, schema)`` on what it has locked.
     """
+    caller = Caller(audience, role, scope)
+    assert (audience == "authority") == (role is not None)  # noqa: S101 (said at import, to who writes operations)
+    assert (audience == "shop") == (scope is not None)  # noqa: S101
 
     def decorate(view: View) -> View:
         wrapped = view
@@ -87,30 +128,40 @@ def operation(
         if body is not None:
             wrapped = blueprint.arguments(body)(wrapped)
         wrapped = document_success(blueprint, wrapped, answers, content_type)
-        if also_answers is not None:
-            wrapped = blueprint.alt_response(answers[0], schema=TEXT, content_type=also_answers)(wrapped)
+        for other_type in also_answers:
+            wrapped = blueprint.alt_response(answers[0], schema=TEXT, content_type=other_type)(wrapped)
+        if has_etag:
+            wrapped = blueprint.etag(wrapped)
         has_input = is_idempotent or query is not None or body is not None
-        all_refusals = (
-            *refuses,
-            *(OF_EVERY_CALLER if audience else ()),
-            *(OF_EVERY_KEY if is_idempotent else ()),
+        all_refusals = (*refuses, *caller.refusals(), *(OF_EVERY_KEY if is_idempotent else ()))
+        wrapped = document_errors(
+            blueprint,
+            wrapped,
+            all_refusals,
+            has_input=has_input,
+            has_body=body is not None,
+            needs_etag=has_etag and method != "GET",
         )
-        wrapped = document_errors(blueprint, wrapped, all_refusals, has_input=has_input, has_body=body is not None)
         if audience is not None:
-            wrapped = blueprint.doc(security=[{audience: []}])(with_principal(wrapped, audience))
-        wrapped = blueprint.doc(operationId=view.__name__)(wrapped)
+            wrapped = blueprint.doc(security=[{audience: []}])(with_principal(wrapped, caller))
+        about = inspect.cleandoc(view.__doc__ or "").partition("\n")
+        description = (about[2].strip() + caller.describe()).strip()
+        wrapped = blueprint.doc(operationId=view.__name__, summary=about[0], description=description)(wrapped)
+        blueprint.callers[view.__name__] = caller
         blueprint.route(path, methods=[method], endpoint=view.__name__)(wrapped)
         return view
 
     return decorate
 
 
-def with_principal(view: View, audience: Audience) -> View:
+def with_principal(view: View, caller: Caller) -> View:
     """Settle who calls before anything else is looked at."""
 
     @wraps(view)
     def called(**path_parts: Any) -> ResponseReturnValue:
-        answer: ResponseReturnValue = view(get_principal(audience), **path_parts)
+        assert caller.audience is not None  # noqa: S101 (nobody asks who calls what is public)
+        principal = get_principal(caller.audience, role=caller.role, scope=caller.scope)
+        answer: ResponseReturnValue = view(principal, **path_parts)
         return answer
 
     return called
@@ -135,7 +186,13 @@ def document_success(blueprint: Blueprint, view: View, answers: Answers, content
 
 
 def document_errors(
-    blueprint: Blueprint, view: View, refusals: tuple[type[RewardsError], ...], *, has_input: bool, has_body: bool
+    blueprint: Blueprint,
+    view: View,
+    refusals: tuple[type[RewardsError], ...],
+    *,
+    has_input: bool,
+    has_body: bool,
+    needs_etag: bool,
 ) -> View:
     """Document each status the operation can answer with and the codes that come with it."""
     codes: defaultdict[HTTPStatus, set[str]] = defaultdict(set)
@@ -149,6 +206,9 @@ def document_errors(
         codes[HTTPStatus.BAD_REQUEST].add("request_malformed")
         codes[HTTPStatus.REQUEST_ENTITY_TOO_LARGE].add("body_too_large")
         codes[HTTPStatus.UNSUPPORTED_MEDIA_TYPE].add("body_not_json")
+    if needs_etag:
+        codes[HTTPStatus.PRECONDITION_FAILED].add("precondition_failed")
+        codes[HTTPStatus.PRECONDITION_REQUIRED].add("precondition_required")
     for status, of_status in sorted(codes.items()):
         description = ", ".join(f"`{code}`" for code in sorted(of_status))
         view = blueprint.alt_response(

@@ -27,6 +27,18 @@ class AudienceWrongError(RewardsError):
     code = "audience_wrong"
 
 
+class RoleInsufficientError(RewardsError):
+    """The agent or key has a role that may not do this."""
+
+    code = "role_insufficient"
+
+
+class ScopeMissingError(RewardsError):
+    """The shop's key was not made for this."""
+
+    code = "scope_missing"
+
+
 class RequestInFlightError(RewardsError):
     """A request with the same Idempotency-Key is being answered; ask again in a moment."""
 

@@ -23,9 +23,13 @@ def utc_now() -> datetime.datetime:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The outside world of the application; ``clock`` gives aware UTC."""
+    """The outside world of the application; ``clock`` gives aware UTC.
+
+    ``engine`` works as the role of citizens and shops, ``agents_engine`` as that of agents and operators.
+    """
 
     engine: Engine
+    agents_engine: Engine
     keyring: Keyring
     send_sign_in_code: SendSignInCode
     clock: Callable[[], datetime.datetime]

@@ -36,10 +36,16 @@ class TransactionalFlask(Flask):
 def connection() -> Connection:
     """Return the connection of this request, inside its transaction."""
     if "connection" not in g:
-        opened = services().engine.connect()
+        engine = services().agents_engine if g.get("serves_agents") else services().engine
+        opened = engine.connect()
         g.connection = opened.execution_options(isolation_level="AUTOCOMMIT") if request.method in READING else opened
     found: Connection = g.connection
     return found
+
+
+def serve_agents() -> None:
+    """Let this request work with the rights of agents and operators; before the connection is first asked for."""
+    g.serves_agents = True
 
 
 def commit() -> None:

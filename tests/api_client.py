@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from partners_api.app import ApiConfig, create_app
+from rewards.api_keys import create_operator_key
 from rewards.citizens import Citizen
 from rewards.keyring import Keyring
 from tests.databases import Database
@@ -79,10 +80,12 @@ def start_api(database: Database, keyring: Keyring, now: datetime.datetime, *, t
             "citizen": open_session_for(connection, town, EMAIL, now=now),
             "shop": build_key(connection, town),
             "authority": build_key(connection, town, "authority"),
+            "operator": create_operator_key(connection, keyring, label="test", now=now).secret,
         }
     app = create_app(
         ApiConfig(),
         engine=database.engine("bontri_api"),
+        agents_engine=database.engine("bontri_agent"),
         keyring=keyring,
         send_sign_in_code=lambda *message: sent.append(message),
         clock=lambda: api.now,

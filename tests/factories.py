@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from rewards.acceptance import AcceptedEvent, ReportedEvent, accept
-from rewards.access import create_api_key
+from rewards.api_keys import create_api_key
 from rewards.bins import NewBin, add_bins, find_bins
 from rewards.causes import CauseTerms, add_cause
 from rewards.citizens import Citizen, register_citizen
@@ -203,8 +203,16 @@ def open_session_for(connection: Connection, town: Town, citizen_email: str, *, 
     return session.token
 
 
-def build_key(connection: Connection, town: Town, audience: str = "shop", *, shop_id: UUID | None = None) -> str:
-    """Make an API key of the town's shop (or another), or of the authority; return its secret."""
+def build_key(
+    connection: Connection,
+    town: Town,
+    audience: str = "shop",
+    *,
+    shop_id: UUID | None = None,
+    role: Any = None,
+    scopes: Any = None,
+) -> str:
+    """Make an API key of the town's shop (or another), or of the authority, good for all or as told."""
     is_shop = audience == "shop"
     return create_api_key(
         connection,
@@ -212,6 +220,8 @@ def build_key(connection: Connection, town: Town, audience: str = "shop", *, sho
         authority_id=town.authority_id,
         audience="shop" if is_shop else "authority",
         shop_id=(shop_id or town.shop.shop_id) if is_shop else None,
+        role=role,
+        scopes=scopes,
         label="test",
         now=START,
     ).secret

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bontri.demo.places import POPULATION_YEAR, list_columns, list_communes
-from rewards.access import create_api_key
+from rewards.api_keys import create_api_key
 from rewards.bins import NewBin, add_bins
 from rewards.causes import CauseTerms, add_cause
 from rewards.citizens import register_citizen

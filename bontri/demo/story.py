@@ -53,7 +53,7 @@ def play_story(
     token = sign_in(Caller(api_url), visitor, mail)
     citizen = Caller(api_url, token)
     points = citizen.call("GET", "/citizen/wallet", expect=200)["points"]
-    credit = citizen.call("GET", "/citizen/statement?lang=en", expect=200)["movements"][0]
+    credit = citizen.call("GET", "/citizen/statement?lang=en", expect=200)["items"][0]
     story.say(f"The citizen sees {points} points: “{credit['sentence']}”", wallet_points=points)
     expect(points == ITEMS, f"the wallet holds {points} points instead of {ITEMS}")
 

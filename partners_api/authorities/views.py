@@ -24,9 +24,10 @@ authorities = Blueprint("authority", __name__, url_prefix="/authority", descript
     "GET",
     "/figures/deposits",
     audience="authority",
+    role="viewer",
     query=FiguresQuerySchema,
     answers=(200, DepositFiguresSchema),
-    also_answers=CSV,
+    also_answers=(CSV,),
     refuses=(PeriodReversedError, PeriodTooLongError),
 )
 def show_deposit_figures(caller: Principal, asked: dict[str, Any]) -> dict[str, Any] | Response:

@@ -23,12 +23,6 @@ class CauseSchema(ma.Schema):
     points = Integer(required=True, metadata={"description": "What it was ever given"})
 
 
-class CausesSchema(ma.Schema):
-    """The causes that take donations, by name."""
-
-    causes = fields.List(fields.Nested(CauseSchema), required=True)
-
-
 class GoalSchema(ma.Schema):
     """Points a group wants to be given together, by `ends_at`; a goal that is missed gives all of them back."""
 
@@ -48,12 +42,6 @@ class GoalSchema(ma.Schema):
     ends_at = fields.AwareDateTime(required=True)
     cause_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Gets the points in the end"})
     cause = fields.String(required=True, allow_none=True)
-
-
-class GoalsSchema(ma.Schema):
-    """The goals that run, those that end first first."""
-
-    goals = fields.List(fields.Nested(GoalSchema), required=True)
 
 
 class DonationOrderSchema(ma.Schema):

@@ -1,12 +1,14 @@
 """Giving points away: to a cause, or to a collective goal."""
 
+import datetime
 from typing import Any
 from uuid import UUID
 
 from partners_api.citizens.blueprint import citizens
-from partners_api.citizens.donation_schemas import CausesSchema, DonationOrderSchema, DonationSchema, GoalsSchema
+from partners_api.citizens.donation_schemas import CauseSchema, DonationOrderSchema, DonationSchema, GoalSchema
 from partners_api.citizens.vouchers import wallet_of
 from partners_api.idempotency import once
+from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
 from partners_api.services import now
 from partners_api.transactions import connection
@@ -24,10 +26,11 @@ from rewards.goals import Goal, GoalNotOpenError, GoalUnknownError, donate_to_go
 from rewards.wallets import PointsInsufficientError
 
 
-@operation(citizens, "GET", "/causes", audience="citizen", answers=(200, CausesSchema))
-def show_causes(caller: Principal) -> dict[str, list[Cause]]:
+@listing(citizens, "/causes", audience="citizen", item=CauseSchema, key=(str, UUID))
+def show_causes(caller: Principal, asked: dict[str, Any]) -> Page[Cause]:
     """List the causes one can give points to, by name."""
-    return {"causes": list_causes(connection(), authority_id=caller.authority_id)}
+    causes = list_causes(connection(), authority_id=caller.authority_id, **asked)
+    return page_of(causes, asked["limit"], lambda cause: (cause.name, cause.cause_id))
 
 
 @operation(
@@ -49,10 +52,11 @@ def give_to_cause(caller: Principal, order: dict[str, Any], key: str, cause_id: 
     return show_own(caller, once(caller, key, give))
 
 
-@operation(citizens, "GET", "/goals", audience="citizen", answers=(200, GoalsSchema))
-def show_goals(caller: Principal) -> dict[str, list[Goal]]:
+@listing(citizens, "/goals", audience="citizen", item=GoalSchema, key=(datetime.datetime, UUID))
+def show_goals(caller: Principal, asked: dict[str, Any]) -> Page[Goal]:
     """List the collective goals that run, with how far they are; those that end first first."""
-    return {"goals": list_goals(connection(), authority_id=caller.authority_id, now=now())}
+    goals = list_goals(connection(), authority_id=caller.authority_id, now=now(), **asked)
+    return page_of(goals, asked["limit"], lambda goal: (goal.ends_at, goal.goal_id))
 
 
 @operation(

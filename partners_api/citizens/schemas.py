@@ -5,7 +5,6 @@ from marshmallow import fields, validate
 
 from partners_api.schemas import SLUG, Integer, VoucherSchema
 
-PAGE_MAX = 100
 IN_REVIEW = "Credited pending a review, and in neither of the others; the statement says why and until when"
 
 
@@ -76,12 +75,6 @@ class OfferSchema(ma.Schema):
     minimum_purchase_cents = Integer(required=True, metadata={"description": "The till asks for it"})
 
 
-class OffersSchema(ma.Schema):
-    """All published offers, cheapest first."""
-
-    offers = fields.List(fields.Nested(OfferSchema), required=True)
-
-
 class VoucherOrderSchema(ma.Schema):
     """Which offer to spend points on."""
 
@@ -92,17 +85,3 @@ class OwnVoucherSchema(VoucherSchema):
     """A voucher as its owner sees it, with what its QR code says."""
 
     code = fields.String(required=True, metadata={"description": "`{authority}.{code}`, shown to nobody but its owner"})
-
-
-class VoucherPageQuerySchema(ma.Schema):
-    """Which page of vouchers."""
-
-    before = fields.UUID(load_default=None, metadata={"description": "`next` of the page before"})
-    limit = Integer(load_default=50, validate=validate.Range(1, PAGE_MAX), strict=False)
-
-
-class VoucherPageSchema(ma.Schema):
-    """Vouchers, newest first."""
-
-    vouchers = fields.List(fields.Nested(VoucherSchema), required=True)
-    next = fields.UUID(required=True, allow_none=True, metadata={"description": "`before` of the next page"})

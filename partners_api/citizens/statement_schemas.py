@@ -1,6 +1,5 @@
-"""How a statement looks outside: a page of movements, each with its explanation as data and as a sentence."""
+"""How a movement of a statement looks outside, with its explanation as data and as a sentence."""
 
-import datetime
 from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,10 +7,8 @@ from zoneinfo import ZoneInfo
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.citizens.schemas import PAGE_MAX
 from partners_api.schemas import Integer
 from rewards.explanations import (
-    LANGUAGES,
     CorrectionExplanation,
     DepositExplanation,
     DonationExplanation,
@@ -22,9 +19,8 @@ from rewards.explanations import (
 )
 from rewards.grants import CAP_KINDS
 from rewards.schema.ledger import CORRECTION_REASONS, REINSTATEMENT_REASONS, REVIEW_RULES
-from rewards.statements import Movement, Position, explain
+from rewards.statements import Movement, explain
 
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 KINDS = (
     "deposit",
     "deposit_capped",
@@ -54,18 +50,6 @@ EXPLANATIONS = {
     "review": ReviewExplanation,
     "reinstatement": ReinstatementExplanation,
 }
-
-
-class StatementQuerySchema(ma.Schema):
-    """Which page, in which language."""
-
-    before = fields.String(
-        load_default=None,
-        validate=validate.Regexp(r"^[0-9]{1,16}\.[0-9a-f-]{1,64}$"),
-        metadata={"description": "`next` of the page before"},
-    )
-    limit = Integer(load_default=50, validate=validate.Range(1, PAGE_MAX), strict=False)
-    lang = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
 
 
 class CampaignExplanationSchema(ma.Schema):
@@ -175,37 +159,6 @@ class MovementSchema(ma.Schema):
     donation = fields.Nested(DonationExplanationSchema, required=True, allow_none=True)
     review = fields.Nested(ReviewExplanationSchema, required=True, allow_none=True)
     reinstatement = fields.Nested(ReinstatementExplanationSchema, required=True, allow_none=True)
-
-
-class StatementSchema(ma.Schema):
-    """A page of movements, newest first."""
-
-    movements = fields.List(fields.Nested(MovementSchema), required=True)
-    next = fields.String(required=True, allow_none=True, metadata={"description": "`before` of the next page"})
-
-
-def find_position(text: str | None) -> Position | None:
-    """Return the position a caller brought back; None is the first page. The schema has seen to its form."""
-    if text is None:
-        return None
-    microseconds, _, movement_id = text.partition(".")
-    return EPOCH + datetime.timedelta(microseconds=int(microseconds)), movement_id
-
-
-def render_position(position: Position) -> str:
-    """Return a position as callers carry it: microseconds since 1970 and the movement's id."""
-    recorded_at, movement_id = position
-    return f"{(recorded_at - EPOCH) // datetime.timedelta(microseconds=1)}.{movement_id}"
-
-
-def render_statement(
-    movements: list[Movement], *, limit: int, timezone: ZoneInfo, language: Language
-) -> dict[str, Any]:
-    """Return a page; there may be a next one if this one is full."""
-    return {
-        "movements": [render_movement(movement, timezone=timezone, language=language) for movement in movements],
-        "next": render_position(movements[-1].position) if len(movements) == limit else None,
-    }
 
 
 def render_movement(movement: Movement, *, timezone: ZoneInfo, language: Language) -> dict[str, Any]:

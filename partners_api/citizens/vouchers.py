@@ -12,11 +12,11 @@ from partners_api.citizens.blueprint import citizens
 from partners_api.citizens.schemas import (
     OwnVoucherSchema,
     VoucherOrderSchema,
-    VoucherPageQuerySchema,
-    VoucherPageSchema,
 )
 from partners_api.idempotency import once
+from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
+from partners_api.schemas import VoucherSchema
 from partners_api.services import keyring, now
 from partners_api.transactions import connection
 from rewards.access import Principal
@@ -28,6 +28,7 @@ from rewards.offers import (
     OfferUnknownError,
 )
 from rewards.vouchers import (
+    Voucher,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
@@ -68,13 +69,12 @@ def buy_voucher(caller: Principal, order: dict[str, Any], key: str) -> dict[str,
     return show_own(caller, UUID(once(caller, key, issue)["voucher_id"]))
 
 
-@operation(
-    citizens, "GET", "/vouchers", audience="citizen", query=VoucherPageQuerySchema, answers=(200, VoucherPageSchema)
-)
-def show_vouchers(caller: Principal, asked: dict[str, Any]) -> dict[str, Any]:
+@listing(citizens, "/vouchers", audience="citizen", item=VoucherSchema, key=(UUID,))
+def show_vouchers(caller: Principal, asked: dict[str, Any]) -> Page[Voucher]:
     """List one's vouchers, newest first, whatever became of them."""
-    vouchers = list_vouchers(connection(), **wallet_of(caller), **asked, now=now())
-    return {"vouchers": vouchers, "next": vouchers[-1].voucher_id if len(vouchers) == asked["limit"] else None}
+    [before] = asked["after"] or [None]
+    vouchers = list_vouchers(connection(), **wallet_of(caller), before=before, limit=asked["limit"], now=now())
+    return page_of(vouchers, asked["limit"], lambda voucher: (voucher.voucher_id,))
 
 
 @operation(

@@ -1,17 +1,15 @@
 """The wallet, its statement, and what it can buy."""
 
+import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from partners_api.citizens.blueprint import citizens
-from partners_api.citizens.schemas import OffersSchema, WalletSchema
-from partners_api.citizens.statement_schemas import (
-    StatementQuerySchema,
-    StatementSchema,
-    find_position,
-    render_statement,
-)
-from partners_api.languages import language_of_request
+from partners_api.citizens.schemas import OfferSchema, WalletSchema
+from partners_api.citizens.statement_schemas import MovementSchema, render_movement
+from partners_api.languages import LANGUAGE, language_of_request
+from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
 from partners_api.services import now
 from partners_api.transactions import connection
@@ -28,29 +26,35 @@ def show_wallet(caller: Principal) -> Wallet:
     return get_wallet(connection(), authority_id=caller.authority_id, wallet_id=caller.wallet_id, now=now())
 
 
-@operation(
-    citizens, "GET", "/statement", audience="citizen", query=StatementQuerySchema, answers=(200, StatementSchema)
+@listing(
+    citizens,
+    "/statement",
+    audience="citizen",
+    item=MovementSchema,
+    key=(datetime.datetime, str),
+    filters={"lang": LANGUAGE},
 )
-def show_statement(caller: Principal, asked: dict[str, Any]) -> dict[str, Any]:
+def show_statement(caller: Principal, asked: dict[str, Any]) -> Page[dict[str, Any]]:
     """List what happened to the points, newest first, each with how it came about.
 
     `sentence` says it in words, in French or English (`lang`, else `Accept-Language`).
     """
     assert caller.wallet_id is not None  # noqa: S101 (citizens have one)
+    timezone, language = ZoneInfo(caller.timezone), language_of_request()
     movements = list_movements(
         connection(),
         authority_id=caller.authority_id,
         wallet_id=caller.wallet_id,
-        timezone=ZoneInfo(caller.timezone),
-        before=find_position(asked["before"]),
+        timezone=timezone,
+        before=asked["after"],
         limit=asked["limit"],
     )
-    return render_statement(
-        movements, limit=asked["limit"], timezone=ZoneInfo(caller.timezone), language=language_of_request()
-    )
+    page = page_of(movements, asked["limit"], lambda movement: movement.position)
+    return Page([render_movement(each, timezone=timezone, language=language) for each in page.items], page.next)
 
 
-@operation(citizens, "GET", "/offers", audience="citizen", answers=(200, OffersSchema))
-def show_offers(caller: Principal) -> dict[str, list[Offer]]:
+@listing(citizens, "/offers", audience="citizen", item=OfferSchema, key=(int, UUID))
+def show_offers(caller: Principal, asked: dict[str, Any]) -> Page[Offer]:
     """List what shops give for points, cheapest first."""
-    return {"offers": list_offers(connection(), authority_id=caller.authority_id, now=now())}
+    offers = list_offers(connection(), authority_id=caller.authority_id, now=now(), **asked)
+    return page_of(offers, asked["limit"], lambda offer: (offer.price_points, offer.offer_id))

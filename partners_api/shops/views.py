@@ -33,6 +33,7 @@ shops = Blueprint("shop", __name__, url_prefix="/shop", description="For shops' 
     "POST",
     "/vouchers/lookup",
     audience="shop",
+    scope="redeem",
     body=EnteredCodeSchema,
     answers=(200, VoucherSchema),
     refuses=(VoucherUnknownError, VoucherOfAnotherShopError),
@@ -47,6 +48,7 @@ def look_up(caller: Principal, entered: dict[str, str]) -> Voucher:
     "POST",
     "/redemptions",
     audience="shop",
+    scope="redeem",
     body=EnteredCodeSchema,
     answers=(201, RedemptionSchema),
     refuses=(

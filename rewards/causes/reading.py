@@ -7,14 +7,15 @@ from sqlalchemy import Connection, text
 
 CAUSES_MAX = 500
 
-LIST = text(f"""
+LIST = text("""
     SELECT c.cause_id, c.name, c.description, c.siret, c.rna, c.state, c.hundred_points_cents, f.name AS funder,
            a.credits_posted AS points
       FROM causes c
       JOIN accounts a ON a.authority_id = c.authority_id AND a.account_id = c.account_id
       LEFT JOIN funders f ON f.authority_id = c.authority_id AND f.funder_id = c.funder_id
      WHERE c.authority_id = :authority_id AND (:with_all OR c.state = 'active')
-     ORDER BY c.name, c.cause_id LIMIT {CAUSES_MAX}
+       AND (CAST(:after_name AS text) IS NULL OR (c.name, c.cause_id) > (:after_name, CAST(:after_id AS uuid)))
+     ORDER BY c.name, c.cause_id LIMIT :limit
 """)
 
 FIND_STATE = text("SELECT state FROM causes WHERE authority_id = :authority_id AND cause_id = :cause_id")
@@ -35,9 +36,18 @@ class Cause:
     points: int
 
 
-def list_causes(connection: Connection, *, authority_id: int, with_all: bool = False) -> list[Cause]:
-    """List the causes that take donations, or all, by name; at most ``CAUSES_MAX``."""
-    rows = connection.execute(LIST, {"authority_id": authority_id, "with_all": with_all})
+def list_causes(
+    connection: Connection,
+    *,
+    authority_id: int,
+    with_all: bool = False,
+    after: tuple[str, UUID] | None = None,
+    limit: int = CAUSES_MAX,
+) -> list[Cause]:
+    """List the causes that take donations, or all, by name, those behind the (name, id) of ``after``."""
+    name, cause_id = after or (None, None)
+    values = {"authority_id": authority_id, "with_all": with_all, "limit": limit}
+    rows = connection.execute(LIST, {**values, "after_name": name, "after_id": cause_id})
     return [Cause(*row) for row in rows]
 
 

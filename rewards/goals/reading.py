@@ -30,7 +30,9 @@ GOALS = f"""
 LIST = text(f"""
     {GOALS} AND (:with_all OR (g.starts_at <= :now
                                AND (g.state = 'reached' OR (g.state = 'open' AND g.ends_at > :now))))
-     ORDER BY g.ends_at, g.goal_id LIMIT {GOALS_MAX}
+       AND (CAST(:after_end AS timestamptz) IS NULL
+            OR (g.ends_at, g.goal_id) > (:after_end, CAST(:after_id AS uuid)))
+     ORDER BY g.ends_at, g.goal_id LIMIT :limit
 """)
 GET = text(f"{GOALS} AND g.goal_id = :goal_id")
 
@@ -65,10 +67,18 @@ class Goal:
 
 
 def list_goals(
-    connection: Connection, *, authority_id: int, now: datetime.datetime, with_all: bool = False
+    connection: Connection,
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+    with_all: bool = False,
+    after: tuple[datetime.datetime, UUID] | None = None,
+    limit: int = GOALS_MAX,
 ) -> list[Goal]:
-    """List the goals that run at ``now``, or all, those that end first first; at most ``GOALS_MAX``."""
-    rows = connection.execute(LIST, {"authority_id": authority_id, "now": now, "with_all": with_all})
+    """List the goals that run at ``now``, or all, those that end first first, behind the (end, id) of ``after``."""
+    end, goal_id = after or (None, None)
+    values = {"authority_id": authority_id, "now": now, "with_all": with_all, "limit": limit}
+    rows = connection.execute(LIST, {**values, "after_end": end, "after_id": goal_id})
     return [Goal(*row) for row in rows]
 
 

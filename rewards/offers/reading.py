@@ -59,7 +59,9 @@ OFFERS = f"""
 LIST_OFFERS = text(f"""
     {OFFERS} AND {IS_ON_SALE} AND (o.stock IS NULL OR o.sold < o.stock)
        AND (b.year IS NULL OR b.committed_cents + o.value_cents <= b.budget_cents)
-     ORDER BY o.price_points, o.title, o.offer_id LIMIT {OFFERS_MAX}
+       AND (CAST(:after_price AS bigint) IS NULL
+            OR (o.price_points, o.offer_id) > (:after_price, CAST(:after_id AS uuid)))
+     ORDER BY o.price_points, o.offer_id LIMIT :limit
 """)
 FIND_OFFER = text(f"{OFFERS} AND o.offer_id = :offer_id AND o.state IN ('published', 'paused')")
 
@@ -101,9 +103,18 @@ def list_moderated_offers(
     return [ModeratedOffer(*row) for row in connection.execute(LIST_OF_STATES, values)]
 
 
-def list_offers(connection: Connection, *, authority_id: int, now: datetime.datetime) -> list[Offer]:
-    """List the offers on sale, cheapest first, at most ``OFFERS_MAX``."""
-    rows = connection.execute(LIST_OFFERS, {"authority_id": authority_id, "now": now})
+def list_offers(
+    connection: Connection,
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+    after: tuple[int, UUID] | None = None,
+    limit: int = OFFERS_MAX,
+) -> list[Offer]:
+    """List the offers on sale, cheapest first, those behind the (price, id) of ``after``."""
+    price, offer_id = after or (None, None)
+    values = {"authority_id": authority_id, "now": now, "after_price": price, "after_id": offer_id, "limit": limit}
+    rows = connection.execute(LIST_OFFERS, values)
     return [Offer(*facts) for *facts, _ in rows.all()]
 
 

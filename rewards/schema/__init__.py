@@ -1,6 +1,6 @@
 """The tables of Bontri, a file per subject. Importing this package registers all of them."""
 
-from rewards.schema.access import ApiKey, IdempotentRequest, Session, SignInCode
+from rewards.schema.access import Agent, ApiKey, IdempotentRequest, OperatorKey, Session, SignInCode
 from rewards.schema.base import Base
 from rewards.schema.causes import Cause, Donation, Goal
 from rewards.schema.citizens import (
@@ -60,6 +60,7 @@ from rewards.schema.territory import (
 
 __all__ = [
     "Account",
+    "Agent",
     "ApiKey",
     "Authority",
     "AuthorityAccount",
@@ -95,6 +96,7 @@ __all__ = [
     "Job",
     "Material",
     "Offer",
+    "OperatorKey",
     "OutboxMessage",
     "Placement",
     "QuarantineOverflow",

@@ -1,31 +1,60 @@
-"""Who may call: sessions of citizens, API keys of shops and authorities, and answers already given."""
+"""Who may call: sessions of citizens and agents, keys of shops, authorities and operators, and answers given."""
 
 import datetime
 import uuid
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
+from rewards.schema.base import DISTRIBUTED, REFERENCE, AuthorityId, Base, Digest, Id, Instant, tenant_key
+
+ROLES = ("viewer", "manager", "admin")
+"""What an agent may do; each may what the ones before it may."""
+SCOPES = ("redeem", "offers", "statements", "staff")
+"""What a key of a shop may be used for."""
+
+
+class Agent(Base):
+    """Somebody who works for the authority; a key of the authority is made for a program instead."""
+
+    __tablename__ = "agents"
+    __table_args__ = (
+        CheckConstraint(f"role IN {ROLES}", name="role_known"),
+        CheckConstraint("state IN ('active', 'blocked')", name="state_known"),
+        UniqueConstraint("authority_id", "email_digest"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    agent_id: Mapped[Id]
+    name: Mapped[str]
+    email_digest: Mapped[Digest]
+    email_encrypted: Mapped[Digest]
+    role: Mapped[str]
+    state: Mapped[str]
+    created_at: Mapped[Instant]
 
 
 class SignInCode(Base):
     """A code sent by e-mail: kept as a keyed digest, usable once, for ten minutes and five tries.
 
-    ``citizen_id`` is None for an address nobody holds: the answer is the same, and so is the work.
+    Neither citizen nor agent for an address nobody holds: the answer is the same, and so is the work.
     """
 
     __tablename__ = "sign_in_codes"
     __table_args__ = (
         tenant_key("citizen_id", to="citizens"),
+        tenant_key("agent_id", to="agents"),
         CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
+        CheckConstraint("num_nonnulls(citizen_id, agent_id) <= 1", name="for_one"),
         Index("ix_sign_in_codes_citizen", "authority_id", "citizen_id"),
+        Index("ix_sign_in_codes_agent", "authority_id", "agent_id"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
     sign_in_id: Mapped[Id]
     citizen_id: Mapped[uuid.UUID | None]
+    agent_id: Mapped[uuid.UUID | None]
     code_digest: Mapped[Digest]
     expires_at: Mapped[Instant]
     tries_left: Mapped[int] = mapped_column(SmallInteger)
@@ -33,17 +62,20 @@ class SignInCode(Base):
 
 
 class Session(Base):
-    """A citizen signed in on one device; a row, so that it can be listed and revoked."""
+    """A citizen or an agent signed in on one device; a row, so that it can be listed and revoked."""
 
     __tablename__ = "sessions"
     __table_args__ = (
         tenant_key("citizen_id", to="citizens"),
+        tenant_key("agent_id", to="agents"),
         UniqueConstraint("authority_id", "token_digest"),
+        CheckConstraint("num_nonnulls(citizen_id, agent_id) = 1", name="of_one"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
     session_id: Mapped[Id]
-    citizen_id: Mapped[uuid.UUID]
+    citizen_id: Mapped[uuid.UUID | None]
+    agent_id: Mapped[uuid.UUID | None]
     token_digest: Mapped[Digest]
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
@@ -51,7 +83,10 @@ class Session(Base):
 
 
 class ApiKey(Base):
-    """A key of a shop's till or of an authority's agent; only its keyed digest is stored."""
+    """A key of a shop's till, with scopes, or of a program of the authority, with a role; only its digest is stored.
+
+    A key that is replaced goes on until ``expires_at``, so that tills can be changed one after the other.
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -59,15 +94,35 @@ class ApiKey(Base):
         UniqueConstraint("authority_id", "secret_digest"),
         CheckConstraint("audience IN ('shop', 'authority')", name="audience_known"),
         CheckConstraint("(audience = 'shop') = (shop_id IS NOT NULL)", name="shop_keys_name_their_shop"),
+        CheckConstraint("(audience = 'shop') = (scopes IS NOT NULL)", name="shop_keys_have_scopes"),
+        CheckConstraint("(audience = 'authority') = (role IS NOT NULL)", name="authority_keys_have_a_role"),
+        CheckConstraint(f"role IN {ROLES}", name="role_known"),
+        CheckConstraint(f"scopes <@ ARRAY{list(SCOPES)} AND cardinality(scopes) > 0", name="scopes_known"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
     api_key_id: Mapped[Id]
     audience: Mapped[str]
     shop_id: Mapped[uuid.UUID | None]
+    role: Mapped[str | None]
+    scopes: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     secret_digest: Mapped[Digest]
     label: Mapped[str]
     created_at: Mapped[Instant]
+    expires_at: Mapped[datetime.datetime | None]
+    revoked_at: Mapped[datetime.datetime | None]
+
+
+class OperatorKey(Base):
+    """A key of who runs the installation, for all authorities; only its keyed digest is stored."""
+
+    __tablename__ = "operator_keys"
+    __table_args__ = (UniqueConstraint("secret_digest"), {"info": REFERENCE})
+    operator_key_id: Mapped[Id]
+    secret_digest: Mapped[Digest]
+    label: Mapped[str]
+    created_at: Mapped[Instant]
+    expires_at: Mapped[datetime.datetime | None]
     revoked_at: Mapped[datetime.datetime | None]
 
 

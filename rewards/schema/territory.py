@@ -25,6 +25,8 @@ class Authority(Base):
     __tablename__ = "authorities"
     __table_args__ = (
         CheckConstraint("slug ~ '^[a-z0-9-]{2,32}$'", name="slug_alphabet"),
+        # What the tokens of operators begin with.
+        CheckConstraint("slug <> 'operator'", name="slug_not_reserved"),
         CheckConstraint("points_valid_months BETWEEN 1 AND 120", name="points_valid_months_range"),
         CheckConstraint("review_over_items BETWEEN 1 AND 200", name="review_over_items_range"),
         CheckConstraint("review_over_mass_g BETWEEN 1 AND 2000000", name="review_over_mass_g_range"),

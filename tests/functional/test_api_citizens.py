@@ -100,11 +100,11 @@ def test_deposit_is_in_the_wallet_and_explained_in_the_statement(api: Api):
     wallet = api.call("citizen", "GET", "/citizen/wallet").json
     held = {"points": 3, "pending_points": 0, "in_review_points": 0}
     assert wallet == {**held, "lots": [{**held, "expires_on": "2028-12-01"}]}
-    line = api.call("citizen", "GET", "/citizen/statement").json["movements"][0]
+    line = api.call("citizen", "GET", "/citizen/statement").json["items"][0]
     assert (line["kind"], line["points"], line["sentence"]) == ("deposit", 3, "3 verres × 1 point = 3 points")
     assert line["deposit"]["material"] == "glass"
     assert line["deposit"]["occurred_at"] == api.now.isoformat()
-    english = api.call("citizen", "GET", "/citizen/statement?lang=en").json["movements"][0]
+    english = api.call("citizen", "GET", "/citizen/statement?lang=en").json["items"][0]
     assert english["sentence"] == "3 items of glass × 1 point = 3 points"
 
 
@@ -114,13 +114,13 @@ def test_points_in_review_are_shown_apart_and_explained_before_and_after(api: Ap
     api.earn(4)
     wallet = api.call("citizen", "GET", "/citizen/wallet").json
     assert (wallet["points"], wallet["in_review_points"], wallet["lots"][0]["in_review_points"]) == (0, 4, 4)
-    [line] = api.call("citizen", "GET", "/citizen/statement?lang=en").json["movements"]
+    [line] = api.call("citizen", "GET", "/citizen/statement?lang=en").json["items"]
     assert (line["kind"], line["points"], line["deposit"]["points"]) == ("deposit_pending", 0, 4)
     assert (line["deposit"]["review_rule"], line["review"]) == ("large_deposit", None)
     assert line["deposit"]["review_due_at"] == (api.now + datetime.timedelta(days=7)).isoformat()
     with api.owner.begin() as connection:
         lapse_reviews(connection, authority_id=api.town.authority_id, now=api.now + datetime.timedelta(days=7))
-    line = api.call("citizen", "GET", "/citizen/statement?lang=en").json["movements"][0]
+    line = api.call("citizen", "GET", "/citizen/statement?lang=en").json["items"][0]
     assert (line["kind"], line["points"], line["deposit"]) == ("deposit_posted", 4, None)
     assert (line["review"]["rule"], line["review"]["reason"], line["review"]["points"]) == ("large_deposit", None, 4)
     assert api.call("citizen", "GET", "/citizen/wallet").json["points"] == 4
@@ -135,15 +135,15 @@ def test_statement_comes_in_pages_that_together_are_whole(api: Api):
     seen, path = [], "/citizen/statement?limit=2"
     while path:
         page = api.call("citizen", "GET", path).json
-        seen += page["movements"]
-        path = page["next"] and f"/citizen/statement?limit=2&before={page['next']}"
-    assert seen == whole["movements"]
+        seen += page["items"]
+        path = page["next"] and f"/citizen/statement?limit=2&after={page['next']}"
+    assert seen == whole["items"]
     assert len(seen) == 5
 
 
 def test_offer_is_bought_shown_and_cancelled(api: Api):
     api.earn(15)
-    offer = api.call("citizen", "GET", "/citizen/offers").json["offers"][0]
+    offer = api.call("citizen", "GET", "/citizen/offers").json["items"][0]
     assert (offer["offer_id"], offer["price_points"]) == (str(api.town.offer_id), 10)
     voucher = api.buy()
     assert (voucher["status"], voucher["shop"]) == ("issued", "Librairie")
@@ -154,7 +154,7 @@ def test_offer_is_bought_shown_and_cancelled(api: Api):
     assert (cancelled.status_code, cancelled.json["status"]) == (200, "cancelled")
     assert api.call("citizen", "GET", "/citizen/wallet").json["points"] == 15
     listed = api.call("citizen", "GET", "/citizen/vouchers").json
-    assert [each["status"] for each in listed["vouchers"]] == ["cancelled"]
+    assert [each["status"] for each in listed["items"]] == ["cancelled"]
     again = api.call("citizen", "POST", f"{path}/cancellation", key="c-2")
     assert_problem(again, 409, "voucher_cancelled")
 

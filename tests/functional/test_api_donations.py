@@ -44,7 +44,7 @@ def balance(api: Api) -> int:
 
 
 def test_citizen_gives_points_to_a_cause_once_however_often_it_is_sent(api: Api, cause: str):
-    [listed] = api.call("citizen", "GET", "/citizen/causes").json["causes"]
+    [listed] = api.call("citizen", "GET", "/citizen/causes").json["items"]
     assert listed == {
         "cause_id": cause,
         "name": "Potagers",
@@ -62,7 +62,7 @@ def test_citizen_gives_points_to_a_cause_once_however_often_it_is_sent(api: Api,
     assert_problem(give(api, f"causes/{cause}", 13), 422, "idempotency_key_reused")
     assert_problem(give(api, f"causes/{uuid.uuid4()}", 12), 422, "idempotency_key_reused")
     assert balance(api) == 18
-    line = api.call("citizen", "GET", "/citizen/statement").json["movements"][0]
+    line = api.call("citizen", "GET", "/citizen/statement").json["items"][0]
     assert (line["kind"], line["points"], line["sentence"]) == ("donated", -12, "Don à « Potagers » : 12 points donnés")
     assert line["donation"] == {
         "donation_id": answer.json["donation_id"],
@@ -75,7 +75,7 @@ def test_citizen_gives_points_to_a_cause_once_however_often_it_is_sent(api: Api,
 def test_citizen_gives_to_a_goal_at_most_what_it_misses(api: Api, goal: str, cause: str):
     answer = give(api, f"goals/{goal}", 15)
     assert (answer.status_code, answer.json["points"], answer.json["to_goal_id"]) == (201, 15, goal)
-    [listed] = api.call("citizen", "GET", "/citizen/goals").json["goals"]
+    [listed] = api.call("citizen", "GET", "/citizen/goals").json["items"]
     assert (listed["points"], listed["share_percent"], listed["givers"]) == (15, 75, None)
     assert (listed["group_kind"], listed["cause_id"], listed["state"]) == ("school", cause, "open")
     assert give(api, f"goals/{goal}", 15, key="give-2").json["points"] == 5
@@ -89,7 +89,7 @@ def test_points_of_a_missed_goal_come_back_and_are_explained(api: Api, goal: str
         close_goal(connection, uuid.UUID(goal), authority_id=1, now=api.now)
         give_back(connection, authority_id=1, now=api.now + DAY)
     assert balance(api) == 30
-    line = api.call("citizen", "GET", "/citizen/statement?lang=en").json["movements"][0]
+    line = api.call("citizen", "GET", "/citizen/statement?lang=en").json["items"][0]
     assert (line["kind"], line["sentence"]) == (
         "donation_returned",
         "Collective goal “An orchard” was missed: 15 points returned",
@@ -107,5 +107,5 @@ def test_what_is_refused_changes_nothing(api: Api, cause: str, goal: str):
     with api.owner.begin() as connection:
         end_cause(connection, uuid.UUID(cause), authority_id=1)
     assert_problem(give(api, f"causes/{cause}", 1), 409, "cause_not_active")
-    assert api.call("citizen", "GET", "/citizen/causes").json == {"causes": []}
+    assert api.call("citizen", "GET", "/citizen/causes").json == {"items": [], "next": None}
     assert api.ledger() == before

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from rewards.access import create_api_key, revoke_api_key
+from rewards.api_keys import create_api_key, revoke_api_key
 from rewards.shops import create_shop, revoke_shop
 from tests.api_client import Api, assert_problem, start_api
 from tests.databases import Database

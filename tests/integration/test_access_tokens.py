@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from rewards.access import create_api_key, find_principal, revoke_api_key
+from rewards.access import find_principal
+from rewards.api_keys import create_api_key, revoke_api_key
 from rewards.sign_ins import begin_sign_in, open_session, revoke_session
 from tests.databases import Database
 from tests.factories import build_citizen, build_town

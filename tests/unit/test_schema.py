@@ -107,6 +107,7 @@ def test_there_is_something_to_hold_the_rules_on() -> None:
     assert sorted(name for name, table in Base.metadata.tables.items() if table.info["citus"] == "reference") == [
         "authorities",
         "bin_directory",
+        "operator_keys",
     ]
 
 

@@ -1,0 +1,172 @@
+"""Keys of shops' tills, of an authority's programs, and of operators: made, listed, replaced, revoked.
+
+A secret is shown once; only its keyed digest is stored. Replacing a key leaves the old one good for ``OVERLAP``.
+"""
+
+import datetime
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, text, update
+
+from rewards.access import OPERATOR, RANDOM_BYTES, Role, Scope, new_token
+from rewards.errors import RewardsError
+from rewards.ids import new_id
+from rewards.keyring import Keyring
+from rewards.schema import ApiKey, OperatorKey
+from rewards.schema.access import SCOPES
+
+OVERLAP = datetime.timedelta(days=7)
+"""How long a replaced key goes on unless told otherwise."""
+
+LIST = text("""
+    SELECT api_key_id, audience, shop_id, role, scopes, label, created_at, expires_at, revoked_at
+      FROM api_keys
+     WHERE authority_id = :authority_id AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = CAST(:shop_id AS uuid))
+       AND (CAST(:after AS uuid) IS NULL OR api_key_id < CAST(:after AS uuid))
+     ORDER BY api_key_id DESC LIMIT :limit
+""")
+# The one that is replaced must be good, and is replaced once: its own end decides.
+REPLACE = text("""
+    UPDATE api_keys SET expires_at = :until
+     WHERE authority_id = :authority_id AND api_key_id = :api_key_id AND revoked_at IS NULL AND expires_at IS NULL
+       AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = CAST(:shop_id AS uuid))
+    RETURNING audience, shop_id, role, scopes, label
+""")
+
+
+class ApiKeyUnknownError(RewardsError):
+    """There is no such key, or it has ended already."""
+
+    code = "api_key_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A key just made; ``secret`` is stored nowhere and shown this once."""
+
+    api_key_id: UUID
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedApiKey:
+    """What is known of a key without its secret."""
+
+    api_key_id: UUID
+    audience: Literal["shop", "authority"]
+    shop_id: UUID | None
+    role: Role | None
+    scopes: Collection[Scope] | None
+    label: str
+    created_at: datetime.datetime
+    expires_at: datetime.datetime | None
+    revoked_at: datetime.datetime | None
+
+
+def create_api_key(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    audience: Literal["shop", "authority"],
+    label: str,
+    shop_id: UUID | None = None,
+    role: Role | None = None,
+    scopes: Collection[str] | None = None,
+    now: datetime.datetime,
+) -> NewApiKey:
+    """Make a key for a shop's till (with ``shop_id``; every scope unless told) or a program of the authority.
+
+    A program may what an ``admin`` may unless ``role`` says less.
+    """
+    key = NewApiKey(new_id(), new_token(connection, authority_id=authority_id))
+    connection.execute(
+        insert(ApiKey).values(
+            authority_id=authority_id,
+            api_key_id=key.api_key_id,
+            audience=audience,
+            shop_id=shop_id,
+            role=(role or "admin") if audience == "authority" else None,
+            scopes=sorted(scopes or SCOPES) if audience == "shop" else None,
+            secret_digest=keyring.secret_digest("api_key", key.secret),
+            label=label,
+            created_at=now,
+        )
+    )
+    return key
+
+
+def list_api_keys(
+    connection: Connection,
+    *,
+    authority_id: int,
+    shop_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[ListedApiKey]:
+    """List keys of the authority and its shops, or of one shop, newest first, ended ones too."""
+    values = {"authority_id": authority_id, "shop_id": shop_id, "after": after, "limit": limit}
+    return [ListedApiKey(*row) for row in connection.execute(LIST, values)]
+
+
+def replace_api_key(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    api_key_id: UUID,
+    shop_id: UUID | None = None,
+    overlap: datetime.timedelta = OVERLAP,
+    now: datetime.datetime,
+) -> NewApiKey:
+    """Make a key like another, which ends after ``overlap``; with ``shop_id`` only a key of that shop.
+
+    Raises:
+        ApiKeyUnknownError: there is no such key, or it has ended or is being replaced already.
+    """
+    values = {"authority_id": authority_id, "api_key_id": api_key_id, "shop_id": shop_id, "until": now + overlap}
+    old = connection.execute(REPLACE, values).mappings().one_or_none()
+    if old is None:
+        raise ApiKeyUnknownError
+    return create_api_key(connection, keyring, authority_id=authority_id, **old, now=now)
+
+
+def revoke_api_key(
+    connection: Connection,
+    *,
+    authority_id: int,
+    api_key_id: UUID,
+    shop_id: UUID | None = None,
+    now: datetime.datetime,
+) -> bool:
+    """Refuse a key from now on; return False when there was nothing left to revoke."""
+    revoke = update(ApiKey).where(
+        ApiKey.authority_id == authority_id, ApiKey.api_key_id == api_key_id, ApiKey.revoked_at.is_(None)
+    )
+    if shop_id is not None:
+        revoke = revoke.where(ApiKey.shop_id == shop_id)
+    return connection.execute(revoke.values(revoked_at=now)).rowcount == 1
+
+
+def create_operator_key(connection: Connection, keyring: Keyring, *, label: str, now: datetime.datetime) -> NewApiKey:
+    """Make a key for who runs the installation."""
+    key = NewApiKey(new_id(), f"{OPERATOR}.{secrets.token_urlsafe(RANDOM_BYTES)}")
+    connection.execute(
+        insert(OperatorKey).values(
+            operator_key_id=key.api_key_id,
+            secret_digest=keyring.secret_digest("operator_key", key.secret),
+            label=label,
+            created_at=now,
+        )
+    )
+    return key
+
+
+def revoke_operator_key(connection: Connection, *, operator_key_id: UUID, now: datetime.datetime) -> bool:
+    """Refuse an operator's key from now on; return False when there was nothing left to revoke."""
+    revoke = update(OperatorKey).where(OperatorKey.operator_key_id == operator_key_id, OperatorKey.revoked_at.is_(None))
+    return connection.execute(revoke.values(revoked_at=now)).rowcount == 1
