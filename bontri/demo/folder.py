@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -62,11 +63,22 @@ class DemoFolder:
                 f"the database holds a demo whose keys are not in {self.path}: "
                 "use the folder it was made from (BONTRI_DATA_DIR), or an empty database"
             )
-        return DemoKeys([Till(**till) for till in found["tills"]], found["authority_api_key"])
+        if "operator_key" not in found:
+            raise DemoFolderError(
+                f"the demo in {self.path} is of an older Bontri: remove the folder, or use another one"
+            )
+        return DemoKeys([Till(**till) for till in found["tills"]], found["authority_api_key"], found["operator_key"])
 
     def write_fleet_file(self, content: dict[str, Any]) -> None:
         """Hand the bins over that ``bontri simulate`` may play."""
         self._write(self.fleet_file.name, content)
+
+    def write_walk_file(self, values: Mapping[str, str]) -> Path:
+        """Write what the walks through the API in ``docs/`` begin with, for a shell to read; return where."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / "walk.env"
+        write_private_file(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
+        return path
 
     @contextmanager
     def announced(self, database_url: str, mqtt_url: str) -> Iterator[None]:
@@ -75,7 +87,8 @@ class DemoFolder:
         try:
             yield
         finally:
-            (self.path / "running.json").unlink(missing_ok=True)
+            for name in ("running.json", "walk.env"):
+                (self.path / name).unlink(missing_ok=True)
 
     def find_running_database(self) -> str | None:
         """Find the database of a running demo."""

@@ -112,7 +112,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
     till = services.town.keys.tills[0]
     url, agent = services.api_url, services.town.keys.authority_api_key
     today = utc_now().astimezone(ZoneInfo(TIMEZONE)).date()
-    figures = f"{url}/api/v1/authority/figures/deposits?from={today}&to={today}"
+    walk = folder.write_walk_file(walk_values(services, visitor, folder))
     for line in (
         "",
         f"  {services.database}; {services.broker}; {services.workers} worker{'s' * (services.workers > 1)}",
@@ -120,14 +120,30 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         f"  citizen        {visitor.email} (authority {SLUG}); codes arrive in {folder.mail}",
         f"  till           {till.name}: {till.api_key}",
         f"  authority      {agent}",
+        f"  operator       {services.town.keys.operator_key}",
         "",
-        "Try in another terminal:",
-        f'  curl -s {url}/api/v1/citizen/sign-ins --json \'{{"authority": "{SLUG}", "email": "{visitor.email}"}}\'',
-        f"  curl -s '{figures}' -H 'Authorization: Bearer {agent}'",
+        "Try in another terminal, then any line of docs/citizens.md, shops.md, authorities.md:",
+        f"  . {walk}",
+        f'  curl -s "$API/api/v1/authority/figures/deposits?from={today}&to={today}" -H "$AGENT"',
         f"  bontri settle --authority {SLUG} --month {today:%Y-%m} --pdf statements",
         "",
     ):
         console.line(line)
+
+
+def walk_values(services: Services, visitor: Visitor, folder: DemoFolder) -> dict[str, str]:
+    """Return what the walks through the API begin with: addresses, and what each of the four callers shows."""
+    keys = services.town.keys
+    return {
+        "API": services.api_url,
+        "DATA": str(folder.path),
+        "AUTHORITY": SLUG,
+        "EMAIL": visitor.email,
+        "CARD": visitor.badge,
+        "SHOP": f"Authorization: Bearer {keys.tills[0].api_key}",
+        "AGENT": f"Authorization: Bearer {keys.authority_api_key}",
+        "OPERATOR": f"Authorization: Bearer {keys.operator_key}",
+    }
 
 
 def fleets(town: Town, mqtt_url: str, bins: int, folder: DemoFolder) -> tuple[ProvisionedFleet, ProvisionedFleet]:

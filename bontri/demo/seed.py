@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bontri.demo.places import POPULATION_YEAR, list_columns, list_communes
-from rewards.api_keys import create_api_key
+from rewards.api_keys import create_api_key, create_operator_key
 from rewards.bins import NewBin, add_bins
 from rewards.causes import CauseTerms, add_cause
 from rewards.citizens import register_citizen
@@ -70,10 +70,11 @@ class Till:
 
 @dataclass(frozen=True, slots=True)
 class DemoKeys:
-    """The keys of the demo, which no database holds: of the five tills, and of the authority's agent."""
+    """The keys of the demo, which no database holds: of the five tills, of the authority's program, of its operator."""
 
     tills: list[Till]
     authority_api_key: str
+    operator_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def seed(connection: Connection, keyring: Keyring, *, now: datetime.datetime) ->
     agent = create_api_key(
         connection, keyring, authority_id=AUTHORITY_ID, audience="authority", label="demo agent", now=now
     )
-    return DemoKeys(tills, agent.secret)
+    operator = create_operator_key(connection, keyring, label="demo operator", now=now)
+    return DemoKeys(tills, agent.secret, operator.secret)
 
 
 def build_territory(connection: Connection, *, now: datetime.datetime) -> None:

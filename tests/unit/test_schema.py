@@ -202,7 +202,7 @@ FORBIDDEN = {
     "a lock on a whole table": re.compile(r"\bLOCK\s+TABLE\b", re.I),
 }
 WITHOUT_A_TENANT = re.compile(r"FROM (authorities|operator_keys)\b|\bSELECT 1\b|\bpg_")
-"""What is asked across authorities: the reference tables, operators, a sign of life, and the catalogues of PostgreSQL."""
+"""What is asked across authorities: reference tables, operators, a sign of life, and the catalogues of PostgreSQL."""
 
 
 def list_statements(source: str) -> Iterator[str]:
