@@ -151,7 +151,10 @@ def listing(
             {
                 "items": fields.List(fields.Nested(item), required=True),
                 "next": Cursor(
-                    *key, required=True, allow_none=True, metadata={"description": "`after` of the next page"}
+                    *key,
+                    required=True,
+                    allow_none=True,
+                    metadata={"description": "`after` of the next page", "example": None},
                 ),
             },
             name=f"{name}Schema",

@@ -18,6 +18,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
 
 from partners_api.errors import PROBLEM_JSON, STATUS_OF, ProblemSchema
+from partners_api.examples import example_of
 from partners_api.principals import get_principal
 from partners_api.refusals import (
     AudienceWrongError,
@@ -126,7 +127,7 @@ def operation(
         if query is not None:
             wrapped = blueprint.arguments(query, location="query")(wrapped)
         if body is not None:
-            wrapped = blueprint.arguments(body)(wrapped)
+            wrapped = blueprint.arguments(body, example=example_of(body()))(wrapped)
         wrapped = document_success(blueprint, wrapped, answers, content_type)
         for other_type in also_answers:
             wrapped = blueprint.alt_response(answers[0], schema=TEXT, content_type=other_type)(wrapped)
@@ -181,7 +182,8 @@ def document_success(blueprint: Blueprint, view: View, answers: Answers, content
     """Render what the view returns with its schema, and document that."""
     status, schema = answers
     documented: Any = schema if content_type is None else TEXT
-    decorated: View = blueprint.response(status, documented, content_type=content_type)(view)
+    example = example_of(schema()) if schema is not None and content_type is None else None
+    decorated: View = blueprint.response(status, documented, content_type=content_type, example=example)(view)
     return decorated
 
 

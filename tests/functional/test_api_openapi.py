@@ -1,8 +1,11 @@
 """The whole OpenAPI document: valid, complete, and true of the application."""
 
+from typing import Any
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import validate
 from schemathesis import GenerationMode
 from schemathesis.checks import load_all_checks
@@ -20,13 +23,18 @@ METHODS = ("get", "post", "delete", "put", "patch")
 load_all_checks()
 
 
-def list_operations() -> list[tuple[str, str]]:
-    """List (method, path) of every documented operation; building the application connects to nothing."""
+def documented() -> dict[str, Any]:
+    """Return the OpenAPI document; building the application connects to nothing."""
     nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
     secrets = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
     app = create_app(ApiConfig(), engine=nowhere, agents_engine=nowhere, keyring=secrets, send_sign_in_code=print)
-    paths = app.test_client().get("/api/v1/openapi.json").json["paths"]
-    return [(method, path) for path, item in paths.items() for method in item if method in METHODS]
+    document: dict[str, Any] = app.test_client().get("/api/v1/openapi.json").json
+    return document
+
+
+def list_operations() -> list[tuple[str, str]]:
+    """List (method, path) of every documented operation."""
+    return [(method, path) for path, item in documented()["paths"].items() for method in item if method in METHODS]
 
 
 @pytest.fixture
@@ -78,3 +86,17 @@ def test_every_operation_is_explained_and_says_who_may_call_it_and_how_it_fails(
             if status >= "400":
                 assert list(answer["content"]) == ["application/problem+json"]
     assert document["components"]["securitySchemes"].keys() == SECURITY_SCHEMES.keys()
+
+
+def test_every_operation_shows_an_example_that_is_good():
+    document = documented()
+    for method, path in list_operations():
+        operation = document["paths"][path][method]
+        bodies = [operation["requestBody"]] if "requestBody" in operation else []
+        bodies += [answer for status, answer in operation["responses"].items() if status < "300"]
+        for body in bodies:
+            content = body.get("content", {}).get("application/json")
+            if content is None:
+                continue
+            schema = {**content["schema"], "components": document["components"]}
+            Draft202012Validator(schema, format_checker=FormatChecker()).validate(content["example"])
