@@ -35,12 +35,13 @@ CHANGE = text("""
     VALUES (:authority_id, :funder_id, :year, :budget_cents)
     ON CONFLICT (authority_id, funder_id, year) DO UPDATE SET budget_cents = excluded.budget_cents
 """)
-ADOPT = text("""
-    UPDATE vouchers SET budget_year = :year
-     WHERE authority_id = :authority_id AND funder_id = :funder_id AND budget_year IS NULL
-       AND status IN ('issued', 'redeemed') AND issued_at >= :since AND issued_at < :until
-    RETURNING value_cents
-""")
+WITHOUT_A_BUDGET = """
+    authority_id = :authority_id AND funder_id = :funder_id AND budget_year IS NULL
+    AND status IN ('issued', 'redeemed') AND issued_at >= :since AND issued_at < :until
+"""
+# Before the budget, as whoever ends vouchers does: the other way round the two met in a deadlock.
+LOCK_ADOPTED = text(f"SELECT voucher_id FROM vouchers WHERE {WITHOUT_A_BUDGET} ORDER BY voucher_id FOR UPDATE")
+ADOPT = text(f"UPDATE vouchers SET budget_year = :year WHERE {WITHOUT_A_BUDGET} RETURNING value_cents")
 COMMIT_ADOPTED = text("""
     UPDATE funder_budgets SET committed_cents = committed_cents + :value_cents
      WHERE authority_id = :authority_id AND funder_id = :funder_id AND year = :year
@@ -119,6 +120,7 @@ def change_budget(connection: Connection, funder_id: UUID, *, authority_id: int,
         "until": datetime.datetime(year + 1, 1, 1, tzinfo=timezone),
     }
     try:
+        connection.execute(LOCK_ADOPTED, values)
         connection.execute(CHANGE, values)
         adopted = sum(connection.scalars(ADOPT, values))
         connection.execute(COMMIT_ADOPTED, {**values, "value_cents": adopted})

@@ -21,7 +21,7 @@ RETURN = text("""
     UPDATE offers o SET sold = o.sold - v.vouchers
       FROM (SELECT offer_id, count(*) AS vouchers FROM vouchers
              WHERE authority_id = :authority_id AND voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
-             GROUP BY offer_id) AS v
+             GROUP BY offer_id ORDER BY offer_id) AS v
      WHERE o.authority_id = :authority_id AND o.offer_id = v.offer_id AND o.stock IS NOT NULL
 """)
 CHANGE = text("UPDATE offers SET stock = :stock WHERE authority_id = :authority_id AND offer_id = :offer_id")

@@ -7,18 +7,22 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from rewards.funders import FunderUnknownError, add_funder, get_funder_id
 from rewards.offers import (
     BudgetBelowCommittedError,
     FunderBudgetSpentError,
     change_budget,
+    give_back_to_budgets,
     list_budgets,
 )
 from rewards.vouchers import expire_vouchers
+from tests.ingest_scene import scalar, wait_until
 from tests.settlement_scene import IN_DECEMBER, IN_JANUARY, SettlementScene
 
 THREADS = 6
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -127,6 +131,35 @@ def test_control_without_the_guard_more_is_sold_than_is_paid_for(
         connection.execute(text("ALTER TABLE funder_budgets DROP CONSTRAINT ck_funder_budgets_committed_within_budget"))
     assert race(scene, scene.sell(funder_id=sponsor, value_cents=120)) == THREADS
     assert budget(scene) == (120 * THREADS, 0)
+
+
+def give_while_vouchers_end(scene: SettlementScene, sponsor: UUID) -> None:
+    """Give another budget while somebody ends two vouchers, one of which it has yet to count."""
+    offer_id = scene.sell(funder_id=sponsor, value_cents=100)
+    uncounted, counted = scene.buy(offer_id), scene.buy(offer_id)
+    with scene.database.engine().begin() as connection:
+        forget = text("UPDATE vouchers SET budget_year = NULL WHERE authority_id = 7 AND voucher_id = :voucher_id")
+        connection.execute(forget, {"voucher_id": uncounted})
+    with ThreadPoolExecutor(1) as pool, scene.database.engine("bontri_api").begin() as ending:
+        hold = text("SELECT voucher_id FROM vouchers WHERE authority_id = 7 ORDER BY voucher_id FOR UPDATE")
+        ending.execute(hold).all()
+        giving = pool.submit(give, scene, sponsor, 500)
+        wait_until(lambda: scalar(scene.database, WAITING) == 1)
+        give_back_to_budgets(ending, [counted], authority_id=7)
+        ending.commit()
+        giving.result(30)
+
+
+def test_a_budget_is_given_while_vouchers_end(scene: SettlementScene, sponsor: UUID) -> None:
+    give_while_vouchers_end(scene, sponsor)
+
+
+def test_control_a_budget_taken_before_its_vouchers_meets_them_in_a_deadlock(
+    scene: SettlementScene, sponsor: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rewards.offers.budgets.LOCK_ADOPTED", text("SELECT 1"))
+    with pytest.raises(OperationalError, match="deadlock"):
+        give_while_vouchers_end(scene, sponsor)
 
 
 def race(scene: SettlementScene, offer_id: UUID) -> int:
