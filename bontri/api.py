@@ -8,8 +8,9 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from bontri.embedded.processes import request_death_signal
+from bontri.letters.codes import CodeSender
+from bontri.letters.sending import open_post_office
 from bontri.logs import configure_logs
-from bontri.mail import sign_in_mailer
 from bontri.settings import Settings, read_settings
 from partners_api.app import ApiConfig, create_app
 from rewards.database import open_engine
@@ -26,12 +27,16 @@ def make_app() -> Flask:
     request_death_signal(signal.SIGKILL, os.getppid())
     settings = read_settings(*REQUIRED)
     configure_logs(settings)
+    # One connection more than requests at once: for the thread that sends codes.
+    engine = open_engine(settings.database_url or "", role="bontri_api", pool_size=THREADS + 1)
+    codes = CodeSender(engine, open_post_office(settings))
+    codes.start()
     return create_app(
         ApiConfig(),
-        engine=open_engine(settings.database_url or "", role="bontri_api", pool_size=THREADS),
+        engine=engine,
         agents_engine=open_engine(settings.database_url or "", role="bontri_agent", pool_size=THREADS),
         keyring=settings.keyring(),
-        send_sign_in_code=sign_in_mailer(settings),
+        send_codes=codes.wake,
     )
 
 

@@ -26,6 +26,7 @@ from bontri.commands.drafts import campaigns, tariffs
 from bontri.commands.goals import goals
 from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
+from bontri.commands.letters import letters
 from bontri.commands.liability import liability
 from bontri.commands.offers import offers
 from bontri.commands.quarantine import quarantine
@@ -244,6 +245,7 @@ cli.add_command(docs)
 cli.add_command(goals)
 cli.add_command(jobs)
 cli.add_command(ledger)
+cli.add_command(letters)
 cli.add_command(liability)
 cli.add_command(offers)
 cli.add_command(quarantine)

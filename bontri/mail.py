@@ -1,70 +1,66 @@
-"""Where e-mail goes: an SMTP server, or a folder the demo and the tests read."""
+"""Where e-mail goes: an SMTP server, or a folder the demo and the tests read; and what a refusal of it means."""
 
-import queue
 import smtplib
+import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import make_msgid
+from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-
-import structlog
-
-from bontri.settings import Settings
-
-log = structlog.get_logger(__name__)
 
 Deliver = Callable[[EmailMessage], None]
 
 SMTP_TIMEOUT_S = 10.0
-MOST_WAITING = 1000
+"""For an answer of the server."""
 
-SUBJECT = {"en": "Your sign-in code", "fr": "Votre code de connexion"}
-BODY = {
-    "en": "Your code is {code}. It is good for ten minutes, once.\nIf you did not ask for it, ignore this message.\n",
-    "fr": "Votre code est {code}. Il est valable dix minutes, une seule fois.\n"
-    "Si vous ne l'avez pas demandé, ignorez ce message.\n",
-}
+LONGEST_S = 40.0
+"""For the whole conversation, however slowly it goes on; a letter is ours for a minute (``rewards/outbox``)."""
 
 
-def sign_in_mailer(settings: Settings) -> Callable[[str, str, str], None]:
-    """Return what sends a sign-in code: (address, code, language).
+class TlsMissingError(OSError):
+    """The server offers no TLS, and there is a password that must not travel in the clear."""
 
-    Returns at once; one thread delivers. A slow server must not hold up the requests behind, which would also tell
-    that the address is known. What cannot be delivered is logged and dropped: the citizen asks again.
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a message was not taken, in a word that names nobody.
+
+    ``is_final``: the server will not take it later either. ``is_of_server``: it is about the server or our account
+    there, so that others would fare alike.
     """
-    waiting: queue.Queue[EmailMessage] = queue.Queue(MOST_WAITING)
-    deliver = open_delivery(settings.mail_url or "")
-    threading.Thread(target=deliver_all, args=(waiting, deliver), name="mail", daemon=True).start()
 
-    def send(address: str, code: str, language: str) -> None:
-        message = EmailMessage()
-        message["From"], message["To"] = settings.mail_from, address
-        message["Subject"] = SUBJECT[language]
-        message["Message-ID"] = make_msgid(domain="bontri.invalid")
-        message.set_content(BODY[language].format(code=code))
-        try:
-            waiting.put_nowait(message)
-        except queue.Full:
-            log.error("mail_dropped", waiting=MOST_WAITING)
-
-    return send
+    word: str
+    is_final: bool
+    is_of_server: bool
 
 
-def deliver_all(waiting: "queue.Queue[EmailMessage]", deliver: Deliver) -> None:
-    """Deliver what is waiting, for ever."""
-    while True:
-        try:
-            deliver(waiting.get())
-        except Exception as fault:  # noqa: BLE001 (a top: the next message may go through)
-            log.error("mail_not_delivered", fault=type(fault).__name__)
+def judge(error: OSError) -> Fault:
+    """Tell what an error of :func:`open_delivery` means. The server's own words are left out: they hold addresses."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        status = next(iter(error.recipients.values()))[0]
+        return Fault(f"recipient_refused_{status}", is_final=status >= 500, is_of_server=False)
+    if isinstance(error, smtplib.SMTPDataError):
+        return Fault(f"content_refused_{error.smtp_code}", is_final=error.smtp_code >= 500, is_of_server=False)
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return Fault(f"sender_refused_{error.smtp_code}", is_final=False, is_of_server=True)
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return Fault(f"login_refused_{error.smtp_code}", is_final=False, is_of_server=True)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return Fault(f"server_refused_{error.smtp_code}", is_final=False, is_of_server=True)
+    return Fault(type(error).__name__, is_final=False, is_of_server=True)
 
 
 def open_delivery(url: str) -> Deliver:
-    """Return how to deliver to ``smtp://user:password@host:port``, ``smtps://…`` or ``file:///folder``."""
+    """Return how to deliver to ``smtp://user:password@host:port``, ``smtps://…`` or ``file:///folder``.
+
+    What it returns raises an OSError (those of ``smtplib`` are) when a message was not taken.
+    """
     parts = urlsplit(url)
     if parts.scheme == "file":
         folder = Path(unquote(parts.path))
@@ -72,24 +68,69 @@ def open_delivery(url: str) -> Deliver:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
 
     def send(message: EmailMessage) -> None:
-        with connect(parts.scheme, parts.hostname or "", parts.port) as server:
+        with connected(parts.scheme, parts.hostname or "", parts.port) as server:
             if user:
+                require_privacy(server, parts.hostname or "")
                 server.login(user, password)
             server.send_message(message)
 
     return send
 
 
+@contextmanager
+def connected(scheme: str, host: str, port: int | None) -> Iterator[smtplib.SMTP]:
+    """Give a connection over TLS from the start (smtps), or upgraded when the server offers it (smtp).
+
+    What goes wrong at the good-bye does not count: the message was taken.
+    """
+    server = connect(scheme, host, port)
+    limit = threading.Timer(LONGEST_S, hang_up, [server])
+    limit.daemon = True
+    limit.start()
+    try:
+        if scheme != "smtps":
+            server.ehlo()
+            if server.has_extn("starttls"):
+                server.starttls(context=ssl.create_default_context())
+                server.ehlo()
+        yield server
+        with suppress(OSError):
+            server.quit()
+    finally:
+        limit.cancel()
+        server.close()
+
+
 def connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
-    """Connect over TLS from the start (smtps), or upgrade when the server offers it (smtp)."""
+    """Connect, and read the greeting."""
     if scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port or 465, timeout=SMTP_TIMEOUT_S, context=ssl.create_default_context())
-    server = smtplib.SMTP(host, port or 587, timeout=SMTP_TIMEOUT_S)
-    server.ehlo()
-    if server.has_extn("starttls"):
-        server.starttls(context=ssl.create_default_context())
-        server.ehlo()
-    return server
+        return smtplib.SMTP_SSL(
+            host, port or 465, own_name(), timeout=SMTP_TIMEOUT_S, context=ssl.create_default_context()
+        )
+    return smtplib.SMTP(host, port or 587, own_name(), timeout=SMTP_TIMEOUT_S)
+
+
+@cache
+def own_name() -> str:
+    """Return what we greet with; asked of the system once, since that may take seconds."""
+    return socket.getfqdn()
+
+
+def hang_up(server: smtplib.SMTP) -> None:
+    """End a conversation from another thread: whoever waits for an answer gets an error."""
+    if server.sock is not None:
+        with suppress(OSError):
+            server.sock.shutdown(socket.SHUT_RDWR)
+
+
+def require_privacy(server: smtplib.SMTP, host: str) -> None:
+    """Refuse to send a password in the clear to another machine: whoever sits between could take STARTTLS out."""
+    if isinstance(server.sock, ssl.SSLSocket) or host == "localhost":
+        return
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return
+    raise TlsMissingError
 
 
 def lay_down(folder: Path, message: EmailMessage) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,21 @@ def mail_url(value: str) -> str:
     if not re.match(r"(smtps?://[^/]+|file:///.+)", value):
         raise ValueError("expected smtp://user:password@host:port, smtps://… or file:///folder")
     return value
+
+
+def mail_from(value: str) -> str:
+    """Read the sender of e-mail: an address, with or without a name."""
+    _, address = parseaddr(value)
+    if not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", address) or not value.isprintable():
+        raise ValueError("expected points@example.org, or Points <points@example.org>")
+    return value
+
+
+def public_url(value: str) -> str:
+    """Read the address people reach the API at."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?", value):
+        raise ValueError("expected https://host, as people reach the API")
+    return value.rstrip("/")
 
 
 def secret(value: str) -> bytes:
@@ -129,7 +145,8 @@ TABLE = (
     Setting("BONTRI_API_PORT", port, "8000", "port the API listens on"),
     Setting("BONTRI_API_WORKERS", worker_count, "2", "processes of the API"),
     Setting("BONTRI_MAIL_URL", mail_url, None, "where e-mail goes: smtp://…, smtps://… or file:///folder"),
-    Setting("BONTRI_MAIL_FROM", str, "bontri@localhost", "sender of e-mail"),
+    Setting("BONTRI_MAIL_FROM", mail_from, "bontri@localhost", "sender of e-mail, with or without a name"),
+    Setting("BONTRI_PUBLIC_URL", public_url, None, "where people reach the API; notices link to it"),
     Setting("BONTRI_DATA_DIR", Path, str(default_data_dir()), "where the demo keeps its database, broker and bins"),
     Setting("BONTRI_LOG_FORMAT", one_of("auto", "json", "text"), "auto", "auto: text on a terminal, else JSON"),
     Setting("BONTRI_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info", "least severe log lines shown"),
@@ -163,6 +180,7 @@ class Settings:
     api_workers: int
     mail_url: str | None = field(repr=False)
     mail_from: str
+    public_url: str | None
     data_dir: Path
     log_format: str
     log_level: str

@@ -11,21 +11,22 @@ from sqlalchemy import Engine
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from partners_api.authorities.views import authorities
-from partners_api.citizens import donations, sign_ins, vouchers, wallet
+from partners_api.citizens import donations, letters, sign_ins, vouchers, wallet
 from partners_api.citizens.blueprint import citizens
 from partners_api.documentation import documentation
 from partners_api.errors import register_error_handlers
 from partners_api.health import health
+from partners_api.notices_off import notices_off
 from partners_api.principals import SECURITY_SCHEMES
 from partners_api.request_log import ExceptionInfo, log_failure, log_requests
 from partners_api.security import add_security_headers
-from partners_api.services import EXTENSION, SendSignInCode, Services, utc_now
+from partners_api.services import EXTENSION, SendCodes, Services, utc_now
 from partners_api.shops.views import shops
 from partners_api.transactions import TransactionalFlask
 from rewards.keyring import Keyring
 
 BLUEPRINTS = (citizens, shops, authorities)
-OPERATIONS_OF_CITIZENS = (sign_ins, wallet, vouchers, donations)
+OPERATIONS_OF_CITIZENS = (sign_ins, letters, wallet, vouchers, donations)
 """Imported for the operations they add to their blueprint."""
 
 API_PREFIX = "/api/v1"
@@ -62,16 +63,17 @@ def create_app(
     engine: Engine,
     agents_engine: Engine,
     keyring: Keyring,
-    send_sign_in_code: SendSignInCode,
+    send_codes: SendCodes,
     clock: Callable[[], datetime.datetime] = utc_now,
 ) -> Flask:
     """Return the WSGI application.
 
-    ``engine`` works as role ``bontri_api``, ``agents_engine`` as ``bontri_agent``. ``send_sign_in_code`` gets (e-mail
-    address, code, language) after the commit and after the answer; what it raises reaches nobody but the log.
+    ``engine`` works as role ``bontri_api``, ``agents_engine`` as ``bontri_agent``. ``send_codes`` gets the
+    authority in whose outbox a code may wait, after the commit and after the answer; what it raises reaches nobody but
+    the log.
     """
     app = BontriApplication("partners_api", static_folder=None)
-    app.extensions[EXTENSION] = Services(engine, agents_engine, keyring, send_sign_in_code, clock)
+    app.extensions[EXTENSION] = Services(engine, agents_engine, keyring, send_codes, clock)
     app.config.update(
         MAX_CONTENT_LENGTH=config.request_bytes_max,
         API_TITLE="Bontri",
@@ -84,6 +86,7 @@ def create_app(
     add_security_headers(app)
     register_error_handlers(app)
     app.register_blueprint(health)
+    app.register_blueprint(notices_off)
     app.register_blueprint(documentation)
     register_operations(app)
     return app
@@ -102,7 +105,7 @@ def register_operations(app: Flask) -> None:
 def refuse_what_is_not_json() -> None:
     """Refuse a body that does not say it is JSON, rather than treat it as missing, and one too deep to be read."""
     has_body = request.content_length or "Transfer-Encoding" in request.headers
-    if not has_body:
+    if not has_body or request.blueprint == notices_off.name:
         return
     if not request.is_json:
         raise UnsupportedMediaType

@@ -11,5 +11,10 @@ LANGUAGE = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
 
 def language_of_request() -> Language:
     """Return the language asked for, the first of the scheme's where none of them is."""
+    return find_language_asked_for() or LANGUAGES[0]
+
+
+def find_language_asked_for() -> Language | None:
+    """Find the language of the scheme's that is asked for."""
     asked = request.args.get("lang") or request.accept_languages.best_match(LANGUAGES)
-    return next((language for language in LANGUAGES if language == asked), LANGUAGES[0])
+    return next((language for language in LANGUAGES if language == asked), None)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from flask import current_app
 from sqlalchemy import Engine
 
-from rewards.explanations import Language
 from rewards.keyring import Keyring
 
 EXTENSION = "bontri"
 
-SendSignInCode = Callable[[str, str, Language], None]
-"""Sends (e-mail address, code, language); called once the code is committed and the answer is on its way."""
+SendCodes = Callable[[int], object]
+"""Sends what waits in an authority's outbox; called once a code is committed and the answer is on its way."""
 
 
 def utc_now() -> datetime.datetime:
@@ -31,7 +30,7 @@ class Services:
     engine: Engine
     agents_engine: Engine
     keyring: Keyring
-    send_sign_in_code: SendSignInCode
+    send_codes: SendCodes
     clock: Callable[[], datetime.datetime]
 
 

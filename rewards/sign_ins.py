@@ -13,8 +13,10 @@ from sqlalchemy import Connection, insert, text, update
 from rewards.access import new_token
 from rewards.citizens import find_citizen_by_email, normalise_email
 from rewards.errors import RewardsError
+from rewards.explanations import Language
 from rewards.ids import new_id
 from rewards.keyring import Keyring
+from rewards.letter_wishes import note_language
 from rewards.schema import Session as SessionRow
 from rewards.schema import SignInCode
 
@@ -112,10 +114,12 @@ def open_session(
     authority_id: int,
     sign_in_id: UUID,
     code: str,
+    language: Language | None = None,
     now: datetime.datetime,
 ) -> NewSession | None:
     """Spend one try of a sign-in; open a session when the code is right, else return None.
 
+    ``language`` is the one seen to be used: letters are written in it from now on, unless another was chosen before.
     None rather than a refusal, because the caller must commit the spent try.
     """
     citizen_id = connection.scalar(
@@ -129,6 +133,8 @@ def open_session(
     )
     if citizen_id is None:
         return None
+    if language is not None:
+        note_language(connection, authority_id=authority_id, citizen_id=citizen_id, language=language)
     session = NewSession(new_id(), new_token(connection, authority_id=authority_id), now + SESSION_VALID)
     connection.execute(
         insert(SessionRow).values(

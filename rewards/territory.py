@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select, update
 
+from rewards.explanations import Language
 from rewards.ids import new_id
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
 from rewards.schema import Authority, Commune, Funder, Material, Site
@@ -62,6 +63,11 @@ def find_authority_id(connection: Connection, slug: str) -> int | None:
 def change_address(connection: Connection, address: str, *, authority_id: int) -> None:
     """Write down where the authority is, as statements locked from now on show it; lines end with newlines."""
     connection.execute(update(Authority).where(Authority.authority_id == authority_id).values(address=address))
+
+
+def change_language(connection: Connection, language: Language, *, authority_id: int) -> None:
+    """Write down the language of letters to whoever has chosen none."""
+    connection.execute(update(Authority).where(Authority.authority_id == authority_id).values(language=language))
 
 
 def get_timezone(connection: Connection, *, authority_id: int) -> ZoneInfo:

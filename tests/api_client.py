@@ -1,6 +1,7 @@
 """A client of the API under test: the real application on a real database, with tokens that were really given."""
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from partners_api.app import ApiConfig, create_app
 from rewards.api_keys import create_operator_key
 from rewards.citizens import Citizen
 from rewards.keyring import Keyring
+from rewards.outbox import note_sent, take_letter
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_key, build_town, deposit, open_session_for
 
@@ -87,11 +89,27 @@ def start_api(database: Database, keyring: Keyring, now: datetime.datetime, *, t
         engine=database.engine("bontri_api"),
         agents_engine=database.engine("bontri_agent"),
         keyring=keyring,
-        send_sign_in_code=lambda *message: sent.append(message),
+        send_codes=lambda authority_id: sent.extend(
+            take_codes(database.engine("bontri_api"), keyring, authority_id=authority_id, now=api.now)
+        ),
         clock=lambda: api.now,
     )
     api = Api(app, owner, town, citizen, tokens, sent, now)
     return api
+
+
+def take_codes(
+    engine: Engine, keyring: Keyring, *, authority_id: int, now: datetime.datetime
+) -> Iterator[tuple[str, str, str]]:
+    """Take the codes that wait in the outbox: (address, code, language), as the sender of the API would."""
+    while True:
+        with engine.begin() as connection:
+            letter = take_letter(connection, keyring, authority_id=authority_id, now=now, only_urgent=True)
+            if letter is None:
+                return
+            note_sent(connection, letter, now=now)
+        if letter.address:
+            yield letter.address, letter.facts["code"], letter.language
 
 
 def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:

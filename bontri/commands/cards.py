@@ -28,10 +28,11 @@ def block_command(card: str, authority: str, is_json: bool) -> None:
     Example:
       bontri cards block - --authority plaine-commune
     """
+    from ingest.worker import utc_now
     from rewards.cards import block_card
 
     with counter_of(authority) as (connection, keyring, authority_id):
-        is_changed = block_card(connection, keyring, authority_id=authority_id, badge=card)
+        is_changed = block_card(connection, keyring, authority_id=authority_id, badge=card, now=utc_now())
     if is_json:
         click.echo(json.dumps({"is_changed": is_changed}))
         return

@@ -16,6 +16,7 @@ CRON_JOBS = (
     "post-reviewed-credits",
     "lock-statements",
     "prune-commands",
+    "prune-letters",
     "prune-quarantine",
     "send-letters",
 )

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from bontri.demo.console import DemoConsole, read_totals
 from bontri.demo.folder import DemoFolder
+from bontri.demo.letterbox import Letterbox
 from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, register_visitor
 from bontri.demo.services import Services, Town, running_services
 from bontri.demo.story import Story, StoryError, play_story
@@ -117,7 +118,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         "",
         f"  {services.database}; {services.broker}; {services.workers} worker{'s' * (services.workers > 1)}",
         f"  API            {url}/api/docs",
-        f"  citizen        {visitor.email} (authority {SLUG}); codes arrive in {folder.mail}",
+        f"  citizen        {visitor.email} (authority {SLUG}); e-mail is shown here, and kept in {folder.mail}",
         f"  till           {till.name}: {till.api_key}",
         f"  authority      {agent}",
         f"  operator       {services.town.keys.operator_key}",
@@ -166,7 +167,7 @@ def play(
     traffic = Traffic(fleet, options, folder.bins, threading.Event())
     thread = threading.Thread(target=traffic.run, name="bins")
     ends_s = time.monotonic() + (math.inf if options.for_s is None else options.for_s)
-    story, failure = Story(console.tell), None
+    story, failure, began_ns = Story(console.tell), None, time.time_ns()
     thread.start()
     try:
         till = services.town.keys.tills[0]
@@ -175,7 +176,14 @@ def play(
         )
         statement = f"{services.api_url}/api/v1/citizen/statement?lang=fr"
         console.line(f"Read the citizen's statement:\n  curl -s '{statement}' -H 'Authorization: Bearer {token}'\n")
-        watch(console, services, traffic, lambda: thread.is_alive() and time.monotonic() < ends_s)
+        watch(
+            console,
+            services,
+            traffic,
+            folder,
+            since_ns=began_ns,
+            goes_on=lambda: thread.is_alive() and time.monotonic() < ends_s,
+        )
     except StoryError as error:
         failure = f"the story broke off: {error}"
     except Stopped:
@@ -186,16 +194,29 @@ def play(
     return summarise(services, options, story, traffic, failure)
 
 
-def watch(console: DemoConsole, services: Services, traffic: Traffic, goes_on: Callable[[], bool]) -> None:
-    """Show figures once a second while it goes on and the worker runs."""
+def watch(
+    console: DemoConsole,
+    services: Services,
+    traffic: Traffic,
+    folder: DemoFolder,
+    *,
+    since_ns: int,
+    goes_on: Callable[[], bool],
+) -> None:
+    """Show figures, and letters since an instant, once a second while it goes on and the worker runs."""
     reader = open_engine(services.database_url, role="bontri_reader")
+    post = open_engine(services.database_url, role="bontri_api")
+    town, public_url = services.town, services.api_url
+    letterbox = Letterbox(console, post, town.keyring, folder.mail, public_url=public_url, since_ns=since_ns)
     try:
         while goes_on() and services.worker.is_running:
             time.sleep(REFRESH_S)
+            letterbox.look()
             if traffic.counts:
                 console.show(traffic.counts, read_totals(reader))
     finally:
         reader.dispose()
+        post.dispose()
 
 
 def summarise(

@@ -3,7 +3,6 @@
 Every step is what a bin, an app or a till does, over MQTT and HTTP; nothing looks into the database.
 """
 
-import email
 import json
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bontri.demo.letterbox import read_letter
 from bontri.demo.seed import SLUG, Till, Visitor
 from simulators.fleet import Fleet
 from simulators.fleet_file import ProvisionedFleet
@@ -116,8 +116,8 @@ def wait_for_code(mail: Path, before: set[Path]) -> str:
 
 def find_code(path: Path) -> str:
     """Find the eight digits in a sign-in e-mail."""
-    text = str(email.message_from_bytes(path.read_bytes()).get_payload())
-    return next(word.strip(".") for word in text.split() if word.strip(".").isdecimal() and len(word) >= 8)
+    words = read_letter(path).text.split()
+    return next(word.strip(".") for word in words if word.strip(".").isdecimal() and len(word) >= 8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import datetime
 import io
 from typing import Any
 
+from bontri.documents.amounts import format_euros, format_number, format_plain_euros
 from bontri.documents.pdf import make_pdf
 from rewards.explanations import Language, format_day, name_month
 from rewards.settlement import FunderTotal, Line, Party, Statement
@@ -265,25 +266,3 @@ def show_sums(points: int, value_cents: int, payable_cents: int, language: Langu
         format_euros(value_cents, language),
         format_euros(payable_cents, language),
     ]
-
-
-def format_number(number: int, language: Language) -> str:
-    """Write a whole number with its thousands apart and a true minus."""
-    apart = f"{abs(number):,}"
-    sign = "\N{MINUS SIGN}" if number < 0 else ""
-    return sign + (apart.replace(",", "\N{NARROW NO-BREAK SPACE}") if language == "fr" else apart)
-
-
-def format_euros(cents: int, language: Language) -> str:
-    """Write an amount: 1 234,50 € or €1,234.50."""
-    euros, rest = divmod(abs(cents), 100)
-    sign = "\N{MINUS SIGN}" if cents < 0 else ""
-    if language == "fr":
-        return f"{sign}{format_number(euros, language)},{rest:02}\N{NO-BREAK SPACE}€"
-    return f"{sign}€{format_number(euros, language)}.{rest:02}"
-
-
-def format_plain_euros(cents: int, language: Language) -> str:
-    """Write an amount as a spreadsheet of the language reads it as a number."""
-    euros, rest = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{euros}{',' if language == 'fr' else '.'}{rest:02}"

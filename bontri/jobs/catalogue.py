@@ -3,16 +3,14 @@
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Engine
 
 from bontri.jobs.expiring import close_goals_of, expire_points_of, expire_vouchers_of, warn_of_expiry_of
-from bontri.jobs.letters import send_letters
-from bontri.jobs.pruning import prune_commands_of, prune_quarantine_of
+from bontri.jobs.pruning import prune_commands_of, prune_letters_of, prune_quarantine_of
 from bontri.jobs.reviewing import post_reviewed_credits_of
 from bontri.jobs.settling import lock_statements_of
-from bontri.mail import open_delivery
+from bontri.letters.sending import open_post_office, send_letters
 from bontri.settings import Settings
 from rewards.database import DatabaseRole
 
@@ -50,6 +48,7 @@ def list_jobs_of(settings: Settings) -> list[Job]:
             post_reviewed_credits_of,
         ),
         Job("lock-statements", DAY, "bontri_operator", "locks what shops are paid for last month", lock_statements_of),
+        Job("prune-letters", DAY, "bontri_operator", "removes letters that left 35 days ago", prune_letters_of),
         Job("prune-commands", DAY, "bontri_operator", "removes orders that ended 35 days ago", prune_commands_of),
         Job(
             "prune-quarantine", DAY, "bontri_operator", "removes what was quarantined 35 days ago", prune_quarantine_of
@@ -62,9 +61,9 @@ def list_jobs_of(settings: Settings) -> list[Job]:
 
 def mail_work(settings: Settings) -> Work:
     """Return the work that sends letters, with the keyring and the mail server of the settings."""
-    keyring, deliver, sender = settings.keyring(), open_delivery(settings.mail_url or ""), settings.mail_from
+    office = open_post_office(settings)
 
-    def work(engine: Engine, authority_id: int) -> Mapping[str, Any]:
-        return send_letters(engine, keyring, deliver, authority_id=authority_id, sender=sender)
+    def work(engine: Engine, authority_id: int) -> Mapping[str, int]:
+        return send_letters(engine, office, authority_id=authority_id)
 
     return work

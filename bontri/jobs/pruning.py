@@ -1,4 +1,5 @@
-"""The jobs that remove what nobody asks for any more: ended orders to bins, old messages in quarantine."""
+"""The jobs that remove what nobody asks for any more: ended orders to bins, old messages in quarantine,
+letters that have left."""
 
 from uuid import UUID
 
@@ -6,6 +7,7 @@ from sqlalchemy import Engine
 
 from ingest.worker import utc_now
 from rewards.command_retention import BEFORE_ALL, prune_commands
+from rewards.outbox import prune_letters
 from rewards.quarantine import prune_messages, prune_overflows
 
 
@@ -33,3 +35,13 @@ def prune_quarantine_of(engine: Engine, authority_id: int) -> dict[str, int]:
     with engine.begin() as connection:
         counters = prune_overflows(connection, authority_id=authority_id, now=now)
     return {"messages": messages, "counters": counters}
+
+
+def prune_letters_of(engine: Engine, authority_id: int) -> dict[str, int]:
+    """Remove letters that were sent or given up 35 days ago."""
+    removed, done = 0, -1
+    while done:
+        with engine.begin() as connection:
+            done = prune_letters(connection, authority_id=authority_id, now=utc_now())
+        removed += done
+    return {"letters": removed}

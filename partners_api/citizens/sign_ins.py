@@ -1,5 +1,6 @@
 """Signing in with a code sent by e-mail, and signing out."""
 
+import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -8,13 +9,22 @@ from flask import Response, after_this_request, g
 
 from partners_api.citizens.blueprint import citizens
 from partners_api.citizens.schemas import SessionRequestSchema, SessionSchema, SignInRequestSchema, SignInSchema
-from partners_api.languages import language_of_request
+from partners_api.languages import find_language_asked_for
 from partners_api.operations import operation
 from partners_api.refusals import AuthorityUnknownError
 from partners_api.services import keyring, now, services
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
-from rewards.sign_ins import NewSession, SignIn, SignInCodeRefusedError, begin_sign_in, open_session, revoke_session
+from rewards.outbox import post_code
+from rewards.sign_ins import (
+    CODE_VALID,
+    NewSession,
+    SignIn,
+    SignInCodeRefusedError,
+    begin_sign_in,
+    open_session,
+    revoke_session,
+)
 from rewards.territory import find_authority_id
 
 log = structlog.get_logger()
@@ -37,8 +47,7 @@ def begin_citizen_sign_in(asked: dict[str, Any]) -> SignIn:
     """
     authority_id = get_authority_id(asked["authority"])
     sign_in = begin_sign_in(connection(), keyring(), authority_id=authority_id, email=asked["email"], now=now())
-    if sign_in.email is not None:
-        send_when_answered(sign_in.email, sign_in.code)
+    post_code_of_request("sign_in_code", sign_in.email, sign_in.code, authority_id=authority_id, good_for=CODE_VALID)
     return sign_in
 
 
@@ -54,10 +63,18 @@ def begin_citizen_sign_in(asked: dict[str, Any]) -> SignIn:
 def open_citizen_session(asked: dict[str, Any]) -> NewSession:
     """Exchange a sign-in code for a session.
 
-    Send the token of the answer as `Authorization: Bearer`. It is shown this once.
+    Send the token of the answer as `Authorization: Bearer`. It is shown this once. Letters are written in the language
+    of `Accept-Language` from then on, unless one was chosen before.
     """
     authority_id = get_authority_id(asked.pop("authority"))
-    session = open_session(connection(), keyring(), authority_id=authority_id, now=now(), **asked)
+    session = open_session(
+        connection(),
+        keyring(),
+        authority_id=authority_id,
+        language=find_language_asked_for(),
+        now=now(),
+        **asked,
+    )
     if session is None:
         commit()
         raise SignInCodeRefusedError
@@ -78,23 +95,36 @@ def get_authority_id(slug: str) -> int:
     return authority_id
 
 
-def send_when_answered(email: str, code: str) -> None:
-    """Send the code once the transaction is committed and the answer is out.
+def post_code_of_request(
+    kind: str, address: str | None, code: str, *, authority_id: int, good_for: datetime.timedelta
+) -> None:
+    """Put a code into the outbox, in this request's transaction, and have it sent once the answer is out.
 
-    Only known addresses get one, so sending it before would tell by the delay which are known.
+    For an address nobody is to be written to (None) the same is done, before the answer and after it: what takes longer
+    then, which is to speak to the mail server, nobody can time.
     """
-    send, language = services().send_sign_in_code, language_of_request()
-    request_id = g.get("request_id")
+    post_code(
+        connection(),
+        keyring(),
+        kind,
+        address,
+        code,
+        authority_id=authority_id,
+        language=find_language_asked_for(),
+        good_for=good_for,
+        now=now(),
+    )
+    send, request_id = services().send_codes, g.get("request_id")
 
     def send_or_log() -> None:
         try:
-            send(email, code, language)
+            send(authority_id)
         except Exception as error:  # noqa: BLE001 (nobody is above: the answer is out)
             # The type alone: what SMTP raises holds the address.
-            log.error("sign_in_code_not_sent", request_id=request_id, error=type(error).__name__)
+            log.error("codes_not_sent", request_id=request_id, fault=type(error).__name__)
 
     @after_this_request
     def sending(answer: Response) -> Response:
-        if answer.status_code == HTTPStatus.ACCEPTED:
+        if answer.status_code < HTTPStatus.BAD_REQUEST:
             answer.call_on_close(send_or_log)
         return answer

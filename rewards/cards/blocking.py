@@ -1,10 +1,13 @@
 """Blocking a card: from a second later it earns nothing and spends nothing. The points stay its citizen's."""
 
+import datetime
+
 from sqlalchemy import Connection, text
 
 from rewards.badges import announce_holders_change
 from rewards.cards.finding import get_card
 from rewards.keyring import Keyring
+from rewards.outbox import post_to_wallets
 
 BLOCK = text("""
     UPDATE badges SET state = 'blocked'
@@ -12,15 +15,25 @@ BLOCK = text("""
 """)
 
 
-def block_card(connection: Connection, keyring: Keyring, *, authority_id: int, badge: str) -> bool:
-    """Block a card for ever; return False when it was blocked before.
+def block_card(
+    connection: Connection, keyring: Keyring, *, authority_id: int, badge: str, now: datetime.datetime
+) -> bool:
+    """Block a card for ever and write so to its citizen; return False when it was blocked before.
 
     Raises:
         CardUnknownError: no citizen has it.
     """
-    get_card(connection, keyring, authority_id=authority_id, badge=badge)
+    citizen = get_card(connection, keyring, authority_id=authority_id, badge=badge).citizen
     digest = keyring.badge_digest(authority_id=authority_id, badge=badge)
     blocked = connection.execute(BLOCK, {"authority_id": authority_id, "badge_digest": digest})
     if blocked.rowcount == 1:
         announce_holders_change(connection, authority_id=authority_id)
+        post_to_wallets(
+            connection,
+            "card_blocked",
+            [(citizen.wallet_id, {})],
+            authority_id=authority_id,
+            now=now,
+            only_to=citizen.citizen_id,
+        )
     return blocked.rowcount == 1

@@ -31,5 +31,5 @@ def replace_card(
     """
     tenant = {"authority_id": authority_id}
     lost = get_card(connection, keyring, **tenant, badge=lost_badge)
-    block_card(connection, keyring, **tenant, badge=lost_badge)
+    block_card(connection, keyring, **tenant, badge=lost_badge, now=now)
     return claim_card(connection, keyring, **tenant, badge=new_badge, citizen=lost.citizen, made_by=made_by, now=now)

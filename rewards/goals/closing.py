@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from rewards.goals.refusals import GoalMissingError, GoalStateError
 from rewards.ledger import Transfer, lock_accounts, record_transfers
+from rewards.outbox import post_to_wallets
 
 FIND = text("""
     SELECT g.state, g.account_id, c.account_id AS cause_account_id FROM goals g
@@ -25,6 +26,17 @@ CLOSE = text("""
      WHERE g.authority_id = :authority_id AND g.goal_id = :goal_id AND g.state IN ('open', 'reached')
        AND a.authority_id = g.authority_id AND a.account_id = g.account_id
     RETURNING g.state, a.credits_posted AS points
+""")
+# Who gave is a wallet, as in reading.py; lots of a wallet that was merged count for the one that answers for it.
+LIST_GIVERS = text("""
+    SELECT coalesce(x.merged_into, x.wallet_id) AS holding_id, CAST(sum(t.points) AS bigint) AS points,
+           g.title, g.group_name, g.reward
+      FROM goals g
+      JOIN transfers t ON t.authority_id = g.authority_id AND t.credit_account_id = g.account_id
+      JOIN wallet_accounts w ON w.authority_id = t.authority_id AND w.account_id = t.debit_account_id
+      JOIN wallets x ON x.authority_id = w.authority_id AND x.wallet_id = w.wallet_id
+     WHERE g.authority_id = :authority_id AND g.goal_id = :goal_id
+     GROUP BY holding_id, g.title, g.group_name, g.reward
 """)
 LIST_ENDED = text("""
     SELECT goal_id FROM goals
@@ -79,4 +91,18 @@ def close_if_running(
     if row.state == "closed" and goal.cause_account_id is not None:
         handed_over = Transfer(goal.account_id, goal.cause_account_id, row.points, reason="donation", cause_id=goal_id)
         record_transfers(connection, [handed_over], authority_id=authority_id, now=now)
+    tell_givers(connection, goal_id, row.state, authority_id=authority_id, now=now)
     return ClosedGoal(row.state, row.points)
+
+
+def tell_givers(
+    connection: Connection, goal_id: UUID, state: str, *, authority_id: int, now: datetime.datetime
+) -> None:
+    """Write to everybody who gave how it ended, and how many points they gave or get back."""
+    givers = connection.execute(LIST_GIVERS, {"authority_id": authority_id, "goal_id": goal_id})
+    letters = [
+        (row.holding_id, {"points": row.points, "title": row.title, "group": row.group_name, "reward": row.reward})
+        for row in givers
+    ]
+    kind = "goal_reached" if state == "closed" else "goal_missed"
+    post_to_wallets(connection, kind, letters, authority_id=authority_id, now=now)

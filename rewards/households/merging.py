@@ -17,6 +17,7 @@ from rewards.badges import announce_holders_change
 from rewards.households.changes import list_expiries, lock_moves, lock_wallets, record_change
 from rewards.households.refusals import WalletChangedError
 from rewards.lots import open_lots_like
+from rewards.outbox import post_to_wallets
 
 # Both are open: else two merges in opposite directions would each close what the other leads to.
 MERGE = text("""
@@ -83,4 +84,6 @@ def merge_wallets(
     points = record_change(connection, "merge", moves, **values, made_by=made_by, now=now)
     connection.execute(TAKE_ALONG, values)
     announce_holders_change(connection, authority_id=authority_id)
+    letter = (to_wallet_id, {"points": points})
+    post_to_wallets(connection, "wallet_merged", [letter], authority_id=authority_id, now=now)
     return Merged(to_wallet_id, points, is_repeat=False)

@@ -17,6 +17,7 @@ from rewards.households.changes import Move, list_expiries, lock_moves, lock_wal
 from rewards.households.refusals import ShareTooLargeError, WalletChangedError, WalletNotSharedError
 from rewards.ids import new_id
 from rewards.lots import open_lots_like
+from rewards.outbox import post_to_wallets
 from rewards.schema import Wallet
 from rewards.wallets import get_wallet
 
@@ -72,6 +73,8 @@ def leave_household(
         raise ShareTooLargeError(points=points, available_points=available_points)
     record_change(connection, "split", share_out(moves, points), **pair, made_by=made_by, now=now)
     announce_holders_change(connection, authority_id=authority_id)
+    letters = [(new_wallet_id, {"points": points, "is_own": True}), (wallet_id, {"points": points, "is_own": False})]
+    post_to_wallets(connection, "wallet_left", letters, authority_id=authority_id, now=now)
     return Share(new_wallet_id, points)
 
 

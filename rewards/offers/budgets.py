@@ -36,12 +36,20 @@ CHANGE = text("""
     ON CONFLICT (authority_id, funder_id, year) DO UPDATE SET budget_cents = excluded.budget_cents
 """)
 WITHOUT_A_BUDGET = """
-    authority_id = :authority_id AND funder_id = :funder_id AND budget_year IS NULL
+    funder_id = :funder_id AND budget_year IS NULL
     AND status IN ('issued', 'redeemed') AND issued_at >= :since AND issued_at < :until
 """
 # Before the budget, as whoever ends vouchers does: the other way round the two met in a deadlock.
-LOCK_ADOPTED = text(f"SELECT voucher_id FROM vouchers WHERE {WITHOUT_A_BUDGET} ORDER BY voucher_id FOR UPDATE")
-ADOPT = text(f"UPDATE vouchers SET budget_year = :year WHERE {WITHOUT_A_BUDGET} RETURNING value_cents")
+LOCK_ADOPTED = text(f"""
+    SELECT voucher_id FROM vouchers
+     WHERE authority_id = :authority_id AND {WITHOUT_A_BUDGET}
+     ORDER BY voucher_id FOR UPDATE
+""")
+ADOPT = text(f"""
+    UPDATE vouchers SET budget_year = :year
+     WHERE authority_id = :authority_id AND {WITHOUT_A_BUDGET}
+    RETURNING value_cents
+""")
 COMMIT_ADOPTED = text("""
     UPDATE funder_budgets SET committed_cents = committed_cents + :value_cents
      WHERE authority_id = :authority_id AND funder_id = :funder_id AND year = :year

@@ -10,12 +10,14 @@ from rewards.funders import get_funder_id
 from rewards.ids import new_id
 from rewards.offers.refusals import OfferStateError, OfferUnknownError
 from rewards.offers.terms import OfferTerms
+from rewards.outbox import post_to_shop
 from rewards.schema import Offer as OfferRow
 
 STEP = text("""
     UPDATE offers SET state = :to, moderated_by = coalesce(:by, moderated_by), moderated_at = :now, note = :note
      WHERE authority_id = :authority_id AND offer_id = :offer_id AND state = ANY(CAST(:from AS text[]))
 """)
+GET_OFFER = text("SELECT shop_id, title FROM offers WHERE authority_id = :authority_id AND offer_id = :offer_id")
 FIND_STATE = text("SELECT state FROM offers WHERE authority_id = :authority_id AND offer_id = :offer_id")
 
 
@@ -50,6 +52,7 @@ def publish_offer(
     step(
         connection, offer_id, ["submitted"], "published", authority_id=authority_id, by=published_by, note=None, now=now
     )
+    tell_shop(connection, offer_id, "offer_published", authority_id=authority_id, note=None, now=now)
 
 
 def reject_offer(
@@ -57,6 +60,23 @@ def reject_offer(
 ) -> None:
     """Hand a submitted offer back to its author, with the reason."""
     step(connection, offer_id, ["submitted"], "draft", authority_id=authority_id, by=rejected_by, note=note, now=now)
+    tell_shop(connection, offer_id, "offer_rejected", authority_id=authority_id, note=note, now=now)
+
+
+def tell_shop(
+    connection: Connection,
+    offer_id: UUID,
+    kind: str,
+    *,
+    authority_id: int,
+    note: str | None,
+    now: datetime.datetime,
+) -> None:
+    """Write to the shop of an offer what was decided; an offer of all shops has nobody to write to."""
+    offer = connection.execute(GET_OFFER, {"authority_id": authority_id, "offer_id": offer_id}).one()
+    if offer.shop_id is not None:
+        told = {"title": offer.title, "note": note}
+        post_to_shop(connection, kind, offer.shop_id, told, authority_id=authority_id, now=now)
 
 
 def pause_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:

@@ -6,6 +6,7 @@ import uuid
 from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rewards.explanations import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
 
 
@@ -95,12 +96,14 @@ class Citizen(Base):
     """A holder of points; a card with no registered person behind it is a citizen too.
 
     ``first_credited_on`` is the day of the first deposit ever credited, by the authority's calendar.
+    ``language`` is that of letters, None the authority's.
     """
 
     __tablename__ = "citizens"
     __table_args__ = (
         tenant_key("wallet_id", to="wallets"),
         CheckConstraint("state IN ('active', 'blocked')", name="state_known"),
+        CheckConstraint(f"language IN {LANGUAGES}", name="language_known"),
         Index("ix_citizens_wallet", "authority_id", "wallet_id"),
         {"info": DISTRIBUTED},
     )
@@ -109,6 +112,8 @@ class Citizen(Base):
     wallet_id: Mapped[uuid.UUID]
     state: Mapped[str]
     first_credited_on: Mapped[datetime.date | None]
+    language: Mapped[str | None]
+    wants_notices: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Instant]
 
 

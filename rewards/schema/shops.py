@@ -6,6 +6,7 @@ import uuid
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rewards.explanations import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
 
 REVERSAL_REASONS = ("mistake", "goods_returned", "fraud", "other")
@@ -30,6 +31,21 @@ class Shop(Base):
     insee_code: Mapped[str]
     state: Mapped[str]
     created_at: Mapped[Instant]
+
+
+class ShopContact(Base):
+    """Where letters to a shop go, encrypted; a shop without gets none. ``language`` None is the authority's."""
+
+    __tablename__ = "shop_contacts"
+    __table_args__ = (
+        tenant_key("shop_id", to="shops"),
+        CheckConstraint(f"language IN {LANGUAGES}", name="language_known"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    shop_id: Mapped[Id]
+    email_encrypted: Mapped[Digest]
+    language: Mapped[str | None]
 
 
 class Funder(Base):

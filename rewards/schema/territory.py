@@ -8,13 +8,15 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInte
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rewards.explanations import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, REFERENCE, AuthorityId, Base, Id, Instant, tenant_key
 
 
 class Authority(Base):
     """A collectivité, the tenant. ``epoch`` rises when a restore may have forgotten receipts.
 
-    ``address`` is what its statements show, lines separated by newlines.
+    ``address`` is what its statements show, lines separated by newlines; ``language`` that of letters to whoever has
+    chosen none.
     ``fleet_version`` rises with every change of a bin, key or placement that workers must know of; they look at it
     once a second instead of at every bin. ``holders_version`` is the same for badges, citizens and wallets, and
     ``config_version`` for what bins show on their displays. By ``points_expired_on`` all lots that had to are empty.
@@ -30,6 +32,7 @@ class Authority(Base):
         CheckConstraint("points_valid_months BETWEEN 1 AND 120", name="points_valid_months_range"),
         CheckConstraint("review_over_items BETWEEN 1 AND 200", name="review_over_items_range"),
         CheckConstraint("review_over_mass_g BETWEEN 1 AND 2000000", name="review_over_mass_g_range"),
+        CheckConstraint(f"language IN {LANGUAGES}", name="language_known"),
         UniqueConstraint("slug"),
         {"info": REFERENCE},
     )
@@ -38,6 +41,7 @@ class Authority(Base):
     name: Mapped[str]
     address: Mapped[str] = mapped_column(server_default=text("''"))
     timezone: Mapped[str]
+    language: Mapped[str] = mapped_column(server_default=text("'fr'"))
     epoch: Mapped[int] = mapped_column(server_default=text("1"))
     fleet_version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
     holders_version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))

@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Row, insert, text
 
 from rewards.ids import new_id
 from rewards.ledger import Transfer, lock_accounts, open_authority_account, record_transfers
+from rewards.outbox import post_to_shop
 from rewards.schema import Settlement, SettlementLine
 from rewards.settlement.collecting import claim_due_lines
 from rewards.settlement.months import end_of_month, require_over
 from rewards.settlement.reading import GET_PARTIES, find_statement
 from rewards.settlement.refusals import ShopUnknownError, StatementLockedError
-from rewards.settlement.statements import Line
+from rewards.settlement.statements import Line, StatementNumber
 
 TAKE_TURN = text("""
     INSERT INTO settlement_numbers AS n (authority_id, year, last_number) VALUES (:authority_id, :year, 0)
@@ -63,6 +64,7 @@ def lock_statement(
     if not lines:
         return None
     settlement_id = new_id()
+    number = connection.execute(TAKE_NUMBER, {**tenant, "year": year}).scalar_one()
     connection.execute(
         insert(Settlement).values(
             **tenant,
@@ -70,7 +72,7 @@ def lock_statement(
             shop_id=shop_id,
             month=month,
             year=year,
-            number=connection.execute(TAKE_NUMBER, {**tenant, "year": year}).scalar_one(),
+            number=number,
             **facts_of(parties),
             points=sum(line.points for line in lines),
             value_cents=sum(line.value_cents for line in lines),
@@ -82,6 +84,12 @@ def lock_statement(
     )
     write_lines(connection, lines, settlement_id, authority_id=authority_id)
     settle_points(connection, lines, settlement_id, parties.account_id, authority_id=authority_id, now=now)
+    told = {
+        "number": str(StatementNumber(year, number)),
+        "month": month.isoformat(),
+        "payable_cents": sum(line.payable_cents for line in lines),
+    }
+    post_to_shop(connection, "statement_ready", shop_id, told, authority_id=authority_id, now=now)
     return settlement_id
 
 

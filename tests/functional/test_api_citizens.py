@@ -61,15 +61,15 @@ def test_unknown_address_gets_the_same_answer_and_no_code(api: Api):
 
 
 def test_mail_that_cannot_be_sent_is_logged_without_the_address(api: Api):
-    def broken(email: str, *_: str) -> None:
-        raise OSError(f"no way to {email}")
+    def broken(authority_id: int) -> None:
+        raise OSError(f"no way to {EMAIL} of {authority_id}")
 
-    api.app.extensions["bontri"] = replace(api.app.extensions["bontri"], send_sign_in_code=broken)
+    api.app.extensions["bontri"] = replace(api.app.extensions["bontri"], send_codes=broken)
     with capture_logs() as logs:
         answer = sign_in(api)
         answer.close()
     assert answer.status_code == 202
-    assert [line["event"] for line in logs] == ["request_answered", "sign_in_code_not_sent"]
+    assert [line["event"] for line in logs] == ["request_answered", "codes_not_sent"]
     assert EMAIL not in str(logs)
 
 

@@ -77,7 +77,7 @@ def test_bug_is_a_500_without_its_details_and_is_logged_once(api: Api):
 
 def test_database_away_is_a_503_that_says_so(keyring):
     engine = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    app = create_app(ApiConfig(), engine=engine, agents_engine=engine, keyring=keyring, send_sign_in_code=print)
+    app = create_app(ApiConfig(), engine=engine, agents_engine=engine, keyring=keyring, send_codes=print)
     client = app.test_client()
     assert client.get("/healthz").json == {"status": "alive"}
     assert_problem(client.get("/readyz"), 503, "service_unavailable")

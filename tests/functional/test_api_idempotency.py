@@ -27,7 +27,7 @@ def test_repeat_gets_the_first_answer_even_after_a_restart_and_a_new_session(api
         ApiConfig(),
         engine=api.app.extensions["bontri"].engine,
         keyring=api.town.keyring,
-        send_sign_in_code=print,
+        send_codes=print,
         clock=lambda: api.now,
     )
     with api.owner.begin() as connection:

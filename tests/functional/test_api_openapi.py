@@ -27,7 +27,7 @@ def documented() -> dict[str, Any]:
     """Return the OpenAPI document; building the application connects to nothing."""
     nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
     secrets = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
-    app = create_app(ApiConfig(), engine=nowhere, agents_engine=nowhere, keyring=secrets, send_sign_in_code=print)
+    app = create_app(ApiConfig(), engine=nowhere, agents_engine=nowhere, keyring=secrets, send_codes=print)
     document: dict[str, Any] = app.test_client().get("/api/v1/openapi.json").json
     return document
 

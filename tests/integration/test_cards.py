@@ -146,10 +146,10 @@ def refused(scene: Scene, work: Callable[[], object]) -> type[Exception]:
 
 
 def test_what_the_counter_refuses_changes_nothing(scene: Scene) -> None:
-    scene.counter(block_card, badge="B")
-    assert not scene.counter(block_card, badge="B")
+    scene.counter(block_card, badge="B", now=scene.now)
+    assert not scene.counter(block_card, badge="B", now=scene.now)
     pair = {"from_wallet_id": scene.citizen.wallet_id, "to_wallet_id": scene.other.wallet_id}
-    assert refused(scene, lambda: scene.counter(block_card, badge="X")) is CardUnknownError
+    assert refused(scene, lambda: scene.counter(block_card, badge="X", now=scene.now)) is CardUnknownError
     assert refused(scene, lambda: scene.replace("X", "NEW")) is CardUnknownError
     assert refused(scene, lambda: scene.replace("C", "B")) is CardBlockedError
     assert refused(scene, lambda: scene.replace("C", "C")) is CardBlockedError
@@ -212,7 +212,7 @@ def test_the_till_sees_what_a_card_can_use_there_and_redeems_one(scene: Scene) -
 
 def test_a_till_learns_nothing_of_cards_but_what_they_can_use_there(scene: Scene) -> None:
     voucher_id = scene.buy(scene.sell())
-    scene.counter(block_card, badge="B")
+    scene.counter(block_card, badge="B", now=scene.now)
     assert [scene.list_of(badge) for badge in ("B", "C", "UNKNOWN")] == [[], [], []]
     with pytest.raises(VoucherUnknownError):
         scene.redeem_with("B", voucher_id)

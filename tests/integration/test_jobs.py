@@ -2,23 +2,17 @@
 
 import datetime
 import threading
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from bontri.jobs.catalogue import Job
-from bontri.jobs.expiring import warn_of_expiry_of
-from bontri.jobs.letters import send_letters
 from bontri.jobs.running import Turns
-from bontri.mail import open_delivery
 from rewards.jobs import FIRST_BACK_OFF, LEASE, add_jobs, end_job, fail_job, list_jobs, take_job
-from rewards.outbox import MOST_TRIES
 from tests.databases import Database
-from tests.factories import Town, build_citizen, build_town, deposit
-from tests.ingest_scene import scalar
+from tests.factories import Town, build_town
+from tests.letter_scene import Post
 from tests.operator_commands import run, succeed
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -135,100 +129,12 @@ def test_a_job_that_fails_is_noted_and_the_others_go_on(database):
     assert (told.exit_code, "FAILED 1 times in a row: OSError" in told.output) == (1, True)
 
 
-class Post:
-    """A citizen with an address whose points expire soon, and a folder letters go to."""
-
-    def __init__(self, database: Database, keyring: Any, now: datetime.datetime, folder: Path) -> None:
-        self.database, self.keyring, self.folder = database, keyring, folder
-        with database.engine().begin() as connection:
-            self.town = build_town(connection, keyring)
-            self.citizen = build_citizen(connection, self.town, badge="B", email="ada@example.org")
-            build_citizen(connection, self.town, badge="NOBODY")
-            for badge in ("B", "NOBODY"):
-                deposit(connection, self.town, badge=badge, items=12, now=now)
-            connection.execute(text("UPDATE accounts SET expires_on = CURRENT_DATE + 20 WHERE kind = 'lot'"))
-
-    def warn(self) -> dict[str, int]:
-        return warn_of_expiry_of(self.database.engine("bontri_api"), AUTHORITY_ID)
-
-    def send(self, url: str) -> dict[str, int]:
-        engine = self.database.engine("bontri_api")
-        sender = "points@example.org"
-        return send_letters(engine, self.keyring, open_delivery(url), authority_id=AUTHORITY_ID, sender=sender)
-
-    def letters(self) -> list[Any]:
-        return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in self.folder.glob("*.eml")]
-
-
-@pytest.fixture
-def post(database: Database, keyring: Any, now: datetime.datetime, tmp_path: Path) -> Post:
-    return Post(database, keyring, now, tmp_path)
-
-
-def test_citizens_are_warned_once_and_in_both_languages(post: Post) -> None:
-    assert post.warn() == {"wallets": 2, "letters": 1}
-    assert post.warn() == {"wallets": 0, "letters": 0}
-    assert post.send(post.folder.as_uri()) == {"sent": 1, "not_sent": 0}
-    assert post.send(post.folder.as_uri()) == {"sent": 0, "not_sent": 0}
-    [letter] = post.letters()
-    assert (letter["To"], letter["From"]) == ("ada@example.org", "points@example.org")
-    body = letter.get_content()
-    assert "12 points de votre compte ne pourront plus être utilisés" in body
-    assert "12 points of yours can no longer be spent" in body
-
-
-def test_processes_at_once_warn_once_and_send_once(post: Post) -> None:
-    line, told = threading.Barrier(4), []
-
-    def process() -> None:
-        line.wait(10)
-        told.append((post.warn()["letters"], post.send(post.folder.as_uri())["sent"]))
-
-    threads = [threading.Thread(target=process) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    post.send(post.folder.as_uri())
-    assert sum(letters for letters, _ in told) == 1
-    assert len(post.letters()) == 1
-
-
-def test_a_letter_that_is_not_taken_waits_and_is_tried_again(post: Post) -> None:
-    post.warn()
-    assert post.send("smtp://127.0.0.1:1") == {"sent": 0, "not_sent": 1}
-    assert post.send(post.folder.as_uri()) == {"sent": 0, "not_sent": 0}
-    with post.database.engine().begin() as connection:
-        connection.execute(text("UPDATE outbox SET next_try_at = created_at"))
-    assert post.send(post.folder.as_uri()) == {"sent": 1, "not_sent": 0}
-    assert scalar(post.database, "SELECT tries FROM outbox") == 2
-
-
-def test_a_letter_without_an_address_or_tried_for_days_is_given_up(post: Post) -> None:
-    post.warn()
-    with post.database.engine().begin() as connection:
-        connection.execute(text("UPDATE outbox SET tries = :tries"), {"tries": MOST_TRIES - 1})
-    assert post.send("smtp://127.0.0.1:1") == {"sent": 0, "not_sent": 1}
-    assert scalar(post.database, "SELECT given_up_at IS NOT NULL FROM outbox")
-    with post.database.engine().begin() as connection:
-        connection.execute(text("UPDATE outbox SET given_up_at = NULL, tries = 0, next_try_at = created_at"))
-        connection.execute(text("DELETE FROM contacts"))
-    assert post.send(post.folder.as_uri()) == {"sent": 0, "not_sent": 1}
-    assert scalar(post.database, "SELECT given_up_at IS NOT NULL FROM outbox")
-    assert post.letters() == []
-
-
-def test_the_outbox_and_its_logs_hold_no_address(post: Post) -> None:
-    post.warn()
-    with post.database.engine().connect() as connection:
-        assert "ada" not in str(connection.execute(text("SELECT * FROM outbox")).all())
-
-
-def test_single_jobs_run_from_cron(post: Post) -> None:
+def test_single_jobs_run_from_cron(database: Database, keyring: Any, now: datetime.datetime, tmp_path: Path) -> None:
+    post = Post(database, keyring, now, tmp_path)
     told = succeed(post.database, "jobs", "once", "warn-of-expiry").output
-    assert told == "warn-of-expiry: 2 wallets, 1 letters.\n"
+    assert told == "warn-of-expiry: 3 wallets, 2 letters.\n"
     sent = succeed(post.database, "jobs", "once", "send-letters", "--json", BONTRI_MAIL_URL=post.folder.as_uri())
-    assert sent.output == '{"sent": 1, "not_sent": 0}\n'
+    assert sent.output == '{"sent": 2, "not_sent": 0}\n'
     assert succeed(post.database, "jobs", "list", "--authority", "plaine-commune").output.startswith("No job has run")
     without = run(post.database, "jobs", "once", "send-letters")
     assert without.exit_code != 0

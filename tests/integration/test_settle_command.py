@@ -9,7 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from bontri.documents.statements import format_euros, without_formula
+from bontri.documents.amounts import format_euros
+from bontri.documents.statements import without_formula
 from bontri.jobs.settling import LOCK_FROM_DAY, lock_statements_of
 from rewards.funders import add_funder
 from tests.operator_commands import code_of, run, succeed

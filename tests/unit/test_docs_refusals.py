@@ -12,6 +12,7 @@ import rewards.fleet.refusals
 import rewards.households.refusals
 import rewards.ledger.accounts
 import rewards.offers.budgets
+import rewards.outbox.listing
 import rewards.reviews.refusals
 import rewards.settlement.refusals
 from rewards.errors import OperatorRefusedError
@@ -25,6 +26,7 @@ MODULES = (
     rewards.fleet.refusals,
     rewards.households.refusals,
     rewards.ledger.accounts,
+    rewards.outbox.listing,
     rewards.reviews.refusals,
     rewards.offers.budgets,
     rewards.settlement.refusals,
