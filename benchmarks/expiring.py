@@ -124,7 +124,7 @@ def measure_expiry(
     checkpoint(server, database)
     with running_sessions(folder, server.url(database), keyring, [wanted]) as children:
         time.sleep(options.quiet_s)
-        engine = open_engine(server.url(database), role="bontri_api")
+        engine = open_engine(server.url(database), role="bontri_api", authority_id=AUTHORITY_ID)
         began_s = time.monotonic()
         expired = expire_points_of(engine, AUTHORITY_ID)
         ended_s = time.monotonic()

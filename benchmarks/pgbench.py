@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 
 from benchmarks.errors import BenchError
 from benchmarks.purchases import Script
+from benchmarks.town import AUTHORITY_ID
 from rewards.database import session_options
 
 RATE = re.compile(r"^tps = ([0-9.]+) \(without initial connection time\)$", re.MULTILINE)
@@ -37,7 +38,7 @@ def run_pgbench(
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "PGPASSWORD": str(database.password),
-        "PGOPTIONS": session_options("bontri_api"),
+        "PGOPTIONS": session_options("bontri_api", authority_id=AUTHORITY_ID),
     }
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=seconds + GRACE_S, check=False

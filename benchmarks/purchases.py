@@ -222,7 +222,7 @@ def script_purchase(
     url: str, keyring: Keyring, market: Market, *, turn: int, sessions: int, now: datetime.datetime
 ) -> Script:
     """Make a purchase under observation and return what it comes to; whatever is made after ``now`` is new."""
-    engine = open_engine(url, role="bontri_api", pool_size=1)
+    engine = open_engine(url, role="bontri_api", pool_size=1, authority_id=AUTHORITY_ID)
     try:
         executed, voucher_id = watch_purchase(engine, keyring, market, turn, now=now)
     finally:

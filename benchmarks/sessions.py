@@ -122,7 +122,8 @@ def run() -> None:
     """Do what is wanted and tell it."""
     settings = read_settings(*SECRETS, "DATABASE_URL")
     wanted = Wanted(**json.loads(os.environ[PARAMETERS]))
-    engine = open_engine(settings.database_url or "", role="bontri_api", pool_size=wanted.threads)
+    url, threads = settings.database_url or "", wanted.threads
+    engine = open_engine(url, role="bontri_api", pool_size=threads, authority_id=AUTHORITY_ID)
     stop = stop_event()
     try:
         play = buy if wanted.kind == "purchases" else redeem

@@ -200,7 +200,7 @@ def expire_vouchers_command() -> None:
     from bontri.settings import read_settings
 
     with engine_in_use(read_settings(), role="bontri_api") as engine:
-        expired = for_all(engine, expire_vouchers_of)["vouchers"]
+        expired = for_all(engine, expire_vouchers_of, role="bontri_api")["vouchers"]
     click.echo(f"{expired} vouchers expired; their points are back in their wallets.")
 
 

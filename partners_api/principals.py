@@ -10,7 +10,7 @@ from partners_api.refusals import (
     ScopeMissingError,
 )
 from partners_api.services import keyring, now
-from partners_api.transactions import connection, serve_agents
+from partners_api.transactions import connection_of_whoever_calls, serve_agents
 from rewards.access import RANK, Audience, Operator, Principal, Role, Scope, find_principal
 
 SECURITY_SCHEMES: dict[Audience, str] = {
@@ -38,7 +38,7 @@ def get_principal(audience: Audience, *, role: Role | None, scope: Scope | None)
         raise CredentialsMissingError
     if audience in ("authority", "operator"):
         serve_agents()
-    principal = find_principal(connection(), keyring(), token=token.strip(), now=now())
+    principal = find_principal(connection_of_whoever_calls(), keyring(), token=token.strip(), now=now())
     if principal is None:
         raise CredentialsRefusedError
     g.principal = principal

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from partners_api.services import services
+from rewards.tenancy import enter_tenant, saying_next
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -34,7 +35,7 @@ class TransactionalFlask(Flask):
 
 
 def connection() -> Connection:
-    """Return the connection of this request, inside its transaction."""
+    """Return the connection of this request, inside its transaction; it works for no authority until it is told."""
     if "connection" not in g:
         engine = services().agents_engine if g.get("serves_agents") else services().engine
         opened = engine.connect()
@@ -46,6 +47,12 @@ def connection() -> Connection:
 def serve_agents() -> None:
     """Let this request work with the rights of agents and operators; before the connection is first asked for."""
     g.serves_agents = True
+
+
+def connection_of_whoever_calls() -> Connection:
+    """Return the connection of this request to who tells it at once for which authority it works."""
+    with saying_next():
+        return connection()
 
 
 def commit() -> None:
@@ -67,6 +74,9 @@ def _roll_back() -> None:
     g.connection.rollback()
     for effect in g.pop("after_roll_back", []):
         with g.connection.begin():
+            if "principal" in g:
+                # Rolled back as well; what is before it may be of whoever called last.
+                enter_tenant(g.connection, authority_id=g.principal.authority_id)
             effect(g.connection)
 
 

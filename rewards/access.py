@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select, text
 
 from rewards.keyring import Keyring
 from rewards.schema import Authority
+from rewards.tenancy import note_entering
 
 Audience = Literal["citizen", "shop", "authority", "operator"]
 Role = Literal["viewer", "manager", "admin"]
@@ -56,35 +57,43 @@ class Operator:
     authority_id: None = None
 
 
+# The connection works for the authority a token names before anything of that authority is looked at, and for none when
+# there is no such authority: row-level security shows it no more. MATERIALIZED and OFFSET 0 keep this order.
 FIND_PRINCIPAL = text("""
+    WITH asked AS MATERIALIZED (
+        SELECT a.authority_id, a.slug, a.timezone,
+               set_config('bontri.authority_id', CAST(a.authority_id AS text), false) AS works_for
+          FROM (VALUES (1)) AS always LEFT JOIN authorities a ON a.slug = :slug)
     SELECT p.*, a.slug AS authority, a.timezone
-      FROM (SELECT 'citizen' AS audience, s.authority_id, s.session_id AS credential_id, s.citizen_id AS subject_id,
+      FROM asked a
+     CROSS JOIN LATERAL (
+            SELECT 'citizen' AS audience, s.authority_id, s.session_id AS credential_id, s.citizen_id AS subject_id,
                    c.wallet_id, NULL AS role, CAST(NULL AS text[]) AS scopes
               FROM sessions s
               JOIN citizens c ON c.authority_id = s.authority_id AND c.citizen_id = s.citizen_id
-             WHERE s.authority_id = (SELECT authority_id FROM authorities WHERE slug = :slug)
+             WHERE s.authority_id = a.authority_id
                AND s.token_digest = :session_digest AND s.revoked_at IS NULL AND s.expires_at > :now
                AND c.state = 'active'
             UNION ALL
-            SELECT 'authority', s.authority_id, s.session_id, s.agent_id, NULL, a.role, NULL
+            SELECT 'authority', s.authority_id, s.session_id, s.agent_id, NULL, g.role, NULL
               FROM sessions s
-              JOIN agents a ON a.authority_id = s.authority_id AND a.agent_id = s.agent_id
-             WHERE s.authority_id = (SELECT authority_id FROM authorities WHERE slug = :slug)
+              JOIN agents g ON g.authority_id = s.authority_id AND g.agent_id = s.agent_id
+             WHERE s.authority_id = a.authority_id
                AND s.token_digest = :session_digest AND s.revoked_at IS NULL AND s.expires_at > :now
-               AND a.state = 'active'
+               AND g.state = 'active'
             UNION ALL
             SELECT k.audience, k.authority_id, k.api_key_id, COALESCE(k.shop_id, k.api_key_id), NULL, k.role, k.scopes
               FROM api_keys k
               LEFT JOIN shops s ON s.authority_id = k.authority_id AND s.shop_id = k.shop_id
-             WHERE k.authority_id = (SELECT authority_id FROM authorities WHERE slug = :slug)
+             WHERE k.authority_id = a.authority_id
                AND k.secret_digest = :api_key_digest AND k.revoked_at IS NULL
-               AND (k.expires_at IS NULL OR k.expires_at > :now) AND (k.shop_id IS NULL OR s.state = 'active')) AS p
-      JOIN authorities a ON a.authority_id = p.authority_id
+               AND (k.expires_at IS NULL OR k.expires_at > :now) AND (k.shop_id IS NULL OR s.state = 'active')
+            OFFSET 0) AS p
 """)
 
 
 FIND_OPERATOR = text("""
-    SELECT operator_key_id, label FROM operator_keys
+    SELECT operator_key_id, label, set_config('bontri.authority_id', '', false) AS works_for FROM operator_keys
      WHERE secret_digest = :digest AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)
 """)
 
@@ -92,14 +101,19 @@ FIND_OPERATOR = text("""
 def find_principal(
     connection: Connection, keyring: Keyring, *, token: str, now: datetime.datetime
 ) -> Principal | Operator | None:
-    """Find whom ``token`` speaks for; None when it is unknown, revoked or expired, or its citizen or shop is out."""
+    """Find whom ``token`` speaks for; None when it is unknown, revoked or expired, or its citizen or shop is out.
+
+    From then on the connection works for the authority that ``token`` names; for none with an operator's.
+    """
     slug, separator, _ = token.partition(".")
     if not separator or not token.isascii() or "\0" in slug:
-        return None
+        # Of no authority. Executed nevertheless: the connection must not go on working for whoever called last.
+        slug = token = ""
+    note_entering(connection)
     if slug == OPERATOR:
         values = {"digest": keyring.secret_digest("operator_key", token), "now": now}
         found = connection.execute(FIND_OPERATOR, values).one_or_none()
-        return Operator(*found) if found else None
+        return Operator(found.operator_key_id, found.label) if found else None
     row = (
         connection.execute(
             FIND_PRINCIPAL,

@@ -4,10 +4,14 @@ Nothing connects at import. Each process works as the database role with the lea
 login user of ``DATABASE_URL`` must be a member of it (``bontri migrate`` sees to that).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine
+
+from rewards.tenancy import watch_tenants
 
 DatabaseRole = Literal["bontri_ingest", "bontri_api", "bontri_reader", "bontri_operator", "bontri_agent", "owner"]
 
@@ -28,34 +32,51 @@ PLANNER_SETTINGS: dict[str, str] = {
     # up one by one, rows are also locked in the order of the statement, which a hash join over a bitmap scan is not.
     "bontri_ingest": "-c random_page_cost=1.1 -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off",
     "bontri_api": "-c random_page_cost=1.1 -c jit=off",
+    "bontri_agent": "-c random_page_cost=1.1 -c jit=off",
 }
 
 
-def open_engine(url: str, *, role: DatabaseRole, pool_size: int = 2) -> Engine:
+def open_engine(url: str | URL, *, role: DatabaseRole, pool_size: int = 2, authority_id: int | None = None) -> Engine:
     """Return an engine whose connections work as ``role``; connects lazily, checks nothing yet.
 
-    ``owner`` keeps the login user's own rights, for migrations and provisioning.
+    ``owner`` keeps the login user's own rights, for migrations and provisioning. ``bontri_api`` and ``bontri_agent``
+    work for ``authority_id`` alone; without one they see no row of a tenant until a connection is told for whom it
+    works (``rewards/tenancy.py``).
     """
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         # Texts of exceptions end in logs; parameters may hold digests of badges and codes.
         hide_parameters=True,
         connect_args={
-            "options": session_options(role),
+            "options": session_options(role, authority_id=authority_id),
             "connect_timeout": 10,
             "application_name": f"bontri/{role}",
             **KEEPALIVES,
         },
     )
+    if role in ("bontri_api", "bontri_agent") and authority_id is None:
+        watch_tenants(engine)
+    return engine
 
 
-def session_options(role: DatabaseRole) -> str:
+@contextmanager
+def engine_of_tenant(url: str | URL, *, role: DatabaseRole, authority_id: int) -> Iterator[Engine]:
+    """Give an engine that works for one authority, for the time of the block."""
+    engine = open_engine(url, role=role, authority_id=authority_id)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def session_options(role: DatabaseRole, *, authority_id: int | None = None) -> str:
     """Return what a session of ``role`` is started with, as libpq reads it (``options``, ``PGOPTIONS``)."""
     if role == "owner":
         return "-c timezone=UTC"
-    return f"-c timezone=UTC -c role={role} {TIME_LIMITS} {PLANNER_SETTINGS.get(role, '')}"
+    tenant = "" if authority_id is None else f"-c bontri.authority_id={authority_id}"
+    return f"-c timezone=UTC -c role={role} {tenant} {TIME_LIMITS} {PLANNER_SETTINGS.get(role, '')}"
 
 
 def migrate(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from rewards.keyring import Keyring
 from rewards.letter_wishes import change_letter_wishes
-from rewards.territory import find_authority_id
+from rewards.tenancy import enter_tenant_by_slug
 
 PURPOSE = "notices-off"
 
@@ -31,7 +31,7 @@ def switch_notices_off(connection: Connection, keyring: Keyring, token: str) -> 
         citizen_id = UUID(bytes=keyring.decrypt(found, purpose=f"{PURPOSE}\n{slug}"))
     except (ValueError, binascii.Error, InvalidTag):
         return False
-    authority_id = find_authority_id(connection, slug)
+    authority_id = enter_tenant_by_slug(connection, slug)
     if authority_id is None:
         return False
     change_letter_wishes(connection, authority_id=authority_id, citizen_id=citizen_id, wants_notices=False)

@@ -86,11 +86,11 @@ def start_api(database: Database, keyring: Keyring, now: datetime.datetime, *, t
         }
     app = create_app(
         ApiConfig(),
-        engine=database.engine("bontri_api"),
-        agents_engine=database.engine("bontri_agent"),
+        engine=database.engine("bontri_api", of=None),
+        agents_engine=database.engine("bontri_agent", of=None),
         keyring=keyring,
         send_codes=lambda authority_id: sent.extend(
-            take_codes(database.engine("bontri_api"), keyring, authority_id=authority_id, now=api.now)
+            take_codes(database.engine("bontri_api", of=authority_id), keyring, authority_id=authority_id, now=api.now)
         ),
         clock=lambda: api.now,
     )

@@ -15,6 +15,9 @@ from sqlalchemy import Engine, make_url
 
 from rewards.database import DatabaseRole, open_engine
 
+TOWN_ID = 7
+"""The authority most tests are about."""
+
 SHAPE = """
 SELECT md5(concat_ws('|',
     (SELECT string_agg(concat_ws(',', oid, relname, relkind, relacl, reloptions, relchecks, relrowsecurity), ';'
@@ -70,23 +73,25 @@ class Database:
     """One migrated database of a test; its connections are closed when the test ends."""
 
     url: str
-    engines: dict[str, Engine] = field(default_factory=dict)
-    _kept: dict[str, Engine] = field(default_factory=dict, repr=False, compare=False)
+    engines: dict[tuple[str, int | None], Engine] = field(default_factory=dict)
+    _kept: dict[tuple[str, int | None], Engine] = field(default_factory=dict, repr=False, compare=False)
     _asking: psycopg.Connection | None = field(default=None, repr=False, compare=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def engine(self, role: DatabaseRole = "owner") -> Engine:
+    def engine(self, role: DatabaseRole = "owner", *, of: int | None = TOWN_ID) -> Engine:
         """Return the engine of ``role``, opened once, whichever thread asks first.
 
+        Those of the API work for the authority ``of`` alone; None: for none until it is told, as in ``bontri api``.
         What is compiled for a role is kept from one borrower of the database to the next, who listens on an engine of
         its own.
         """
+        kind = (role, of if role in ("bontri_api", "bontri_agent") else None)
         with self._opening:
-            if role not in self.engines:
-                if role not in self._kept:
-                    self._kept[role] = open_engine(self.url, role=role, pool_size=8)
-                self.engines[role] = self._kept[role].execution_options()
-            return self.engines[role]
+            if kind not in self.engines:
+                if kind not in self._kept:
+                    self._kept[kind] = open_engine(self.url, role=role, pool_size=8, authority_id=kind[1])
+                self.engines[kind] = self._kept[kind].execution_options()
+            return self.engines[kind]
 
     def close(self) -> None:
         """Close its connections; an engine asked for later is a new one."""

@@ -67,7 +67,7 @@ def once_command(job: str, is_json: bool) -> None:
     if found is None:
         raise SettingsError([f"BONTRI_MAIL_URL is not set: {job} has no mail server"])
     with stop_on_signals(), engine_in_use(settings, role=found.role) as engine:
-        outcome = for_all(engine, found.work)
+        outcome = for_all(engine, found.work, role=found.role)
     if is_json:
         click.echo(json.dumps(dict(outcome)))
         return

@@ -58,9 +58,12 @@ def tenant_in_use(slug: str, *, role: "DatabaseRole" = "bontri_operator") -> "It
     from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from rewards.fleet.owners import get_authority
+    from rewards.tenancy import enter_tenant
 
     with engine_in_use(read_settings(), role=role) as engine, engine.begin() as connection:
-        yield connection, get_authority(connection, slug)
+        tenant = get_authority(connection, slug)
+        enter_tenant(connection, authority_id=tenant.authority_id)
+        yield connection, tenant
 
 
 def instant_of(

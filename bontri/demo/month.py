@@ -85,7 +85,8 @@ def simulate_month(
     with ExitStack() as stack:
         url = find_database(stack, settings, folder)
         town = prepare_town(stack, url, keyring, folder)
-        engine, tills = open_engine(url, role="bontri_ingest"), open_engine(url, role="bontri_api")
+        engine = open_engine(url, role="bontri_ingest")
+        tills = open_engine(url, role="bontri_api", authority_id=AUTHORITY_ID)
         stack.callback(engine.dispose)
         stack.callback(tills.dispose)
         dropped = drop(town, began_at, ends_at, deposits_a_day=deposits_a_day, seed=f"{seed} {first_day:%Y-%m}")

@@ -205,7 +205,7 @@ def watch(
 ) -> None:
     """Show figures, and letters since an instant, once a second while it goes on and the worker runs."""
     reader = open_engine(services.database_url, role="bontri_reader")
-    post = open_engine(services.database_url, role="bontri_api")
+    post = open_engine(services.database_url, role="bontri_api", authority_id=AUTHORITY_ID)
     town, public_url = services.town, services.api_url
     letterbox = Letterbox(console, post, town.keyring, folder.mail, public_url=public_url, since_ns=since_ns)
     try:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from ingest.worker import utc_now
+from rewards.database import DatabaseRole, engine_of_tenant
 from rewards.expiry import expire_points, first_position, note_expired
 from rewards.expiry_warnings import warn_of_expiry
 from rewards.fleet.owners import list_authorities
@@ -17,13 +18,14 @@ MOST_PASSES = 3
 """Lots that a redemption held are visited again; who holds one for so long is left to the next run."""
 
 
-def for_all(engine: Engine, work: Callable[[Engine, int], Mapping[str, int]]) -> Counter[str]:
-    """Do a job for every authority; return the sums of what it came to."""
+def for_all(engine: Engine, work: Callable[[Engine, int], Mapping[str, int]], *, role: DatabaseRole) -> Counter[str]:
+    """Do a job for every authority on the database of ``engine``; return the sums of what it came to."""
     with engine.connect() as connection:
         owners = list_authorities(connection)
     total: Counter[str] = Counter()
     for owner in owners:
-        total.update(work(engine, owner.authority_id))
+        with engine_of_tenant(engine.url, role=role, authority_id=owner.authority_id) as of_one:
+            total.update(work(of_one, owner.authority_id))
     return total
 
 

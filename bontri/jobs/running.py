@@ -13,7 +13,7 @@ from bontri.jobs.catalogue import Job, list_jobs_of
 from bontri.readiness import notify_ready
 from bontri.settings import Settings
 from ingest.worker import describe_fault, utc_now
-from rewards.database import DatabaseRole, open_engine
+from rewards.database import engine_of_tenant, open_engine
 from rewards.fleet.owners import list_authorities
 from rewards.jobs import Lease, add_jobs, end_job, fail_job, take_job
 
@@ -31,12 +31,9 @@ def run_jobs(settings: Settings, stop: threading.Event) -> None:
     """
     jobs = {job.name: job for job in list_jobs_of(settings)}
     with ExitStack() as stack:
-        engines: dict[DatabaseRole, Engine] = {}
-        roles: set[DatabaseRole] = {"bontri_operator", *(job.role for job in jobs.values())}
-        for role in roles:
-            engines[role] = open_engine(settings.database_url or "", role=role)
-            stack.callback(engines[role].dispose)
-        turns = Turns(jobs, engines)
+        engine = open_engine(settings.database_url or "", role="bontri_operator")
+        stack.callback(engine.dispose)
+        turns = Turns(jobs, engine)
         turns.add_all()
         notify_ready()
         log.info("jobs_running", jobs=sorted(jobs))
@@ -52,20 +49,20 @@ def run_jobs(settings: Settings, stop: threading.Event) -> None:
 
 
 class Turns:
-    """Takes jobs as they fall due, over the engines of the roles they work as."""
+    """Takes jobs as they fall due; ``engine`` is an operator's. Each job works as its own role, for one authority."""
 
-    def __init__(self, jobs: Mapping[str, Job], engines: Mapping[DatabaseRole, Engine]) -> None:
-        self._jobs, self._engines = jobs, engines
+    def __init__(self, jobs: Mapping[str, Job], engine: Engine) -> None:
+        self._jobs, self._engine = jobs, engine
 
     def list_authority_ids(self) -> Sequence[int]:
         """List the authorities there are now."""
-        with self._engines["bontri_operator"].connect() as connection:
+        with self._engine.connect() as connection:
             return [owner.authority_id for owner in list_authorities(connection)]
 
     def add_all(self) -> None:
         """Have every job run for every authority."""
         for authority_id in self.list_authority_ids():
-            with self._engines["bontri_operator"].begin() as connection:
+            with self._engine.begin() as connection:
                 add_jobs(connection, list(self._jobs), authority_id=authority_id, now=utc_now())
 
     def take_one(self, stop: threading.Event) -> bool:
@@ -74,7 +71,7 @@ class Turns:
         for authority_id in self.list_authority_ids():
             if stop.is_set():
                 break
-            with self._engines["bontri_operator"].begin() as connection:
+            with self._engine.begin() as connection:
                 # An authority may be new.
                 add_jobs(connection, list(self._jobs), authority_id=authority_id, now=utc_now())
                 lease = take_job(connection, list(self._jobs), authority_id=authority_id, now=utc_now())
@@ -87,14 +84,15 @@ class Turns:
         """Run one job and note how it went. What goes wrong is noted too: the next job is not its business."""
         job = self._jobs[lease.job]
         try:
-            outcome = job.work(self._engines[job.role], lease.authority_id)
+            with engine_of_tenant(self._engine.url, role=job.role, authority_id=lease.authority_id) as engine:
+                outcome = job.work(engine, lease.authority_id)
         except Exception as fault:  # noqa: BLE001 (a top: one job must not stop the others)
             log.error("job_failed", job=job.name, authority_id=lease.authority_id, **describe_fault(fault))
-            with self._engines["bontri_operator"].begin() as connection:
+            with self._engine.begin() as connection:
                 fail_job(connection, lease, type(fault).__name__, now=utc_now())
             return
         now = utc_now()
-        with self._engines["bontri_operator"].begin() as connection:
+        with self._engine.begin() as connection:
             end_job(connection, lease, outcome, due_at=next_turn(job, now), now=now)
         if any(outcome.values()):
             log.info("job_done", job=job.name, authority_id=lease.authority_id, **outcome)

@@ -13,6 +13,7 @@ from bontri.letters.sending import PostOffice, send_letters
 from ingest.worker import utc_now
 from rewards.fleet.owners import list_authorities
 from rewards.outbox import find_next_try
+from rewards.tenancy import begin_of_tenant
 
 log = structlog.get_logger(__name__)
 
@@ -84,5 +85,5 @@ class CodeSender:
                 self.wake(owner.authority_id)
             return None
         send_letters(self._engine, self._office, authority_id=authority_id, only_urgent=True)
-        with self._engine.connect() as connection:
+        with begin_of_tenant(self._engine, authority_id=authority_id) as connection:
             return find_next_try(connection, authority_id=authority_id)

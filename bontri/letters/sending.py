@@ -15,6 +15,7 @@ from bontri.settings import Settings
 from ingest.worker import utc_now
 from rewards.keyring import Keyring
 from rewards.outbox import Letter, note_not_sent, note_sent, take_letter
+from rewards.tenancy import begin_of_tenant
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ def send_letters(engine: Engine, office: PostOffice, *, authority_id: int, only_
     """
     counts = {"sent": 0, "not_sent": 0}
     while True:
-        with engine.begin() as connection:
+        with begin_of_tenant(engine, authority_id=authority_id) as connection:
             letter = take_letter(
                 connection, office.keyring, authority_id=authority_id, now=utc_now(), only_urgent=only_urgent
             )
@@ -87,7 +88,7 @@ def hand_over(letter: Letter, office: PostOffice) -> Fault | None:
 
 def note(engine: Engine, letter: Letter, fault: Fault | None) -> None:
     """Note what became of a letter."""
-    with engine.begin() as connection:
+    with begin_of_tenant(engine, authority_id=letter.authority_id) as connection:
         if fault is None:
             note_sent(connection, letter, now=utc_now())
             return

@@ -25,7 +25,7 @@ from rewards.sign_ins import (
     open_session,
     revoke_session,
 )
-from rewards.territory import find_authority_id
+from rewards.tenancy import enter_tenant_by_slug
 
 log = structlog.get_logger()
 
@@ -88,8 +88,8 @@ def close_citizen_session(caller: Principal) -> None:
 
 
 def get_authority_id(slug: str) -> int:
-    """Return the authority a slug names, or refuse."""
-    authority_id = find_authority_id(connection(), slug)
+    """Return the authority a slug names, which this request is about from now on, or refuse."""
+    authority_id = enter_tenant_by_slug(connection(), slug)
     if authority_id is None:
         raise AuthorityUnknownError
     return authority_id

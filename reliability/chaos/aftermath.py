@@ -19,11 +19,10 @@ from ingest.worker import utc_now
 from reliability.chaos.accounts import EventKey, list_conflicts, read_committed
 from reliability.chaos.checks import GAP_NOTICED_S, Check
 from reliability.chaos.proxy import Passed
-from reliability.chaos.races import WAYS, race_for_vouchers
+from reliability.chaos.races import WAYS, open_racers, race_for_vouchers
 from reliability.chaos.scene import Scene
 from reliability.chaos.town import ChaosTown
 from reliability.chaos.watching import ToldReceipt, read_receipt
-from rewards.database import open_engine
 from simulators.bin import SimulatedBin
 from simulators.clock import BinClock
 from simulators.fleet import Fleet
@@ -143,7 +142,7 @@ def try_long_absence(scene: Scene, *, events: int, show: Advance) -> Check:
 
 def try_races(database_url: str, town: ChaosTown, *, races: int, show: Advance) -> Check:
     """Let 64 tills race for each of so many vouchers."""
-    engine = open_engine(database_url, role="bontri_api", pool_size=WAYS)
+    engine = open_racers(database_url)
     try:
         raced = race_for_vouchers(engine, town, races=races, tell=lambda done: show(done / races))
     finally:

@@ -17,6 +17,7 @@ from benchmarks.tills import PRICE_POINTS, BenchShop
 from benchmarks.town import AUTHORITY_ID
 from ingest.worker import utc_now
 from reliability.chaos.town import ChaosTown
+from rewards.database import open_engine
 from rewards.errors import RewardsError
 from rewards.offers import OfferSoldOutError, OfferTerms, put_on_sale
 from rewards.vouchers import (
@@ -44,6 +45,11 @@ class Raced:
     races: int
     attempts: int
     wrong: int
+
+
+def open_racers(database_url: str) -> Engine:
+    """Return an engine with the API's role and a connection for each of the 64."""
+    return open_engine(database_url, role="bontri_api", pool_size=WAYS, authority_id=AUTHORITY_ID)
 
 
 def race_for_vouchers(

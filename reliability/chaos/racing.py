@@ -9,16 +9,13 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy import Engine
-
 from benchmarks.report import machine
 from bontri.progress import Teller
 from reliability.chaos.checks import Check
 from reliability.chaos.mutants import look_then_write
-from reliability.chaos.races import WAYS, Raced, race_for_stock, race_for_tries, race_for_vouchers
+from reliability.chaos.races import WAYS, Raced, open_racers, race_for_stock, race_for_tries, race_for_vouchers
 from reliability.chaos.report import tell_check
 from reliability.chaos.run import check_invariants, racing_town
-from rewards.database import open_engine
 
 CONTROL_RACES = 10
 SHARE_OF_OTHERS = 10
@@ -84,11 +81,6 @@ def run_races(*, races: int, seed: int, tell: Teller) -> Races:
             control = race_for_vouchers(engine, town, races=CONTROL_RACES, tell=advance, redeem=look_then_write)
         engine.dispose()
     return Races(seed, checks, control, postgresql)
-
-
-def open_racers(database_url: str) -> Engine:
-    """Return an engine with a connection for each of the 64."""
-    return open_engine(database_url, role="bontri_api", pool_size=WAYS)
 
 
 def hold(name: str, promise: str, race_for: Callable[..., Raced], *, races: int, tell: Teller) -> Check:

@@ -33,7 +33,7 @@ def server() -> Iterator[Catcher]:
 
 @contextmanager
 def sending(post: Post, url: str) -> Iterator[CodeSender]:
-    sender = CodeSender(post.database.engine("bontri_api"), post.office(url))
+    sender = CodeSender(post.database.engine("bontri_api", of=None), post.office(url))
     sender.start()
     try:
         yield sender

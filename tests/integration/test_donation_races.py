@@ -33,7 +33,7 @@ def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene
 
 @pytest.fixture
 def engine(database: Database):
-    engine = open_engine(database.url, role="bontri_api", pool_size=THREADS)
+    engine = open_engine(database.url, role="bontri_api", pool_size=THREADS, authority_id=7)
     yield engine
     engine.dispose()
 

@@ -98,7 +98,7 @@ def test_processes_at_once_share_the_jobs(database):
     line, stop = threading.Barrier(3), threading.Event()
 
     def process() -> None:
-        turns = Turns(jobs, {"bontri_operator": database.engine("bontri_operator")})
+        turns = Turns(jobs, database.engine("bontri_operator"))
         line.wait(10)
         while turns.take_one(stop):
             pass
@@ -120,7 +120,7 @@ def test_a_job_that_fails_is_noted_and_the_others_go_on(database):
         "bad": Job("bad", MINUTE, "bontri_operator", "", fail),
         "good": Job("good", MINUTE, "bontri_operator", "", lambda *_: {"done": 3}),
     }
-    turns = Turns(jobs, {"bontri_operator": database.engine("bontri_operator")})
+    turns = Turns(jobs, database.engine("bontri_operator"))
     while turns.take_one(threading.Event()):
         pass
     assert (state_of(database, "bad").failures, state_of(database, "bad").outcome) == (1, {"fault": "OSError"})

@@ -35,7 +35,7 @@ class Scene:
 
     def record(self, *transfers: Transfer, authority_id: int = AUTHORITY_ID) -> list[UUID]:
         """Record in a transaction of its own, which is rolled back on a refusal."""
-        with self.database.engine("bontri_api").begin() as connection:
+        with self.database.engine("bontri_api", of=authority_id).begin() as connection:
             return record_transfers(connection, with_reasons(transfers), authority_id=authority_id, now=self.now)
 
     def books(self) -> list[object]:

@@ -49,7 +49,7 @@ def measure_expiry_in_place(database: Database, keyring: Keyring, now: datetime.
     conninfo = make_url(database.url).set(drivername="postgresql").render_as_string(hide_password=False)
     load_wallets(conninfo, [LotTerms(now.date(), points=10)], wallets=LOTS, now=now)
     before = scalar(database, UPDATES, table="accounts")
-    assert expire_points_of(database.engine("bontri_api"), AUTHORITY_ID)["lots"] == LOTS
+    assert expire_points_of(database.engine("bontri_api", of=AUTHORITY_ID), AUTHORITY_ID)["lots"] == LOTS
     return read_shares_in_place(database, {"accounts": before + LOTS})["accounts"]
 
 

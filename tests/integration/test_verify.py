@@ -318,6 +318,11 @@ def say_that_all_has_expired(scene: Scene) -> None:
     scene.damage("UPDATE authorities SET points_expired_on = '2100-01-01' WHERE authority_id = :authority")
 
 
+def show_sessions_to_all(scene: Scene) -> None:
+    with scene.database.engine().begin() as connection:
+        connection.execute(text("ALTER TABLE sessions DISABLE ROW LEVEL SECURITY"))
+
+
 def merge_in_a_circle(scene: Scene) -> None:
     """The wallet that was merged, the one it leads to, and the citizen who is left in that one."""
     scene.damage(
@@ -458,6 +463,7 @@ DAMAGES = {
         settle_a_number_nobody_sent,
         {"every_number_of_a_journal_is_accounted_for": 1},
     ),
+    "the_api_is_kept_to_one_authority": (show_sessions_to_all, {"the_api_is_kept_to_one_authority": 1}),
 }
 
 

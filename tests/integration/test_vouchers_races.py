@@ -27,7 +27,7 @@ AUTHORITY = 7
 
 @pytest.fixture
 def engine(database: Database):
-    engine = open_engine(database.url, role="bontri_api", pool_size=THREADS)
+    engine = open_engine(database.url, role="bontri_api", pool_size=THREADS, authority_id=7)
     yield engine
     engine.dispose()
 
