@@ -22,7 +22,7 @@ fuzz: requirements.lock  ## feed the decoders of both ends coverage-guided nonse
 
 bench: $(STAMP)  ## speed beside peers and ceilings: half an hour and more, on a quiet machine
 	mkdir -p bench
-	for what in ingest latency growth rewards; do \
+	for what in ingest latency growth rewards api; do \
 		$(BIN)/bontri bench $$what --json --pictures bench > bench/$$what.json || exit 1; \
 	done
 

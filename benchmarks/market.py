@@ -82,6 +82,11 @@ def build_market(connection: Connection, keyring: Keyring, *, now: datetime.date
     tenant: dict[str, Any] = {"authority_id": AUTHORITY_ID}
     create_authority(connection, **tenant, slug=SLUG, name="Bench", timezone="Europe/Paris", now=now)
     add_commune(connection, **tenant, insee_code="93066", name="Saint-Denis", population=149_077, population_year=2021)
+    open_shops(connection, keyring, now=now)
+
+
+def open_shops(connection: Connection, keyring: Keyring, *, now: datetime.datetime) -> None:
+    """Add the shops, with an offer each, to the authority. Needs the owner's transaction."""
     for number in range(SHOPS):
         open_shop(connection, keyring, number, now=now)
 

@@ -241,6 +241,33 @@ def rewards_picture(report: Report) -> Spec:
     return {"title": {"text": report["what"], "subtitle": subtitle(report)}, "vconcat": panels}
 
 
+def api_picture(report: Report) -> Spec:
+    """Draw the two pairs of ``bench api``: what a client is answered, and what bounds it."""
+    titles = {
+        "redemption": ("redemption over HTTP", OURS),
+        "redemption_pgbench": ("the statements, pgbench", CEILINGS),
+        "balance": ("balance over HTTP", OURS),
+        "empty_route": ("an empty route", CEILINGS),
+    }
+    panels = [
+        rate_panel([row_of(report["rates"][name], *titles[name]) for name in pair])
+        for pair in (("redemption", "redemption_pgbench"), ("balance", "empty_route"))
+    ]
+    return {"title": {"text": report["what"], "subtitle": subtitle(report)}, "vconcat": panels}
+
+
+def paced_picture(report: Report) -> Spec:
+    """Draw histograms of the paced redemptions, with and without deposits beside them."""
+    titles = {"quiet": "the redemption, nothing else at work", "beside": "the redemption, while deposits come in"}
+    most = max(max(samples) for samples in report["samples_ms"].values())
+    panels = [
+        histogram(report["samples_ms"][name], report["redemptions_paced"][name]["ms"], title=title, most=most)
+        for name, title in titles.items()
+    ]
+    text = f"{report['paced']:g} redemptions a second, and {report['published_per_s']:,} deposits a second"
+    return {"title": {"text": text, "subtitle": subtitle(report)}, "vconcat": panels}
+
+
 def row_of(rate: dict[str, Any], name: str, kind: str) -> Spec:
     """Return a rate as a bar is drawn from it."""
     facts = {each: rate[f"{each}_per_s"] for each in ("median", "lowest", "highest")}
@@ -309,4 +336,5 @@ MAKERS: dict[str, dict[str, Callable[[Report], Spec]]] = {
     "growth": {"growth": growth_picture},
     "soak": {"soak": soak_picture},
     "rewards": {"rewards": rewards_picture, "redemptions": redemptions_picture},
+    "api": {"api": api_picture, "paced": paced_picture},
 }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Bench = Literal["ingest", "latency", "growth", "soak", "rewards"]
+Bench = Literal["ingest", "latency", "growth", "soak", "rewards", "api"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,12 @@ PROMISES = (
     Promise("rewards", "vouchers_to_pgbench", "issue and redeem against pgbench with the same statements", 0.40, 0.60),
     Promise("rewards", "expiry_to_insert", "expiry against one INSERT of the same transfers", 0.50, 0.80),
     Promise("rewards", "redemption_p99_ms", "redemption while points expire, p99", 100, 50, "ms", is_most=True),
+    Promise(
+        "api", "redemption_to_pgbench", "redemption over HTTP against pgbench with the same statements", 0.25, 0.38
+    ),
+    Promise("api", "balance_to_empty", "balance over HTTP against an empty route of the same server", 0.30, 0.60),
+    Promise("api", "redemption_p99_ms", "redemption while deposits come in, p99", 100, 50, "ms", is_most=True),
+    Promise("api", "api_peak_mb", "memory of an API worker", API_MB, API_MB, "MB", is_most=True),
     Promise("soak", "worker_peak_mb", "memory of a worker", WORKER_MB, WORKER_MB, "MB", is_most=True),
     Promise("soak", "api_peak_mb", "memory of an API worker", API_MB, API_MB, "MB", is_most=True),
 )

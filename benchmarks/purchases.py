@@ -25,6 +25,9 @@ from rewards.vouchers.codes import digest_of_new_code
 KEY, NEW = 0x0C, 0x0D
 """Kinds of numbered ids: the keys of redemptions, and whatever a purchase makes anew."""
 
+DIGEST_OF_TURN = "sha256(int8send(CAST(:turn AS bigint)))"
+"""What stands for the digest of a code, which pgbench cannot derive."""
+
 IDS_A_TURN = 16
 """How many new ids pgbench has for one purchase."""
 
@@ -72,9 +75,16 @@ COMMIT = Executed("COMMIT", {})
 def watch_purchase(
     engine: Engine, keyring: Keyring, market: Market, turn: int, *, now: datetime.datetime
 ) -> tuple[list[Executed], UUID]:
-    """Make a purchase and return every statement the driver executed for it, and the voucher's id.
+    """Make a purchase and return every statement the driver executed for it, and the voucher's id."""
+    executed = watch(engine)
+    voucher_id = purchase(engine, keyring, market, turn, now=now)
+    return executed, voucher_id
 
-    ``engine`` must have no connection yet: its cursors are ours from now on.
+
+def watch(engine: Engine) -> list[Executed]:
+    """Return a list that every statement the driver executes for ``engine`` is added to from now on.
+
+    ``engine`` must have no connection yet: its cursors are ours.
     """
     executed: list[Executed] = []
 
@@ -85,15 +95,14 @@ def watch_purchase(
             executed.append(Executed(str(query), dict(params or {})))
             return super().execute(query, params, **options)
 
-    def watch(connection: Any, _record: Any) -> None:
+    def give_cursor(connection: Any, _record: Any) -> None:
         connection.cursor_factory = WatchedCursor
 
-    event.listen(engine, "connect", watch)
+    event.listen(engine, "connect", give_cursor)
     event.listen(engine, "commit", lambda _: executed.append(COMMIT))
     with engine.connect():
         executed.clear()  # what a new connection asks
-    voucher_id = purchase(engine, keyring, market, turn, now=now)
-    return executed, voucher_id
+    return executed
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +121,27 @@ class ScriptWriter:
     """
 
     def __init__(
-        self, keyring: Keyring, market: Market, turn: int, voucher_id: UUID, *, since: datetime.datetime
+        self,
+        market: Market,
+        turn: int,
+        *,
+        digests: Mapping[bytes, str],
+        kinds: Sequence[int] = (),
+        since: datetime.datetime,
     ) -> None:
+        """``digests`` is the SQL of every digest a statement is given; ``kinds`` of ids are numbered by the turn."""
         self._market, self._since_ms = market, int(since.timestamp() * 1000)
         wallet, shop = market.wallet_of(turn), market.shop_of(turn)
         self._known = {
             str(id_of(WALLET, wallet)): id_in_sql(WALLET, ":wallet"),
             **{str(id_of(kind, wallet)): id_in_sql(kind, ":wallet") for kind in range(LOT, LOT + 8)},
-            str(id_of(KEY, turn)): id_in_sql(KEY, ":turn"),
+            **{str(id_of(kind, turn)): id_in_sql(kind, ":turn") for kind in (KEY, *kinds)},
             **{
                 str(getattr(shop, name)): array_element([str(getattr(each, name)) for each in market.shops], ":shop")
                 for name in ("shop_id", "account_id", "offer_id")
             },
         }
-        self._digest = digest_of_new_code(keyring, voucher_id)
+        self._digests = digests
         self._constants: dict[str, str] = {}
         self._new_ids: list[str] = []
 
@@ -156,9 +172,9 @@ class ScriptWriter:
         if value is None:
             return "NULL"
         if isinstance(value, bytes):
-            if value == self._digest:
-                return "sha256(int8send(CAST(:turn AS bigint)))"
-            raise BenchError("a purchase passes bytes that are no code's digest")
+            if value not in self._digests:
+                raise BenchError("a statement is given bytes that are no digest known of")
+            return self._digests[value]
         if isinstance(value, UUID):
             return f"CAST({self._text(str(value))} AS uuid)"
         if isinstance(value, datetime.datetime):
@@ -227,4 +243,5 @@ def script_purchase(
         executed, voucher_id = watch_purchase(engine, keyring, market, turn, now=now)
     finally:
         engine.dispose()
-    return ScriptWriter(keyring, market, turn, voucher_id, since=now).write(executed, sessions=sessions)
+    digests = {digest_of_new_code(keyring, voucher_id): DIGEST_OF_TURN}
+    return ScriptWriter(market, turn, digests=digests, since=now).write(executed, sessions=sessions)

@@ -101,6 +101,26 @@ def rewards_as_text(report: dict[str, Any]) -> str:
     return "\n".join([*lines, f"  of all redemptions {outcomes}", *tail_of(report)])
 
 
+def api_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench api`` for people."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    for name, rate in report["rates"].items():
+        spread = f"{rate['lowest_per_s']:,} to {rate['highest_per_s']:,} in {rate['rounds']} rounds"
+        lines.append(f"  {name.replace('_', ' '):20} {rate['median_per_s']:>8,}/s   ({spread})")
+    lines += ["", "  Processor time of a request, µs, and of the generator in one second:"]
+    for name, cpu in report["cpu"].items():
+        lines.append(
+            f"  {name.replace('_', ' '):20} API {cpu['api_us']:,.0f}, PostgreSQL {cpu['postgresql_us']:,.0f}, "
+            f"generator {cpu['generator_us']:,.0f} ({cpu['generator_share']:.0%} of a processor)"
+        )
+    lines.append("")
+    for name, words in (("quiet", "alone"), ("beside", f"beside {report['published_per_s']:,} deposits/s")):
+        seen = report["redemptions_paced"][name]
+        quantiles = ", ".join(f"{each} {value:,.1f}" for each, value in seen["ms"].items())
+        lines.append(f"  {seen['count']:,} redemptions at {report['paced']:g}/s {words}: {quantiles} ms")
+    return "\n".join([*lines, *tail_of(report)])
+
+
 def soak_as_text(report: dict[str, Any]) -> str:
     """Write a report of ``bench soak`` for people: growth an hour of each series."""
     lines = [f"{report['what']}; {head_of(report)}", ""]

@@ -1,15 +1,14 @@
-"""Which server the API should run under: granian and gunicorn (sync) with the real application on a real PostgreSQL.
+"""Which server the API should run under: granian and gunicorn with the real application on a real PostgreSQL.
 
-``python -m benchmarks.servers --database-url postgresql+psycopg://…`` (a superuser on a server of one's own) makes a
-database, starts both servers with two workers each, and measures them in turns: the balance (one read) and redemption
-(one transaction). Prints JSON. The result is in docs/decisions/0005-server.md.
+``python -m benchmarks.servers`` starts a private PostgreSQL and every server with its workers, and measures them in
+turns: an empty route, the balance (a read) and redemption (a transaction), over connections that are kept open where
+the server leaves them so. Prints JSON. The results are in docs/decisions/0037-the-server-again.md.
 """
 
 import argparse
-import datetime
+import itertools
 import json
 import os
-import secrets
 import signal
 import socket
 import statistics
@@ -17,54 +16,51 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import IO
 
-from benchmarks.tills import BenchTill, build_till, new_database
-from rewards.keyring import Keyring
+from benchmarks.api import CLIENTS, DATABASE, build_checkouts
+from benchmarks.checkouts import Checkouts, load_vouchers
+from benchmarks.draining import read_peak_mb
+from benchmarks.errors import BenchError
+from benchmarks.growth import cpu_seconds
+from benchmarks.http_load import Client, Sent, request_bytes
+from benchmarks.scene import open_scene
+from benchmarks.town import BenchTown
+from bontri.progress import Teller
+from ingest.worker import utc_now
 
-WORKERS = 2
-CLIENT_PROCESSES, CLIENT_THREADS = 2, 4
-STARTS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 120.0
 
 KINDS = ("empty", "balance", "redemption")
 APPLICATION = "bontri.api:make_app"
+GRANIAN = "-m granian --interface wsgi --factory --no-ws --port {port} {app}"
+GUNICORN = "-m gunicorn --no-control-socket --bind 127.0.0.1:{port} {app}()"
 COMMANDS = {
-    # One thread a worker, as gunicorn's, and four, as the product runs it.
-    "granian": "-m granian --interface wsgi --factory --workers {workers} --blocking-threads 1 --port {port} {app}",
-    "granian, 4 threads": "-m granian --interface wsgi --factory --workers {workers} --blocking-threads 4 --port {port}"
-    " {app}",
-    "gunicorn sync": "-m gunicorn --no-control-socket --workers {workers} --bind 127.0.0.1:{port} {app}()",
+    "granian, 2 x 1 thread": f"{GRANIAN} --workers 2 --blocking-threads 1",
+    "granian, 2 x 2 threads": f"{GRANIAN} --workers 2 --blocking-threads 2",
+    "granian, 2 x 4 threads": f"{GRANIAN} --workers 2 --blocking-threads 4",
+    "gunicorn sync, 2": f"{GUNICORN} --workers 2",
+    "gunicorn sync, 4": f"{GUNICORN} --workers 4",
+    "gunicorn gthread, 2 x 4": f"{GUNICORN} --worker-class gthread --workers 2 --threads 4",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request: a redemption when it has a code, which then is its Idempotency-Key too."""
-
-    path: str
-    token: str = ""
-    code: str | None = None
-
-
-class BenchError(Exception):
-    """What was measured is not what was meant to be measured."""
-
-
 @contextmanager
-def running_server(name: str, environment: dict[str, str]) -> Iterator[int]:
-    """Run one server on a free loopback port; yield the port once our own child listens there."""
+def running_server(name: str, environment: dict[str, str], log: IO[bytes]) -> Iterator[tuple[int, int]]:
+    """Run one server on a free loopback port; yield its process and the port once our own child listens there."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
-    command = COMMANDS[name].format(workers=WORKERS, port=port, app=APPLICATION).split()
-    child = subprocess.Popen([sys.executable, *command], env=environment, start_new_session=True, stdout=sys.stderr)
+    command = COMMANDS[name].format(port=port, app=APPLICATION).split()
+    child = subprocess.Popen(
+        [sys.executable, *command], env=environment, start_new_session=True, stdout=log, stderr=log
+    )
     try:
         wait_until_ready(child, port)
         assert_group_listens(child.pid, port)
-        yield port
+        yield child.pid, port
     finally:
         os.killpg(child.pid, signal.SIGTERM)
         child.wait(STARTS_WITHIN_S)
@@ -102,91 +98,73 @@ def is_member(process: Path, group: int) -> bool:
         return False
 
 
-def send_all(port: int, requests: list[Request]) -> None:
-    """Send requests one after another over one connection, opened again where the server closes it."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    for request in requests:
-        headers = {"Authorization": f"Bearer {request.token}", "Content-Type": "application/json"}
-        if request.code is None:
-            connection.request("GET", request.path, headers=headers)
-        else:
-            body = json.dumps({"code": request.code})
-            connection.request("POST", request.path, body, {**headers, "Idempotency-Key": request.code})
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status not in (200, 201):
-            raise BenchError(f"{request.path}: {answer.status} {text[:200]!r}")
-    connection.close()
+def measure(kind: str, port: int, checkouts: Checkouts, turns: "itertools.count[int]", count: int) -> Sent:
+    """Send requests of one kind over the clients' connections: an empty route, balances, or vouchers to redeem."""
+    if kind == "redemption":
+        requests = [checkouts.redemption_request(next(turns)) for _ in range(count)]
+    elif kind == "balance":
+        requests = list(itertools.islice(itertools.cycle(checkouts.balance_requests()), count))
+    else:
+        requests = [request_bytes("GET", "/healthz")] * count
+    with Client(port, connections=CLIENTS) as client:
+        sent = client.send_in_turn([iter(requests[number::CLIENTS]) for number in range(CLIENTS)])
+    sent.require(201 if kind == "redemption" else 200)
+    return sent
 
 
-def send_from_threads(port: int, requests: list[Request]) -> None:
-    """Send requests over several connections at once."""
-    with ThreadPoolExecutor(CLIENT_THREADS) as pool:
-        list(
-            pool.map(send_all, [port] * CLIENT_THREADS, [requests[no::CLIENT_THREADS] for no in range(CLIENT_THREADS)])
-        )
-
-
-def measure(pool: ProcessPoolExecutor, port: int, requests: list[Request]) -> float:
-    """Return requests per second over all client processes."""
-    began_s = time.perf_counter()
-    shares = [requests[no::CLIENT_PROCESSES] for no in range(CLIENT_PROCESSES)]
-    list(pool.map(send_from_threads, [port] * CLIENT_PROCESSES, shares))
-    return len(requests) / (time.perf_counter() - began_s)
-
-
-def list_requests(kind: str, till: BenchTill, count: int) -> list[Request]:
-    """List requests of one kind: an empty route, citizens' balances in turn, or fresh vouchers to redeem."""
-    if kind == "empty":
-        return [Request("/healthz")] * count
-    if kind == "balance":
-        return [Request("/api/v1/citizen/wallet", till.sessions[no % len(till.sessions)]) for no in range(count)]
-    return [Request("/api/v1/shop/redemptions", *till.redeemable.pop()) for _ in range(count)]
-
-
-def run(database_url: str, *, rounds: int, reads: int, writes: int) -> dict[str, object]:
+def run(*, rounds: int, reads: int, writes: int) -> dict[str, object]:
     """Measure all servers in turns, in an order that changes; return medians and every round."""
-    keys = {name: secrets.token_hex(32) for name in ("BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY")}
-    master_key, badge_pepper, storage_key = (bytes.fromhex(key) for key in keys.values())
-    keyring = Keyring(master_key, badge_pepper, storage_key)
-    now = datetime.datetime.now(datetime.UTC)
     rates: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in KINDS} for name in COMMANDS}
+    cpu_us: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in KINDS} for name in COMMANDS}
+    p99_ms: dict[str, list[float]] = {name: [] for name in COMMANDS}
     counts = dict(zip(KINDS, (reads, reads, writes), strict=True))
+    turns = itertools.count()
     with ExitStack() as stack:
-        pool = stack.enter_context(ProcessPoolExecutor(CLIENT_PROCESSES))
-        list(pool.map(abs, range(CLIENT_PROCESSES)))
-        url = stack.enter_context(new_database(database_url))
-        till = build_till(url, keyring, vouchers=writes * (rounds + 1) * len(COMMANDS), now=now)
-        environment = {**os.environ, **keys, "DATABASE_URL": url, "BONTRI_MAIL_URL": "file:///nowhere"}
-        environment |= {"BONTRI_LOG_LEVEL": "error"}
-        ports = {name: stack.enter_context(running_server(name, environment)) for name in COMMANDS}
+        scene = stack.enter_context(open_scene(Teller(), kind="auto"))
+        checkouts = build_checkouts(scene, BenchTown(scene.keyring, bins=1, citizens=1, seed=1), Teller())
+        vouchers = range(writes * (rounds + 1) * len(COMMANDS))
+        digests = [checkouts.code_digest(turn) for turn in vouchers]
+        load_vouchers(scene.plain_url(DATABASE), checkouts.market, digests, first=0, now=utc_now())
+        environment = scene.environment(DATABASE, BONTRI_MAIL_URL="file:///nowhere", BONTRI_LOG_LEVEL="info")
+        log = stack.enter_context((scene.folder / "servers.log").open("wb"))
+        servers = {name: stack.enter_context(running_server(name, environment, log)) for name in COMMANDS}
         for round_no in range(rounds + 1):
-            names = list(COMMANDS)[:: 1 if round_no % 2 else -1]
-            for name in names:
+            for name in list(COMMANDS)[:: 1 if round_no % 2 else -1]:
                 for kind, count in counts.items():
-                    rate = measure(pool, ports[name], list_requests(kind, till, count))
+                    pid, port = servers[name]
+                    before_s = cpu_seconds(pid)
+                    sent = measure(kind, port, checkouts, turns, count)
                     if round_no:  # the first warms up
-                        rates[name][kind].append(round(rate))
-    medians = {name: {kind: statistics.median(each) for kind, each in of.items()} for name, of in rates.items()}
+                        rates[name][kind].append(round(sent.rate))
+                        cpu_us[name][kind].append(round((cpu_seconds(pid) - before_s) / sent.answers * 1e6))
+                        if kind == "redemption":
+                            p99_ms[name].append(sorted(sent.ms)[int(len(sent.ms) * 0.99)])
+        peaks = {name: round(read_peak_mb(pid)) for name, (pid, _) in servers.items()}
     return {
-        "workers": WORKERS,
-        "connections": CLIENT_PROCESSES * CLIENT_THREADS,
+        "connections": CLIENTS,
         "cores": os.cpu_count(),
         "requests_per_round": counts,
-        "median_per_s": medians,
+        "median_per_s": medians_of(rates),
+        "median_cpu_us": medians_of(cpu_us),
+        "redemption_p99_ms": {name: round(statistics.median(each), 1) for name, each in p99_ms.items()},
+        "peak_mb_of_a_process": peaks,
         "rounds_per_s": rates,
     }
+
+
+def medians_of(rounds: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, float]]:
+    """Return the medians of what was measured round by round."""
+    return {name: {kind: statistics.median(each) for kind, each in of.items()} for name, of in rounds.items()}
 
 
 def main() -> None:
     """Measure and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database-url", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--reads", type=int, default=3000)
     parser.add_argument("--writes", type=int, default=800)
     given = parser.parse_args()
-    found = run(given.database_url, rounds=given.rounds, reads=given.reads, writes=given.writes)
+    found = run(rounds=given.rounds, reads=given.reads, writes=given.writes)
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""What monitoring asks a worker, or a group of workers, over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
+"""What monitoring asks a worker, a group of workers, or the API, over HTTP: ``/metrics``, ``/healthz``, ``/readyz``."""
 
 import json
 import threading
@@ -48,8 +48,12 @@ class Monitored(Protocol):
 
 
 @contextmanager
-def monitoring_listener(monitored: Monitored, *, host: str, port: int | None) -> Iterator[int | None]:
+def monitoring_listener(
+    monitored: Monitored, *, host: str, port: int | None, setting: str = "BONTRI_INGEST_HTTP_PORT"
+) -> Iterator[int | None]:
     """Answer monitoring for the time of the block; give the port, or None when there is no listener.
+
+    ``setting`` is what the port was set by.
 
     Raises:
         MonitoringError: the address is taken or is not ours.
@@ -60,9 +64,7 @@ def monitoring_listener(monitored: Monitored, *, host: str, port: int | None) ->
     try:
         server = MonitoringServer((host, port), MonitoringRequest)
     except OSError as error:
-        raise MonitoringError(
-            f"cannot listen on {host}:{port}: {error.strerror}; see BONTRI_INGEST_HTTP_PORT"
-        ) from error
+        raise MonitoringError(f"cannot listen on {host}:{port}: {error.strerror}; see {setting}") from error
     server.monitored = monitored
     thread = threading.Thread(target=server.serve_forever, name="monitoring", kwargs={"poll_interval": 0.1})
     thread.daemon = True

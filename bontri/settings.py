@@ -89,6 +89,13 @@ def worker_count(value: str) -> int:
     return int(value)
 
 
+def proxy_count(value: str) -> int:
+    """Read how many proxies stand before the API."""
+    if not value.isdecimal() or int(value) > 8:
+        raise ValueError("expected a number from 0 to 8")
+    return int(value)
+
+
 def duration_s(value: str) -> float:
     """Read a number of seconds."""
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]+)?", value) or float(value) <= 0:
@@ -144,6 +151,12 @@ TABLE = (
     Setting("BONTRI_API_HOST", str, "127.0.0.1", "address the API listens on; loopback unless told"),
     Setting("BONTRI_API_PORT", port, "8000", "port the API listens on"),
     Setting("BONTRI_API_WORKERS", worker_count, "2", "processes of the API"),
+    Setting(
+        "BONTRI_API_STOP_WITHIN", duration_s, "15", "seconds the API may take to answer what is under way at a stop"
+    ),
+    Setting("BONTRI_API_MONITORING_HOST", str, "127.0.0.1", "address of the API's metrics"),
+    Setting("BONTRI_API_MONITORING_PORT", port, None, "port of the API's metrics; off when unset"),
+    Setting("BONTRI_PROXIES", proxy_count, "0", "proxies before the API whose X-Forwarded-For and -Proto are believed"),
     Setting("BONTRI_MAIL_URL", mail_url, None, "where e-mail goes: smtp://…, smtps://… or file:///folder"),
     Setting("BONTRI_MAIL_FROM", mail_from, "bontri@localhost", "sender of e-mail, with or without a name"),
     Setting("BONTRI_PUBLIC_URL", public_url, None, "where people reach the API; notices link to it"),
@@ -178,6 +191,10 @@ class Settings:
     api_host: str
     api_port: int
     api_workers: int
+    api_stop_within: float
+    api_monitoring_host: str
+    api_monitoring_port: int | None
+    proxies: int
     mail_url: str | None = field(repr=False)
     mail_from: str
     public_url: str | None

@@ -11,7 +11,7 @@ from typing import Any
 
 import marshmallow as ma
 import structlog
-from flask import Flask, Response, json, request
+from flask import Flask, Response, g, json, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -169,6 +169,7 @@ def problem(
     body["code"] = code
     if errors is not None:
         body["errors"] = errors
+    g.problem_code = code
     answer = Response(json.dumps(body), status, content_type=PROBLEM_JSON)
     answer.headers.extend(headers or {})
     return answer

@@ -123,14 +123,15 @@ def operation(
     def decorate(view: View) -> View:
         wrapped = view
         if is_idempotent:
-            wrapped = blueprint.arguments(IdempotencyKeySchema, location="headers")(with_bare_key(wrapped))
+            wrapped = blueprint.arguments(IdempotencyKeySchema(), location="headers")(with_bare_key(wrapped))
         if query is not None:
-            wrapped = blueprint.arguments(query, location="query")(wrapped)
+            wrapped = blueprint.arguments(query(), location="query")(wrapped)
         if body is not None:
-            wrapped = blueprint.arguments(body, example=example_of(body()))(wrapped)
+            wrapped = blueprint.arguments(body(), example=example_of(body()))(wrapped)
         wrapped = document_success(blueprint, wrapped, answers, content_type)
         for other_type in also_answers:
-            wrapped = blueprint.alt_response(answers[0], schema=TEXT, content_type=other_type)(wrapped)
+            also = blueprint.alt_response(answers[0], schema=TEXT, content_type=other_type)
+            wrapped = document(wrapped, also)
         if has_etag:
             wrapped = blueprint.etag(wrapped)
         has_input = is_idempotent or query is not None or body is not None
@@ -144,10 +145,11 @@ def operation(
             needs_etag=has_etag and method != "GET",
         )
         if audience is not None:
-            wrapped = blueprint.doc(security=[{audience: []}])(with_principal(wrapped, caller))
+            wrapped = document(with_principal(wrapped, caller), blueprint.doc(security=[{audience: []}]))
         about = inspect.cleandoc(view.__doc__ or "").partition("\n")
         description = (about[2].strip() + caller.describe()).strip()
-        wrapped = blueprint.doc(operationId=view.__name__, summary=about[0], description=description)(wrapped)
+        named = blueprint.doc(operationId=view.__name__, summary=about[0], description=description)
+        wrapped = document(wrapped, named)
         blueprint.callers[view.__name__] = caller
         blueprint.route(path, methods=[method], endpoint=view.__name__)(wrapped)
         return view
@@ -213,7 +215,15 @@ def document_errors(
         codes[HTTPStatus.PRECONDITION_REQUIRED].add("precondition_required")
     for status, of_status in sorted(codes.items()):
         description = ", ".join(f"`{code}`" for code in sorted(of_status))
-        view = blueprint.alt_response(
+        problem = blueprint.alt_response(
             status.value, schema=ProblemSchema, content_type=PROBLEM_JSON, description=description
-        )(view)
+        )
+        view = document(view, problem)
+    return view
+
+
+def document(view: View, decorator: Callable[[View], View]) -> View:
+    """Add to a view's documentation what a decorator says, without the call that it would put around the view."""
+    documented: Any = decorator(view)
+    view._apidoc = documented._apidoc  # type: ignore[attr-defined]
     return view

@@ -2,7 +2,16 @@
 
 from flask import Flask, Response
 
-NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+HEADERS = (
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    # Answers are personal unless their view says otherwise.
+    ("Cache-Control", "no-store"),
+)
 
 
 def add_security_headers(app: Flask) -> None:
@@ -10,10 +19,8 @@ def add_security_headers(app: Flask) -> None:
 
     @app.after_request
     def secure(answer: Response) -> Response:
-        headers = answer.headers
-        headers.setdefault("Content-Security-Policy", NOTHING)
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        # Answers are personal unless their view says otherwise.
-        headers.setdefault("Cache-Control", "no-store")
+        present = {name.lower() for name, _ in answer.headers}
+        for name, value in HEADERS:
+            if name.lower() not in present:
+                answer.headers.add(name, value)
         return answer

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, text
 
 from rewards.keyring import Keyring
+from rewards.pipelining import fetch_rows
 from rewards.schema import Authority
 from rewards.tenancy import note_entering
 
@@ -114,20 +115,18 @@ def find_principal(
         values = {"digest": keyring.secret_digest("operator_key", token), "now": now}
         found = connection.execute(FIND_OPERATOR, values).one_or_none()
         return Operator(found.operator_key_id, found.label) if found else None
-    row = (
-        connection.execute(
-            FIND_PRINCIPAL,
-            {
-                "slug": slug,
-                "session_digest": keyring.secret_digest("session", token),
-                "api_key_digest": keyring.secret_digest("api_key", token),
-                "now": now,
-            },
+    values = {
+        "slug": slug,
+        "session_digest": keyring.secret_digest("session", token),
+        "api_key_digest": keyring.secret_digest("api_key", token),
+        "now": now,
+    }
+    for row in fetch_rows(connection, FIND_PRINCIPAL, values):
+        audience, authority_id, credential_id, subject_id, wallet_id, role, scopes, authority, timezone = row
+        return Principal(
+            audience, authority_id, authority, timezone, credential_id, subject_id, wallet_id, role, scopes or ()
         )
-        .mappings()
-        .first()
-    )
-    return Principal(**{**row, "scopes": row["scopes"] or ()}) if row else None
+    return None
 
 
 def new_token(connection: Connection, *, authority_id: int) -> str:

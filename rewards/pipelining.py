@@ -1,6 +1,7 @@
-"""Statements sent together: PostgreSQL works through them while the client waits once, instead of once for each.
+"""Statements given to the driver itself: several sent together, or one whose rows are taken as they come.
 
-For writes whose answers nothing before the commit depends on. What they are about must not go in here.
+Sent together, PostgreSQL works through them while the client waits once, instead of once for each; for writes whose
+answers nothing before the commit depends on. What statements are about must not go in here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,30 @@ def execute_pipelined(connection: Connection, writes: Sequence[Write]) -> list[l
         raise failure_of(connection, error) from error
     for write, cursor in zip(writes, cursors, strict=True):
         require_rows(write, cursor.rowcount)
+    return rows
+
+
+def fetch_rows(connection: Connection, statement: TextClause, values: Mapping[str, Any]) -> list[Row]:
+    """Execute one statement and return its rows as tuples, in the transaction under way or one begun now.
+
+    For what every request does: to build its result objects SQLAlchemy takes as long as the driver and PostgreSQL
+    together (270 against 130 µs of processor time for the caller's session, 340 against 110 for the balance).
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: what the driver raised.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    driver: Any = connection.connection.driver_connection
+    try:
+        cursor = driver.cursor().execute(sql_of(statement), values)
+        rows: list[Row] = cursor.fetchall()
+    except psycopg.Error as error:
+        failure = failure_of(connection, error)
+        if connection.invalidated:
+            # The server has gone; others of the pool would each fail once before they were found to be broken too.
+            connection.engine.dispose()
+        raise failure from error
     return rows
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from rewards.errors import OverdraftError
+from rewards.pipelining import fetch_rows
 
 # Lots expire at midnight of the authority's own time zone.
 TODAY = """(SELECT CAST(CAST(:now AS timestamptz) AT TIME ZONE timezone AS date)
@@ -110,7 +111,7 @@ def hold_wallet_of_lot(connection: Connection, account_id: UUID, *, authority_id
 
 def get_wallet(connection: Connection, *, authority_id: int, wallet_id: UUID, now: datetime.datetime) -> Wallet:
     """Return the balance at ``now``; points of expired lots count no more, unless a voucher holds them."""
-    rows = connection.execute(LIST_LOTS, {"authority_id": authority_id, "wallet_id": wallet_id, "now": now})
+    rows = fetch_rows(connection, LIST_LOTS, {"authority_id": authority_id, "wallet_id": wallet_id, "now": now})
     lots = [Lot(*row) for row in rows]
     return Wallet(
         points=sum(lot.points for lot in lots if lot.is_spendable),

@@ -182,6 +182,32 @@ def rewards_command(is_json: bool, pictures: Path | None, **options: Any) -> Non
     measure(lambda tell: bench_rewards(RewardsOptions(**options), tell), rewards_as_text, Output(is_json, pictures))
 
 
+@bench.command("api")
+@click.option("--seconds", default=10, show_default=True, type=click.IntRange(1, 600), help="Of reading, and paced.")
+@click.option("--redemptions", default=4000, show_default=True, type=click.IntRange(80), help="A turn.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 20), help="Interleaved rounds.")
+@click.option("--paced", default=200.0, show_default=True, type=click.FloatRange(1), help="Redemptions per second.")
+@click.option("--rate", type=click.FloatRange(1), help="Deposits per second; default: a quarter of the maximal load.")
+@click.option("--messages", default=30_000, show_default=True, type=click.IntRange(2000), help="For that load.")
+@click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000))
+@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=1, show_default=True)
+@output_options
+def api_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
+    """Measure the API over HTTP: redemptions against pgbench with the same statements, balances against an empty
+    route, and how long a redemption takes while deposits come in.
+
+    \b
+    Examples:
+      bontri bench api
+      bontri bench api --seconds 2 --redemptions 400 --rounds 1 --rate 200 --json
+    """
+    from benchmarks.api import ApiOptions, bench_api
+    from benchmarks.report import api_as_text
+
+    measure(lambda tell: bench_api(ApiOptions(**options), tell), api_as_text, Output(is_json, pictures))
+
+
 @bench.command("soak")
 @click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(0.2, 10_080), help="How long.")
 @click.option("--every", default=5, show_default=True, type=click.IntRange(1, 600), help="Seconds between samples.")

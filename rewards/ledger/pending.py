@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from rewards.ids import Id
 from rewards.ledger.transfers import Transfer, record_transfers
-from rewards.pipelining import Write
+from rewards.pipelining import Write, fetch_rows
 
 # All accounts in the order of their ids before any is moved: the planner may move counters in any order when tables
 # are small, and a redemption then met an issue at the same shop in a deadlock.
@@ -44,7 +44,7 @@ def lock_pending_transfers(
 ) -> list[Transfer]:
     """Lock the accounts of vouchers' pending transfers, and ``also`` others; list the transfers, ended or not."""
     values = {"authority_id": authority_id, "voucher_ids": list(voucher_ids), "also": list(also)}
-    return list(dict.fromkeys(Transfer(*row) for row in connection.execute(LOCK_VOUCHERS, values)))
+    return list(dict.fromkeys(Transfer(*row) for row in fetch_rows(connection, LOCK_VOUCHERS, values)))
 
 
 def lock_pending_credits(

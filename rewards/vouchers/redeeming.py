@@ -7,7 +7,7 @@ the last three sent together.
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
@@ -17,7 +17,7 @@ from rewards.errors import IdempotencyKeyReusedError, violates
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
-from rewards.pipelining import Write, execute_write
+from rewards.pipelining import Write, execute_write, fetch_rows
 from rewards.shops import ShopRevokedError, is_active
 from rewards.vouchers.codes import digest_of_entered_code
 from rewards.vouchers.refusals import (
@@ -39,6 +39,18 @@ class Redemption:
     value_cents: int
     redeemed_at: datetime.datetime
     is_repeat: bool
+
+
+class Redeemed(NamedTuple):
+    """The voucher a redemption was decided for."""
+
+    voucher_id: UUID
+    title: str
+    price_points: int
+    value_cents: int
+    ended_at: datetime.datetime
+    shop_id: UUID | None
+    account_id: UUID
 
 
 REDEEM = text("""
@@ -118,12 +130,12 @@ def redeem_by_digest(
         "now": now,
     }
     try:
-        row = connection.execute(REDEEM, values).first()
+        rows = fetch_rows(connection, REDEEM, values)
     except IntegrityError as error:
         if violates(error, "uq_vouchers_redemption_key"):
             raise IdempotencyKeyReusedError from error
         raise
-    if row is None:
+    if not rows:
         found = connection.execute(FIND_BY_CODE_OR_KEY, values).all()
         redemption = repeat_or_refuse(found, shop_id=shop_id)
         if redemption is not None:
@@ -131,6 +143,7 @@ def redeem_by_digest(
         if not is_active(connection, shop_id, authority_id=authority_id):
             raise ShopRevokedError
         raise VoucherExpiredError(next(row.voucher_id for row in found if row.has_code))
+    row = Redeemed(*rows[0])
     also = [row.account_id] if row.shop_id is None else []
     pending = lock_pending_transfers(connection, [row.voucher_id], authority_id=authority_id, also=also)
     attempt = plan_attempt(
@@ -142,14 +155,14 @@ def redeem_by_digest(
     return redemption_of(row, is_repeat=False)
 
 
-def redemption_of(row: Row[*tuple[Any, ...]], *, is_repeat: bool) -> Redemption:
+def redemption_of(row: Redeemed | Row[*tuple[Any, ...]], *, is_repeat: bool) -> Redemption:
     """Return the redemption a row of ``vouchers`` tells of."""
     return Redemption(row.voucher_id, row.title, row.price_points, row.value_cents, row.ended_at, is_repeat)
 
 
 def pay_from_network(
     connection: Connection,
-    redeemed: Row[*tuple[Any, ...]],
+    redeemed: Redeemed,
     pending: Sequence[Transfer],
     *,
     authority_id: int,

@@ -116,6 +116,18 @@ def test_vouchers_and_expiry_are_measured_beside_their_ceilings(tmp_path):
     assert report["broken_invariants"] == {"vouchers": {}, "expiring_1": {}}
 
 
+def test_the_api_is_measured_beside_what_bounds_it(tmp_path):
+    sizes = ("--seconds", "1", "--redemptions", "80", "--rounds", "1", "--paced", "40", "--rate", "100")
+    report, _ = measured(tmp_path, "api", *sizes)
+    assert set(report["rates"]) == {"empty_route", "balance", "redemption", "redemption_pgbench"}
+    assert all(rate["median_per_s"] > 0 for rate in report["rates"].values())
+    assert {name: seen["count"] for name, seen in report["redemptions_paced"].items()} == {"quiet": 40, "beside": 40}
+    assert report["cpu"]["empty_route"]["postgresql_us"] < report["cpu"]["balance"]["postgresql_us"]
+    # The generator is not what is measured.
+    assert report["cpu"]["empty_route"]["generator_us"] < report["cpu"]["empty_route"]["api_us"]
+    assert report["broken_invariants"] == {}
+
+
 def test_unknown_peer_is_refused():
     done = bench("ingest", "--peers", "redis")
     assert done.returncode == 2

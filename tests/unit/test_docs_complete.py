@@ -16,6 +16,7 @@ from bontri.settings import TABLE
 from ingest.metrics import IngestMetrics
 from ingest.verification import MessageCode
 from partners_api.app import ApiConfig, create_app
+from partners_api.metrics import ApiMetrics
 from rewards.acceptance import RefusalCode
 from rewards.keyring import Keyring
 
@@ -127,16 +128,17 @@ def test_no_command_is_named_that_is_not_there(page):
 
 
 def list_metrics() -> set[str]:
-    """List the metrics of a worker, and those only the parent of several has."""
-    registry: CollectorRegistry = IngestMetrics().registry
-    group = (ROOT / "bontri/worker_group.py").read_text(encoding="utf-8")
-    of_the_parent = re.findall(r'(Gauge|Counter)MetricFamily\("(\w+)"', group)
-    own = {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
+    """List the metrics of workers and of the API, and those only the parent of several has."""
+    registries: list[CollectorRegistry] = [IngestMetrics().registry, ApiMetrics().registry]
+    parents = [(ROOT / f"bontri/{name}.py").read_text(encoding="utf-8") for name in ("worker_group", "api_watch")]
+    of_the_parent = re.findall(r'(Gauge|Counter)MetricFamily\("(\w+)"', "".join(parents))
+    families = [family for registry in registries for family in registry.collect()]
+    own = {family.name + ("_total" if family.type == "counter" else "") for family in families}
     return own | {name + ("_total" if kind == "Counter" else "") for kind, name in of_the_parent}
 
 
 def test_every_metric_is_explained_and_no_other():
-    shown = re.findall(r"^\| `(bontri_ingest_\w+)` \|", read_operators(), flags=re.MULTILINE)
+    shown = re.findall(r"^\| `(bontri_(?:ingest|api)_\w+)` \|", read_operators(), flags=re.MULTILINE)
     assert sorted(shown) == sorted(list_metrics())
 
 
