@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from bontri import __version__
+from bontri.commands.agents import agents
 from bontri.commands.alarms import alarms
 from bontri.commands.bench import bench
 from bontri.commands.bins import bins
@@ -29,6 +30,7 @@ from bontri.commands.ledger import ledger
 from bontri.commands.letters import letters
 from bontri.commands.liability import liability
 from bontri.commands.offers import offers
+from bontri.commands.operator_keys import operator_keys
 from bontri.commands.quarantine import quarantine
 from bontri.commands.races import races
 from bontri.commands.restore_epoch import restore_epoch
@@ -229,6 +231,7 @@ def new_secret() -> None:
     click.echo(secrets.token_hex(SECRET_BYTES))
 
 
+cli.add_command(agents)
 cli.add_command(alarms)
 cli.add_command(bench)
 cli.add_command(bins)
@@ -244,6 +247,7 @@ cli.add_command(display)
 cli.add_command(docs)
 cli.add_command(goals)
 cli.add_command(jobs)
+cli.add_command(operator_keys)
 cli.add_command(ledger)
 cli.add_command(letters)
 cli.add_command(liability)

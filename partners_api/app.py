@@ -12,7 +12,23 @@ from sqlalchemy import Engine
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from partners_api.authorities.views import authorities
+from partners_api.authorities import (
+    agents,
+    api_keys,
+    exports,
+    giving,
+    money,
+    offers,
+    reviews,
+    settings,
+    settlements,
+    tariffs,
+    territory,
+    views,
+)
+from partners_api.authorities import shops as partner_shops
+from partners_api.authorities import sign_ins as agents_sign_ins
+from partners_api.authorities.blueprint import authorities
 from partners_api.citizens import donations, letters, sign_ins, vouchers, wallet
 from partners_api.citizens.blueprint import citizens
 from partners_api.documentation import documentation
@@ -31,6 +47,22 @@ from rewards.keyring import Keyring
 
 BLUEPRINTS = (citizens, shops, authorities)
 OPERATIONS_OF_CITIZENS = (sign_ins, letters, wallet, vouchers, donations)
+OPERATIONS_OF_AUTHORITIES = (
+    agents_sign_ins,
+    agents,
+    api_keys,
+    settings,
+    tariffs,
+    offers,
+    giving,
+    money,
+    partner_shops,
+    settlements,
+    territory,
+    views,
+    exports,
+    reviews,
+)
 """Imported for the operations they add to their blueprint."""
 
 API_PREFIX = "/api/v1"

@@ -17,17 +17,23 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from partners_api.refusals import (
+    AgentRequiredError,
     AudienceWrongError,
     AuthorityUnknownError,
     CredentialsMissingError,
     CredentialsRefusedError,
+    CrossSiteRequestError,
     RequestInFlightError,
     RoleInsufficientError,
     ScopeMissingError,
+    SessionUnknownError,
 )
+from partners_api.statuses_of_work import STATUS_OF_WORK
+from rewards.agents import AgentEmailTakenError, AgentUnknownError, LastAdminError
 from rewards.api_keys import ApiKeyUnknownError
 from rewards.citizens import BadgeTakenError, EmailTakenError
 from rewards.donations import CauseNotActiveError, CauseUnknownError, DonationPointsError
+from rewards.drafts import DefinitionInvalidError, TariffGapError
 from rewards.errors import (
     IdempotencyKeyReusedError,
     OverdraftError,
@@ -52,6 +58,7 @@ from rewards.offers import (
     OfferUnknownError,
     StockBelowSoldError,
 )
+from rewards.rehearsal import RehearsalTooLargeError
 from rewards.shops import ShopRevokedError
 from rewards.sign_ins import SignInCodeRefusedError
 from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
@@ -73,6 +80,9 @@ from rewards.wallets import PointsInsufficientError
 PROBLEM_JSON = "application/problem+json"
 
 STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
+    AgentEmailTakenError: HTTPStatus.CONFLICT,
+    AgentRequiredError: HTTPStatus.FORBIDDEN,
+    AgentUnknownError: HTTPStatus.NOT_FOUND,
     ApiKeyUnknownError: HTTPStatus.NOT_FOUND,
     AudienceWrongError: HTTPStatus.FORBIDDEN,
     AuthorityUnknownError: HTTPStatus.NOT_FOUND,
@@ -82,6 +92,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     CauseUnknownError: HTTPStatus.NOT_FOUND,
     CredentialsMissingError: HTTPStatus.UNAUTHORIZED,
     CredentialsRefusedError: HTTPStatus.UNAUTHORIZED,
+    CrossSiteRequestError: HTTPStatus.FORBIDDEN,
     DonationPointsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     EmailTakenError: HTTPStatus.CONFLICT,
     HouseholdTooSoonError: HTTPStatus.CONFLICT,
@@ -91,6 +102,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvitationLockedError: HTTPStatus.TOO_MANY_REQUESTS,
     InvitationUnknownError: HTTPStatus.NOT_FOUND,
+    LastAdminError: HTTPStatus.CONFLICT,
     OfferLimitReachedError: HTTPStatus.CONFLICT,
     OfferNotOnSaleError: HTTPStatus.CONFLICT,
     OfferSoldOutError: HTTPStatus.CONFLICT,
@@ -104,6 +116,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     RequestInFlightError: HTTPStatus.CONFLICT,
     RoleInsufficientError: HTTPStatus.FORBIDDEN,
     ScopeMissingError: HTTPStatus.FORBIDDEN,
+    SessionUnknownError: HTTPStatus.NOT_FOUND,
     ShopRevokedError: HTTPStatus.FORBIDDEN,
     SignInCodeRefusedError: HTTPStatus.FORBIDDEN,
     StockBelowSoldError: HTTPStatus.CONFLICT,
@@ -120,7 +133,11 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     WalletChangedError: HTTPStatus.CONFLICT,
     WalletNotSharedError: HTTPStatus.CONFLICT,
     WalletSharedError: HTTPStatus.CONFLICT,
+    **STATUS_OF_WORK,
 }
+
+TELLS_MORE = (DefinitionInvalidError, TariffGapError, RehearsalTooLargeError)
+"""Their own words say what to mend, and name no command."""
 
 CODE_OF_STATUS: dict[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "request_malformed",
@@ -186,7 +203,7 @@ def detail_of(refusal: RewardsError) -> str:
     """Return what is particular to this refusal, without ids or codes; empty when its title says all."""
     if isinstance(refusal, PointsInsufficientError):
         return f"{refusal.wanted_points} points are needed; {refusal.available_points} can be spent."
-    return ""
+    return str(refusal) if isinstance(refusal, TELLS_MORE) else ""
 
 
 def render_http_error(error: HTTPException) -> Response:

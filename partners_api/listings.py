@@ -233,10 +233,11 @@ def cell_of(row: Row, column: list[str]) -> Any:
 
 
 def render_geojson(schema: ma.Schema, items: Sequence[Any]) -> Response:
-    """Return items as a FeatureCollection (RFC 7946): longitude first, everything else a property."""
+    """Return items as a FeatureCollection (RFC 7946): longitude first, everything else a property; None is nowhere."""
     features = []
     for row in schema.dump(items, many=True):
         place = [row.pop("longitude"), row.pop("latitude")]
-        features.append({"type": "Feature", "geometry": {"type": "Point", "coordinates": place}, "properties": row})
+        point = None if None in place else {"type": "Point", "coordinates": place}
+        features.append({"type": "Feature", "geometry": point, "properties": row})
     collection = {"type": "FeatureCollection", "features": features}
     return Response(json.dumps(collection), content_type=GEOJSON)

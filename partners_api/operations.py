@@ -24,6 +24,7 @@ from partners_api.refusals import (
     AudienceWrongError,
     CredentialsMissingError,
     CredentialsRefusedError,
+    CrossSiteRequestError,
     RequestInFlightError,
     RoleInsufficientError,
     ScopeMissingError,
@@ -33,6 +34,7 @@ from rewards.errors import IdempotencyKeyReusedError, RewardsError
 
 View = Callable[..., Any]
 TEXT: dict[str, Any] = {"type": "string"}
+OBJECT: dict[str, Any] = {"type": "object"}
 Answers = tuple[int, type[ma.Schema] | None]
 
 OF_EVERY_CALLER = (CredentialsMissingError, CredentialsRefusedError, AudienceWrongError)
@@ -53,7 +55,8 @@ class Caller:
             return ()
         role = (RoleInsufficientError,) if self.role else ()
         scope = (ScopeMissingError,) if self.scope else ()
-        return (*OF_EVERY_CALLER, *role, *scope)
+        cookie = (CrossSiteRequestError,) if self.audience == "authority" else ()
+        return (*OF_EVERY_CALLER, *role, *scope, *cookie)
 
     def describe(self) -> str:
         """Return a sentence for the document; empty where the audience says all."""
@@ -72,6 +75,15 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     """A part of the API for one audience."""
 
     ARGUMENTS_PARSER = StrictParser()
+
+    def _prepare_etag_doc(self, doc: Any, doc_info: Any, **options: Any) -> Any:
+        """Keep what :func:`document_errors` says of 412 and 428: flask-smorest documents its own form of errors."""
+        ours = {
+            status: answer for status, answer in doc.get("responses", {}).items() if status in ("412", "428", 412, 428)
+        }
+        prepared = super()._prepare_etag_doc(doc, doc_info, **options)
+        prepared.get("responses", {}).update(ours)
+        return prepared
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Begin without operations; ``callers`` says of each, by name, who may call it."""
@@ -130,7 +142,8 @@ def operation(
             wrapped = blueprint.arguments(body(), example=example_of(body()))(wrapped)
         wrapped = document_success(blueprint, wrapped, answers, content_type)
         for other_type in also_answers:
-            also = blueprint.alt_response(answers[0], schema=TEXT, content_type=other_type)
+            other_form = OBJECT if other_type.endswith("json") else TEXT
+            also = blueprint.alt_response(answers[0], schema=other_form, content_type=other_type)
             wrapped = document(wrapped, also)
         if has_etag:
             wrapped = blueprint.etag(wrapped)

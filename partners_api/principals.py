@@ -1,7 +1,11 @@
-"""Who calls: ``Authorization: Bearer`` turned into a principal, or refused. Looked up in the request's transaction."""
+"""Who calls: ``Authorization: Bearer``, or the cookie of a browser, turned into a principal, or refused.
+
+Looked up in the request's transaction.
+"""
 
 from flask import g, request
 
+from partners_api.cookies import find_cookie_token, require_own_origin
 from partners_api.refusals import (
     AudienceWrongError,
     CredentialsMissingError,
@@ -10,14 +14,16 @@ from partners_api.refusals import (
     ScopeMissingError,
 )
 from partners_api.services import keyring, now
-from partners_api.transactions import connection_of_whoever_calls, serve_agents
+from partners_api.transactions import connection, connection_of_whoever_calls, serve_agents
 from rewards.access import RANK, Audience, Operator, Principal, Role, Scope, find_principal
+from rewards.sign_ins import keep_awake
 
 SECURITY_SCHEMES: dict[Audience, str] = {
     "citizen": "A session's token, from POST /citizen/sessions.",
     "shop": "An API key of a shop's till, given by the authority. It is good for the scopes it was made for.",
-    "authority": "A session of an agent, from POST /authority/sessions, or an API key of a program. Its role is "
-    "viewer, manager or admin; each may what the ones before may.",
+    "authority": "A session of an agent, from POST /authority/sessions, as a bearer token or in the cookie "
+    "`__Host-bontri`, or an API key of a program. Its role is viewer, manager or admin; each may what the ones before "
+    "may. With the cookie, what changes something needs an `Origin` of this host (`cross_site_refused`).",
     "operator": "A key of who runs the installation: `bontri operator-keys add`.",
 }
 """What each audience shows, for the OpenAPI document; the scheme is named after the audience."""
@@ -27,18 +33,17 @@ def get_principal(audience: Audience, *, role: Role | None, scope: Scope | None)
     """Return who calls.
 
     Raises:
-        CredentialsMissingError: no bearer token came with the request.
+        CredentialsMissingError: no bearer token came with the request, and no cookie.
+        CrossSiteRequestError: a cookie came, with a request of another site.
         CredentialsRefusedError: it is unknown, revoked or expired.
         AudienceWrongError: it is good, but for another part of the API.
         RoleInsufficientError: the agent's role is below ``role``.
         ScopeMissingError: the shop's key lacks ``scope``.
     """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise CredentialsMissingError
+    token = get_token(audience)
     if audience in ("authority", "operator"):
         serve_agents()
-    principal = find_principal(connection_of_whoever_calls(), keyring(), token=token.strip(), now=now())
+    principal = find_principal(connection_of_whoever_calls(), keyring(), token=token, now=now())
     if principal is None:
         raise CredentialsRefusedError
     g.principal = principal
@@ -52,4 +57,18 @@ def get_principal(audience: Audience, *, role: Role | None, scope: Scope | None)
         raise RoleInsufficientError
     if scope is not None and scope not in principal.scopes:
         raise ScopeMissingError
+    if principal.is_agent:
+        keep_awake(connection(), authority_id=principal.authority_id, session_id=principal.credential_id, now=now())
     return principal
+
+
+def get_token(audience: Audience) -> str:
+    """Return the token that came with the request; only agents use pages, hence a cookie."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    found = find_cookie_token() if audience == "authority" and not scheme else None
+    if found is None:
+        raise CredentialsMissingError
+    require_own_origin()
+    return found

@@ -43,3 +43,21 @@ class RequestInFlightError(RewardsError):
     """A request with the same Idempotency-Key is being answered; ask again in a moment."""
 
     code = "request_in_flight"
+
+
+class AgentRequiredError(RewardsError):
+    """A person must do this, signed in; a program's key does not do."""
+
+    code = "agent_required"
+
+
+class CrossSiteRequestError(RewardsError):
+    """A browser sent this from another site than this one."""
+
+    code = "cross_site_refused"
+
+
+class SessionUnknownError(RewardsError):
+    """The caller has no such session, or it has ended."""
+
+    code = "session_unknown"

@@ -20,6 +20,25 @@ class Integer(fields.Integer):
         return super()._validated(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
+class Text(fields.String):
+    """Text of 1 to ``longest`` characters, not all blanks; with ``has_lines`` line breaks are part of it."""
+
+    def __init__(self, longest: int, *, has_lines: bool = False, **options: Any) -> None:
+        printed = r"[^\x00-\x09\x0b-\x1f\x7f]" if has_lines else r"[^\x00-\x1f\x7f]"
+        pattern = rf"^{printed}*[^\x00-\x20\x7f]{printed}*$"
+        checks = [validate.Length(1, longest), validate.Regexp(pattern)]
+        super().__init__(**{"validate": checks, **options})
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        """Refuse half of a surrogate pair, which JSON can write and nothing can store."""
+        said = super()._deserialize(value, *args, **options)
+        try:
+            said.encode()
+        except UnicodeEncodeError:
+            raise self.make_error("invalid_utf8") from None
+        return said
+
+
 VOUCHER_STATES = ("issued", "redeemed", "reversed", "cancelled", "expired")
 
 

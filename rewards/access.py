@@ -48,6 +48,11 @@ class Principal:
     role: Role | None
     scopes: Collection[Scope]
 
+    @property
+    def is_agent(self) -> bool:
+        """Whether a person of the authority calls, rather than a program of it."""
+        return self.audience == "authority" and self.subject_id != self.credential_id
+
 
 @dataclass(frozen=True, slots=True)
 class Operator:
@@ -81,7 +86,7 @@ FIND_PRINCIPAL = text("""
               JOIN agents g ON g.authority_id = s.authority_id AND g.agent_id = s.agent_id
              WHERE s.authority_id = a.authority_id
                AND s.token_digest = :session_digest AND s.revoked_at IS NULL AND s.expires_at > :now
-               AND g.state = 'active'
+               AND s.idle_until > :now AND g.state = 'active'
             UNION ALL
             SELECT k.audience, k.authority_id, k.api_key_id, COALESCE(k.shop_id, k.api_key_id), NULL, k.role, k.scopes
               FROM api_keys k

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, text, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from rewards.access import OPERATOR, RANDOM_BYTES, Role, Scope, new_token
 from rewards.errors import RewardsError
@@ -164,6 +164,24 @@ def create_operator_key(connection: Connection, keyring: Keyring, *, label: str,
         )
     )
     return key
+
+
+@dataclass(frozen=True, slots=True)
+class ListedOperatorKey:
+    """What is known of an operator's key without its secret."""
+
+    operator_key_id: UUID
+    label: str
+    created_at: datetime.datetime
+    expires_at: datetime.datetime | None
+    revoked_at: datetime.datetime | None
+
+
+def list_operator_keys(connection: Connection) -> list[ListedOperatorKey]:
+    """List the keys of operators, newest first, ended ones too."""
+    columns = [getattr(OperatorKey, name) for name in ListedOperatorKey.__slots__]
+    rows = connection.execute(select(*columns).order_by(OperatorKey.operator_key_id.desc()))
+    return [ListedOperatorKey(*row) for row in rows]
 
 
 def revoke_operator_key(connection: Connection, *, operator_key_id: UUID, now: datetime.datetime) -> bool:

@@ -162,6 +162,13 @@ class PublishedCampaign:
     bonus_points: int | None
     budget_points: int | None
     used_points: int
+    weekdays: list[int] | None
+    from_time: datetime.time | None
+    until_time: datetime.time | None
+    materials: list[str] | None
+    site_ids: list[UUID] | None
+    insee_codes: list[str] | None
+    is_first_deposit_only: bool
 
 
 LIST_PUBLISHED = text("""
@@ -170,9 +177,12 @@ LIST_PUBLISHED = text("""
                 WHEN used_points >= budget_points THEN 'used up'
                 WHEN valid_from > :now THEN 'to come' ELSE 'running' END AS state,
            valid_from, least(valid_until, stopped_at) AS valid_until, multiplier_percent, bonus_points, budget_points,
-           used_points
-      FROM campaigns WHERE authority_id = :authority_id
-     ORDER BY valid_from DESC, campaign_id DESC
+           used_points, weekdays, from_time, until_time, materials, site_ids, insee_codes, is_first_deposit_only
+      FROM campaigns
+     WHERE authority_id = :authority_id AND (CAST(:campaign_id AS uuid) IS NULL OR campaign_id = :campaign_id)
+       AND (CAST(:after_from AS timestamptz) IS NULL
+            OR (valid_from, campaign_id) < (:after_from, CAST(:after_id AS uuid)))
+     ORDER BY valid_from DESC, campaign_id DESC LIMIT :limit
 """)
 STOP = text("""
     UPDATE campaigns SET stopped_at = :now
@@ -180,11 +190,29 @@ STOP = text("""
 """)
 
 
+def get_published_campaign(
+    connection: Connection, campaign_id: UUID, *, authority_id: int, now: datetime.datetime
+) -> PublishedCampaign:
+    """Return one campaign, also one that is over; raises ``CampaignUnknownError``."""
+    found = list_published_campaigns(connection, authority_id=authority_id, now=now, campaign_id=campaign_id)
+    if not found:
+        raise CampaignUnknownError(campaign_id)
+    return found[0]
+
+
 def list_published_campaigns(
-    connection: Connection, *, authority_id: int, now: datetime.datetime
+    connection: Connection,
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+    campaign_id: UUID | None = None,
+    after: tuple[datetime.datetime, UUID] | None = None,
+    limit: int | None = None,
 ) -> list[PublishedCampaign]:
-    """List the authority's campaigns, the newest first."""
-    rows = connection.execute(LIST_PUBLISHED, {"authority_id": authority_id, "now": now})
+    """List the authority's campaigns, or one, the newest first, those behind the (beginning, id) of ``after``."""
+    begins, after_id = after or (None, None)
+    values = {"authority_id": authority_id, "now": now, "campaign_id": campaign_id, "limit": limit}
+    rows = connection.execute(LIST_PUBLISHED, {**values, "after_from": begins, "after_id": after_id})
     return [PublishedCampaign(*row) for row in rows]
 
 

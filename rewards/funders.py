@@ -35,6 +35,11 @@ def add_funder(connection: Connection, *, authority_id: int, kind: FunderKind, n
     return funder_id
 
 
+def require_funder(connection: Connection, funder_id: UUID, *, authority_id: int) -> None:
+    """Raise FunderUnknownError unless the authority has a funder of this id."""
+    get_funder_id(connection, str(funder_id), authority_id=authority_id)
+
+
 def get_funder_id(connection: Connection, funder: str | None = None, *, authority_id: int) -> UUID:
     """Return the funder with this id or this name, whatever its case; the authority itself when None.
 

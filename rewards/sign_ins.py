@@ -1,16 +1,19 @@
-"""Citizens sign in with a code sent by e-mail; a session is a row, so that it can be revoked.
+"""Citizens and agents sign in with a code sent by e-mail; a session is a row, so that it can be listed and revoked.
 
 An address nobody holds gets the same answer by the same work: nobody learns here who takes part.
 """
 
 import datetime
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, text, update
+from sqlalchemy import Connection, TextClause, insert, text, update
 
 from rewards.access import new_token
+from rewards.agents import find_agent_by_email
 from rewards.citizens import find_citizen_by_email, normalise_email
 from rewards.errors import RewardsError
 from rewards.explanations import Language
@@ -23,7 +26,20 @@ from rewards.schema import SignInCode
 CODE_DIGITS = 8
 CODE_VALID = datetime.timedelta(minutes=10)
 CODE_TRIES = 5
-SESSION_VALID = datetime.timedelta(days=90)
+
+Holder = Literal["citizen", "agent"]
+
+SESSION_VALID: dict[Holder, datetime.timedelta] = {
+    "citizen": datetime.timedelta(days=90),
+    "agent": datetime.timedelta(days=14),
+}
+AGENT_IDLE = datetime.timedelta(hours=12)
+"""So long an agent's session goes on without being used: a night, not a weekend."""
+
+FIND_BY_EMAIL: dict[Holder, Callable[..., UUID | None]] = {
+    "citizen": find_citizen_by_email,
+    "agent": find_agent_by_email,
+}
 
 
 class SignInCodeRefusedError(RewardsError):
@@ -34,7 +50,7 @@ class SignInCodeRefusedError(RewardsError):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A sign-in under way. ``code`` is to be sent to ``email``, which is None when no citizen has the address."""
+    """A sign-in under way. ``code`` is to be sent to ``email``, which is None when nobody has the address."""
 
     sign_in_id: UUID
     code: str
@@ -50,55 +66,93 @@ class NewSession:
     expires_at: datetime.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session that is good; ``idle_until`` is an agent's alone."""
+
+    session_id: UUID
+    created_at: datetime.datetime
+    expires_at: datetime.datetime
+    idle_until: datetime.datetime | None
+
+
+def for_each_holder(statement: str) -> dict[Holder, TextClause]:
+    """Return a statement for citizens and the same for agents; ``{holder}`` stands for either."""
+    holders: tuple[Holder, ...] = ("citizen", "agent")
+    return {holder: text(statement.replace("{holder}", holder)) for holder in holders}
+
+
 # One guarded update counts the try and uses the code up: two requests with the right code open one session.
-TRY_CODE = text("""
+TRY_CODE = for_each_holder("""
     UPDATE sign_in_codes
        SET tries_left = tries_left - 1,
-           used_at = CASE WHEN code_digest = :code_digest AND citizen_id IS NOT NULL
+           used_at = CASE WHEN code_digest = :code_digest AND {holder}_id IS NOT NULL
                           THEN CAST(:now AS timestamptz) END
      WHERE authority_id = :authority_id AND sign_in_id = :sign_in_id AND used_at IS NULL AND expires_at > :now
        AND tries_left > 0
-    RETURNING CASE WHEN used_at IS NOT NULL THEN citizen_id END
+    RETURNING CASE WHEN used_at IS NOT NULL THEN {holder}_id END
 """)
 
 
 OPEN_SIGN_INS_MAX = 5
 
-LOCK_CITIZEN = text("SELECT pg_advisory_xact_lock(7106003, hashtext(:authority_id || ' ' || :citizen_id))")
-COUNT_OPEN = text("""
+LOCK_HOLDER = text("SELECT pg_advisory_xact_lock(7106003, hashtext(:authority_id || ' ' || :holder_id))")
+COUNT_OPEN = for_each_holder("""
     SELECT count(*) FROM sign_in_codes
-     WHERE authority_id = :authority_id AND citizen_id = :citizen_id AND expires_at > :now AND used_at IS NULL
+     WHERE authority_id = :authority_id AND {holder}_id = :holder_id AND expires_at > :now AND used_at IS NULL
+""")
+LIST_SESSIONS = for_each_holder("""
+    SELECT session_id, created_at, expires_at, idle_until FROM sessions
+     WHERE authority_id = :authority_id AND {holder}_id = :holder_id AND revoked_at IS NULL AND expires_at > :now
+       AND (idle_until IS NULL OR idle_until > :now)
+       AND (CAST(:after AS uuid) IS NULL OR session_id < :after)
+     ORDER BY session_id DESC LIMIT :limit
+""")
+# Written at most every few minutes, however much somebody clicks.
+KEEP_AWAKE = text("""
+    UPDATE sessions SET idle_until = :idle_until
+     WHERE authority_id = :authority_id AND session_id = :session_id AND revoked_at IS NULL
+       AND idle_until < CAST(:idle_until AS timestamptz) - interval '5 minutes'
 """)
 
 
-def count_open_sign_ins(connection: Connection, authority_id: int, citizen_id: UUID, now: datetime.datetime) -> int:
+def count_open_sign_ins(
+    connection: Connection, authority_id: int, holder_id: UUID, now: datetime.datetime, *, holder: Holder = "citizen"
+) -> int:
     """Count the codes sent in the last ten minutes and not used, one asker at a time until the transaction ends.
 
     Codes whose tries are spent count too, or new ones could be asked for without end.
     """
-    connection.execute(LOCK_CITIZEN, {"authority_id": authority_id, "citizen_id": str(citizen_id)})
-    values = {"authority_id": authority_id, "citizen_id": citizen_id, "now": now}
-    return int(connection.scalar(COUNT_OPEN, values) or 0)
+    connection.execute(LOCK_HOLDER, {"authority_id": authority_id, "holder_id": str(holder_id)})
+    values = {"authority_id": authority_id, "holder_id": holder_id, "now": now}
+    return int(connection.scalar(COUNT_OPEN[holder], values) or 0)
 
 
 def begin_sign_in(
-    connection: Connection, keyring: Keyring, *, authority_id: int, email: str, now: datetime.datetime
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    authority_id: int,
+    email: str,
+    holder: Holder = "citizen",
+    now: datetime.datetime,
 ) -> SignIn:
-    """Store the digest of a new code for ``email``, whether or not a citizen has this address.
+    """Store the digest of a new code for ``email``, whether or not a citizen, or an agent, has this address.
 
-    A citizen with too many codes under way is treated like an unknown address: the answer is the same, no e-mail
+    Who has too many codes under way is treated like an unknown address: the answer is the same, no e-mail
     leaves, and five codes of five tries are all that can be guessed at in ten minutes, however many ask.
     """
-    citizen_id = find_citizen_by_email(connection, keyring, authority_id=authority_id, email=email)
-    if citizen_id is not None and count_open_sign_ins(connection, authority_id, citizen_id, now) >= OPEN_SIGN_INS_MAX:
-        citizen_id = None
+    holder_id = FIND_BY_EMAIL[holder](connection, keyring, authority_id=authority_id, email=email)
+    if holder_id is not None:
+        under_way = count_open_sign_ins(connection, authority_id, holder_id, now, holder=holder)
+        holder_id = None if under_way >= OPEN_SIGN_INS_MAX else holder_id
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-    sign_in = SignIn(new_id(), code, normalise_email(email) if citizen_id else None)
+    sign_in = SignIn(new_id(), code, normalise_email(email) if holder_id else None)
     connection.execute(
         insert(SignInCode).values(
+            **{f"{holder}_id": holder_id},
             authority_id=authority_id,
             sign_in_id=sign_in.sign_in_id,
-            citizen_id=citizen_id,
             code_digest=code_digest(keyring, sign_in.sign_in_id, sign_in.code),
             expires_at=now + CODE_VALID,
             tries_left=CODE_TRIES,
@@ -114,6 +168,7 @@ def open_session(
     authority_id: int,
     sign_in_id: UUID,
     code: str,
+    holder: Holder = "citizen",
     language: Language | None = None,
     now: datetime.datetime,
 ) -> NewSession | None:
@@ -122,8 +177,8 @@ def open_session(
     ``language`` is the one seen to be used: letters are written in it from now on, unless another was chosen before.
     None rather than a refusal, because the caller must commit the spent try.
     """
-    citizen_id = connection.scalar(
-        TRY_CODE,
+    holder_id = connection.scalar(
+        TRY_CODE[holder],
         {
             "authority_id": authority_id,
             "sign_in_id": sign_in_id,
@@ -131,36 +186,63 @@ def open_session(
             "now": now,
         },
     )
-    if citizen_id is None:
+    if holder_id is None:
         return None
-    if language is not None:
-        note_language(connection, authority_id=authority_id, citizen_id=citizen_id, language=language)
-    session = NewSession(new_id(), new_token(connection, authority_id=authority_id), now + SESSION_VALID)
+    if language is not None and holder == "citizen":
+        note_language(connection, authority_id=authority_id, citizen_id=holder_id, language=language)
+    session = NewSession(new_id(), new_token(connection, authority_id=authority_id), now + SESSION_VALID[holder])
     connection.execute(
         insert(SessionRow).values(
+            **{f"{holder}_id": holder_id},
             authority_id=authority_id,
             session_id=session.session_id,
-            citizen_id=citizen_id,
             token_digest=keyring.secret_digest("session", session.token),
             created_at=now,
             expires_at=session.expires_at,
+            idle_until=now + AGENT_IDLE if holder == "agent" else None,
         )
     )
     return session
 
 
-def revoke_session(connection: Connection, *, authority_id: int, session_id: UUID, now: datetime.datetime) -> bool:
-    """Refuse a session from now on; return False when there was nothing left to revoke."""
-    result = connection.execute(
-        update(SessionRow)
-        .where(
-            SessionRow.authority_id == authority_id,
-            SessionRow.session_id == session_id,
-            SessionRow.revoked_at.is_(None),
-        )
-        .values(revoked_at=now)
+def list_sessions(
+    connection: Connection,
+    holder_id: UUID,
+    *,
+    authority_id: int,
+    holder: Holder,
+    now: datetime.datetime,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[ListedSession]:
+    """List the sessions of somebody that are good, newest first."""
+    values = {"authority_id": authority_id, "holder_id": holder_id, "now": now, "after": after, "limit": limit}
+    return [ListedSession(*row) for row in connection.execute(LIST_SESSIONS[holder], values)]
+
+
+def keep_awake(connection: Connection, *, authority_id: int, session_id: UUID, now: datetime.datetime) -> None:
+    """Put off the end of an agent's session that is being used."""
+    values = {"authority_id": authority_id, "session_id": session_id, "idle_until": now + AGENT_IDLE}
+    connection.execute(KEEP_AWAKE, values)
+
+
+def revoke_session(
+    connection: Connection,
+    *,
+    authority_id: int,
+    session_id: UUID,
+    agent_id: UUID | None = None,
+    now: datetime.datetime,
+) -> bool:
+    """Refuse a session from now on, with ``agent_id`` only one of that agent; False: nothing was left to revoke."""
+    revoke = update(SessionRow).where(
+        SessionRow.authority_id == authority_id,
+        SessionRow.session_id == session_id,
+        SessionRow.revoked_at.is_(None),
     )
-    return result.rowcount == 1
+    if agent_id is not None:
+        revoke = revoke.where(SessionRow.agent_id == agent_id)
+    return connection.execute(revoke.values(revoked_at=now)).rowcount == 1
 
 
 def code_digest(keyring: Keyring, sign_in_id: UUID, code: str) -> bytes:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, text, update
 
+from rewards.errors import OperatorRefusedError
 from rewards.ids import Id, new_id
 from rewards.schema import Authority
 from rewards.schema import Tariff as TariffRow
@@ -125,7 +126,9 @@ class PublishedTariff:
     lines: dict[str, tuple[Basis, int]]
 
 
+# What is in force depends on the tariff after it, so all are looked at before a page is cut out.
 LIST_PUBLISHED = text("""
+    SELECT * FROM (
     SELECT t.tariff_id, t.name,
            CASE WHEN t.valid_from > :now THEN 'to come'
                 WHEN lead(t.valid_from) OVER (ORDER BY t.valid_from) <= :now THEN 'superseded'
@@ -133,16 +136,44 @@ LIST_PUBLISHED = text("""
            t.valid_from, t.day_cap_points, t.week_cap_points, t.bin_hour_cap_points, t.welcome_points,
            (SELECT jsonb_object_agg(l.material, jsonb_build_array(l.basis, l.points)) FROM tariff_lines l
              WHERE l.authority_id = t.authority_id AND l.tariff_id = t.tariff_id) AS lines
-      FROM tariffs t WHERE t.authority_id = :authority_id
-     ORDER BY t.valid_from DESC
+      FROM tariffs t WHERE t.authority_id = :authority_id) AS p
+     WHERE (CAST(:after AS timestamptz) IS NULL OR p.valid_from < :after)
+       AND (CAST(:tariff_id AS uuid) IS NULL OR p.tariff_id = :tariff_id)
+     ORDER BY p.valid_from DESC LIMIT :limit
 """)
 
 
+class TariffUnknownError(OperatorRefusedError):
+    """The authority has no such tariff."""
+
+    code = "tariff_unknown"
+
+    def __init__(self, tariff_id: UUID) -> None:
+        super().__init__(f"there is no tariff {tariff_id}: see bontri tariffs list")
+
+
+def get_published_tariff(
+    connection: Connection, tariff_id: UUID, *, authority_id: int, now: datetime.datetime
+) -> PublishedTariff:
+    """Return one tariff; raises ``TariffUnknownError``."""
+    found = list_published_tariffs(connection, authority_id=authority_id, now=now, tariff_id=tariff_id)
+    if not found:
+        raise TariffUnknownError(tariff_id)
+    return found[0]
+
+
 def list_published_tariffs(
-    connection: Connection, *, authority_id: int, now: datetime.datetime
+    connection: Connection,
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+    tariff_id: UUID | None = None,
+    after: datetime.datetime | None = None,
+    limit: int | None = None,
 ) -> list[PublishedTariff]:
-    """List the authority's tariffs, the newest first."""
-    rows = connection.execute(LIST_PUBLISHED, {"authority_id": authority_id, "now": now})
+    """List the authority's tariffs, or one, the newest first; with ``after`` those in force before that instant."""
+    values = {"authority_id": authority_id, "now": now, "tariff_id": tariff_id, "after": after, "limit": limit}
+    rows = connection.execute(LIST_PUBLISHED, values)
     tariffs = []
     for row in rows.mappings():
         lines = {material: (line[0], line[1]) for material, line in sorted((row["lines"] or {}).items())}

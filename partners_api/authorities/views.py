@@ -1,4 +1,4 @@
-"""Everything below ``/authority``."""
+"""Figures: what was dropped where."""
 
 import csv
 import io
@@ -7,16 +7,15 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
+from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.schemas import COLUMNS, DepositFiguresSchema, FiguresQuerySchema, Row
-from partners_api.operations import Blueprint, operation
+from partners_api.operations import operation
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.statistics.deposits import DailyFigures, Figures, get_deposit_figures
 from rewards.statistics.periods import Period, PeriodReversedError, PeriodTooLongError
 
 CSV = "text/csv"
-
-authorities = Blueprint("authority", __name__, url_prefix="/authority", description="For an authority's agents")
 
 
 @operation(

@@ -5,19 +5,24 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.causes.refusals import CauseMissingError
+
 CAUSES_MAX = 500
 
-LIST = text("""
+CAUSES = """
     SELECT c.cause_id, c.name, c.description, c.siret, c.rna, c.state, c.hundred_points_cents, f.name AS funder,
            a.credits_posted AS points
       FROM causes c
       JOIN accounts a ON a.authority_id = c.authority_id AND a.account_id = c.account_id
       LEFT JOIN funders f ON f.authority_id = c.authority_id AND f.funder_id = c.funder_id
-     WHERE c.authority_id = :authority_id AND (:with_all OR c.state = 'active')
+     WHERE c.authority_id = :authority_id
+"""
+LIST = text(f"""
+    {CAUSES} AND (:with_all OR c.state = 'active')
        AND (CAST(:after_name AS text) IS NULL OR (c.name, c.cause_id) > (:after_name, CAST(:after_id AS uuid)))
      ORDER BY c.name, c.cause_id LIMIT :limit
 """)
-
+GET = text(f"{CAUSES} AND c.cause_id = :cause_id")
 FIND_STATE = text("SELECT state FROM causes WHERE authority_id = :authority_id AND cause_id = :cause_id")
 
 
@@ -49,6 +54,18 @@ def list_causes(
     values = {"authority_id": authority_id, "with_all": with_all, "limit": limit}
     rows = connection.execute(LIST, {**values, "after_name": name, "after_id": cause_id})
     return [Cause(*row) for row in rows]
+
+
+def get_cause(connection: Connection, cause_id: UUID, *, authority_id: int) -> Cause:
+    """Return a cause, whatever its state.
+
+    Raises:
+        CauseMissingError: the authority has no such cause.
+    """
+    row = connection.execute(GET, {"authority_id": authority_id, "cause_id": cause_id}).one_or_none()
+    if row is None:
+        raise CauseMissingError(cause_id)
+    return Cause(*row)
 
 
 def find_state(connection: Connection, cause_id: UUID, *, authority_id: int) -> str | None:

@@ -25,7 +25,9 @@ LIST_MONTHS = text("""
       JOIN causes c ON c.authority_id = :authority_id AND c.cause_id = m.to_cause_id
       LEFT JOIN funders f ON f.authority_id = c.authority_id AND f.funder_id = c.funder_id
      WHERE (CAST(:since AS date) IS NULL OR m.month >= :since) AND (CAST(:until AS date) IS NULL OR m.month < :until)
-     ORDER BY m.month, c.name, c.cause_id
+       AND (CAST(:after_month AS date) IS NULL
+            OR (m.month, c.name, c.cause_id) > (:after_month, CAST(:after_name AS text), CAST(:after_id AS uuid)))
+     ORDER BY m.month, c.name, c.cause_id LIMIT :limit
 """)
 
 
@@ -53,10 +55,14 @@ def list_months(
     authority_id: int,
     since: datetime.date | None = None,
     until: datetime.date | None = None,
+    after: tuple[datetime.date, str, UUID] | None = None,
+    limit: int | None = None,
 ) -> list[MonthOfCause]:
     """List what causes got by month of the authority's calendar, from ``since`` until before ``until``, oldest first.
 
-    Months begin on their first day: give such days.
+    Months begin on their first day: give such days. ``after`` is the (month, name, id) of the last one known.
     """
-    rows = connection.execute(LIST_MONTHS, {"authority_id": authority_id, "since": since, "until": until})
+    month, name, cause_id = after or (None, None, None)
+    values = {"authority_id": authority_id, "since": since, "until": until, "limit": limit}
+    rows = connection.execute(LIST_MONTHS, {**values, "after_month": month, "after_name": name, "after_id": cause_id})
     return [MonthOfCause(*row) for row in rows]

@@ -5,7 +5,7 @@ authority's loss, and shown as such.
 """
 
 from rewards.corrections.deciding import approve_correction, reject_correction
-from rewards.corrections.reading import Correction, list_corrections
+from rewards.corrections.reading import Correction, get_correction, list_corrections
 from rewards.corrections.refusals import (
     CorrectionDecidedError,
     CorrectionUnknownError,
@@ -37,6 +37,7 @@ __all__ = [
     "TransferNotReinstatableError",
     "TransferUnknownError",
     "approve_correction",
+    "get_correction",
     "list_corrections",
     "reject_correction",
     "request_correction",

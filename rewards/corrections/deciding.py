@@ -17,9 +17,10 @@ from rewards.corrections.reversing import Corrected, take_credit_back
 
 # A person may take their own request back, but not approve it.
 DECIDE = text("""
-    UPDATE corrections SET state = :state, decided_by = :decided_by, decided_at = :now
+    UPDATE corrections SET state = :state, decided_by = :decided_by, decided_at = :now, decided_by_agent_id = :agent_id
      WHERE authority_id = :authority_id AND correction_id = :correction_id AND state = 'requested'
-       AND (:state = 'rejected' OR requested_by <> :decided_by)
+       AND (:state = 'rejected'
+            OR (requested_by <> :decided_by AND coalesce(requested_by_agent_id <> CAST(:agent_id AS uuid), true)))
     RETURNING kind, transfer_id
 """)
 FIND = text("SELECT state FROM corrections WHERE authority_id = :authority_id AND correction_id = :correction_id")
@@ -34,7 +35,13 @@ class Decided:
 
 
 def approve_correction(
-    connection: Connection, correction_id: UUID, *, authority_id: int, decided_by: str, now: datetime.datetime
+    connection: Connection,
+    correction_id: UUID,
+    *,
+    authority_id: int,
+    decided_by: str,
+    agent_id: UUID | None = None,
+    now: datetime.datetime,
 ) -> Corrected | Reinstated:
     """Take a credit's points back to the account they came from, or give expired ones back to their lot.
 
@@ -43,20 +50,42 @@ def approve_correction(
         LotWithoutWalletError, ExpiredPointsCorrectedError: expired points cannot be given back, or not any more; the
             transaction must be rolled back.
     """
-    decided = decide(connection, correction_id, "approved", authority_id=authority_id, decided_by=decided_by, now=now)
+    decided = decide(
+        connection,
+        correction_id,
+        "approved",
+        authority_id=authority_id,
+        decided_by=decided_by,
+        agent_id=agent_id,
+        now=now,
+    )
     move = take_credit_back if decided.kind == "reversal" else give_back_expired
     return move(connection, correction_id, decided.transfer_id, authority_id=authority_id, now=now)
 
 
 def reject_correction(
-    connection: Connection, correction_id: UUID, *, authority_id: int, decided_by: str, now: datetime.datetime
+    connection: Connection,
+    correction_id: UUID,
+    *,
+    authority_id: int,
+    decided_by: str,
+    agent_id: UUID | None = None,
+    now: datetime.datetime,
 ) -> None:
     """Leave the points where they are; it can be asked for again. Whoever asked may reject too.
 
     Raises:
         CorrectionUnknownError, CorrectionDecidedError: nothing was changed.
     """
-    decide(connection, correction_id, "rejected", authority_id=authority_id, decided_by=decided_by, now=now)
+    decide(
+        connection,
+        correction_id,
+        "rejected",
+        authority_id=authority_id,
+        decided_by=decided_by,
+        agent_id=agent_id,
+        now=now,
+    )
 
 
 def decide(
@@ -66,6 +95,7 @@ def decide(
     *,
     authority_id: int,
     decided_by: str,
+    agent_id: UUID | None,
     now: datetime.datetime,
 ) -> Decided:
     """Decide, once; return what it is about."""
@@ -74,6 +104,7 @@ def decide(
         "correction_id": correction_id,
         "state": state,
         "decided_by": decided_by,
+        "agent_id": agent_id,
         "now": now,
     }
     decided = connection.execute(DECIDE, values).one_or_none()

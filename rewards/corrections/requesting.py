@@ -41,11 +41,13 @@ def request_correction(
     reason: CorrectionReason,
     note: str,
     requested_by: str,
+    requested_by_agent_id: UUID | None = None,
     now: datetime.datetime,
 ) -> UUID:
     """Ask that a deposit's credit be taken back; return the id to approve or reject it by.
 
-    ``reason`` is told to the citizen, ``note`` (1 to 500 characters) to the authority's people only.
+    ``reason`` is told to the citizen, ``note`` (1 to 500 characters) to the authority's people only. Agents are told
+    apart by ``requested_by_agent_id``, everybody else by name.
 
     Raises:
         TransferUnknownError, TransferInReviewError, TransferNotCorrectableError: there is nothing to take back.
@@ -56,7 +58,14 @@ def request_correction(
         raise TransferInReviewError(transfer_id)
     if not found.is_credit:
         raise TransferNotCorrectableError(transfer_id)
-    said = {"kind": "reversal", "reason": reason, "note": note, "requested_by": requested_by, "requested_at": now}
+    said: dict[str, Any] = {
+        "kind": "reversal",
+        "reason": reason,
+        "note": note,
+        "requested_by": requested_by,
+        "requested_at": now,
+    }
+    said["requested_by_agent_id"] = requested_by_agent_id
     return add_request(connection, transfer_id, said, authority_id=authority_id)
 
 
@@ -68,6 +77,7 @@ def request_reinstatement(
     reason: ReinstatementReason,
     note: str,
     requested_by: str,
+    requested_by_agent_id: UUID | None = None,
     now: datetime.datetime,
 ) -> UUID:
     """Ask that points which expired by a transfer be given back; return the id to approve or reject it by.
@@ -83,7 +93,14 @@ def request_reinstatement(
         raise TransferNotReinstatableError(transfer_id)
     if find_wallet_of_lot(connection, found.debit_account_id, authority_id=authority_id) is None:
         raise LotWithoutWalletError(transfer_id)
-    said = {"kind": "reinstatement", "reason": reason, "note": note, "requested_by": requested_by, "requested_at": now}
+    said: dict[str, Any] = {
+        "kind": "reinstatement",
+        "reason": reason,
+        "note": note,
+        "requested_by": requested_by,
+        "requested_at": now,
+    }
+    said["requested_by_agent_id"] = requested_by_agent_id
     return add_request(connection, transfer_id, said, authority_id=authority_id)
 
 

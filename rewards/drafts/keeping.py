@@ -137,22 +137,37 @@ def note_rehearsed(connection: Connection, draft: Draft, *, authority_id: int, n
     return connection.execute(NOTE_REHEARSED, values).rowcount == 1
 
 
-def get_draft(connection: Connection, draft_id: UUID, *, authority_id: int) -> Draft:
-    """Return a draft; raises ``DraftUnknownError``."""
-    row = connection.execute(
-        select(*COLUMNS).where(DraftRow.authority_id == authority_id, DraftRow.draft_id == draft_id)
-    ).one_or_none()
+def get_draft(connection: Connection, draft_id: UUID, *, authority_id: int, is_to_change: bool = False) -> Draft:
+    """Return a draft, which stays as it is until the transaction ends when it is to be changed.
+
+    Raises:
+        DraftUnknownError: the authority has no such draft.
+    """
+    wanted = select(*COLUMNS).where(DraftRow.authority_id == authority_id, DraftRow.draft_id == draft_id)
+    row = connection.execute(wanted.with_for_update() if is_to_change else wanted).one_or_none()
     if row is None:
         raise DraftUnknownError(draft_id)
     return Draft(*row)
 
 
-def list_drafts(connection: Connection, kind: Kind, *, authority_id: int, with_ended: bool = False) -> list[Draft]:
-    """List the drafts of a kind, newest first: those still worked on, or all."""
-    wanted = select(*COLUMNS).where(DraftRow.authority_id == authority_id, DraftRow.kind == kind)
+def list_drafts(
+    connection: Connection,
+    kind: Kind | None,
+    *,
+    authority_id: int,
+    with_ended: bool = False,
+    after: UUID | None = None,
+    limit: int | None = None,
+) -> list[Draft]:
+    """List the drafts of a kind or of both, newest first, behind the id ``after``: those still worked on, or all."""
+    wanted = select(*COLUMNS).where(DraftRow.authority_id == authority_id)
+    if kind is not None:
+        wanted = wanted.where(DraftRow.kind == kind)
+    if after is not None:
+        wanted = wanted.where(DraftRow.draft_id < after)
     if not with_ended:
         wanted = wanted.where(DraftRow.state.in_(("draft", "rehearsed")))
-    return [Draft(*row) for row in connection.execute(wanted.order_by(DraftRow.draft_id.desc()))]
+    return [Draft(*row) for row in connection.execute(wanted.order_by(DraftRow.draft_id.desc()).limit(limit))]
 
 
 def check_definition(

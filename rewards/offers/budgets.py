@@ -63,7 +63,9 @@ LIST = text("""
       FROM funders f
       LEFT JOIN funder_budgets b ON b.authority_id = f.authority_id AND b.funder_id = f.funder_id
      WHERE f.authority_id = :authority_id
-     ORDER BY f.name, f.funder_id, b.year DESC
+       AND (CAST(:after_name AS text) IS NULL
+            OR (f.name, f.funder_id, -coalesce(b.year, 0)) > (:after_name, CAST(:after_id AS uuid), -:after_year))
+     ORDER BY f.name, f.funder_id, -coalesce(b.year, 0) LIMIT :limit
 """)
 
 
@@ -138,6 +140,15 @@ def change_budget(connection: Connection, funder_id: UUID, *, authority_id: int,
         raise
 
 
-def list_budgets(connection: Connection, *, authority_id: int) -> list[FunderBudget]:
-    """List every funder by name, with its budgets, newest first."""
-    return [FunderBudget(*row) for row in connection.execute(LIST, {"authority_id": authority_id})]
+def list_budgets(
+    connection: Connection,
+    *,
+    authority_id: int,
+    after: tuple[str, UUID, int] | None = None,
+    limit: int | None = None,
+) -> list[FunderBudget]:
+    """List every funder by name, with its budgets, newest first, behind the (name, id, year or 0) of ``after``."""
+    name, funder_id, year = after or (None, None, 0)
+    values = {"authority_id": authority_id, "limit": limit, "after_name": name}
+    rows = connection.execute(LIST, {**values, "after_id": funder_id, "after_year": year})
+    return [FunderBudget(*row) for row in rows]

@@ -4,7 +4,15 @@ Set-wise SQL over what is stored, agreeing with the pure functions that credit d
 (a property test holds it to that). Nothing is changed.
 """
 
-from rewards.rehearsal.rehearsing import rehearse_draft
+from rewards.rehearsal.rehearsing import RehearsalTooLargeError, rehearse_draft, require_few_deposits
 from rewards.rehearsal.summary import CommuneEffect, MaterialEffect, Rehearsal, Spread
 
-__all__ = ["CommuneEffect", "MaterialEffect", "Rehearsal", "Spread", "rehearse_draft"]
+__all__ = [
+    "CommuneEffect",
+    "MaterialEffect",
+    "Rehearsal",
+    "RehearsalTooLargeError",
+    "Spread",
+    "rehearse_draft",
+    "require_few_deposits",
+]

@@ -3,17 +3,50 @@
 import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from rewards.campaigns import Campaign, list_campaigns
 from rewards.drafts.definitions import CampaignDefinition, TariffDefinition
 from rewards.drafts.keeping import get_draft, note_rehearsed
 from rewards.drafts.refusals import DraftEndedError
+from rewards.errors import OperatorRefusedError
 from rewards.rehearsal.replay import replay
 from rewards.rehearsal.summary import Rehearsal, summarise
 from rewards.schema import Site
 from rewards.tariffs import Tariff, find_tariff_in_force, list_tariffs
 from rewards.territory import get_timezone
+
+# A bounded look, however long the history: it stops at the first deposit too many.
+COUNT_DEPOSITS = text("""
+    SELECT count(*) FROM (
+        SELECT FROM transfers
+         WHERE authority_id = :authority_id AND journal_no IS NOT NULL
+           AND recorded_at >= :since AND recorded_at < :until
+         LIMIT :limit) AS found
+""")
+
+
+class RehearsalTooLargeError(OperatorRefusedError):
+    """The period has more deposits than are rehearsed while somebody waits for the answer."""
+
+    code = "rehearsal_too_large"
+
+    def __init__(self, deposits_max: int) -> None:
+        super().__init__(f"more than {deposits_max:,} deposits were credited then: ask for a shorter period")
+
+
+def require_few_deposits(
+    connection: Connection,
+    *,
+    authority_id: int,
+    since: datetime.datetime,
+    until: datetime.datetime,
+    deposits_max: int,
+) -> None:
+    """Raise RehearsalTooLargeError when more deposits than so many were credited in a period."""
+    values = {"authority_id": authority_id, "since": since, "until": until, "limit": deposits_max + 1}
+    if int(connection.execute(COUNT_DEPOSITS, values).scalar_one()) > deposits_max:
+        raise RehearsalTooLargeError(deposits_max)
 
 
 def rehearse_draft(

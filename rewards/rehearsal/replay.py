@@ -116,7 +116,7 @@ def replay(
 
     Its rows say what each deposit got and what it would get. It is gone when the transaction ends.
     """
-    materials, priced = zip(*tariff.lines.items(), strict=True)
+    materials, priced = tariff.lines.keys(), tariff.lines.values()
     lines = LINES.bind(material=materials, basis=[line[0] for line in priced], points=[line[1] for line in priced])
     connection.execute(
         REPLAY,

@@ -6,7 +6,7 @@ Which deposits are suspicious is in ``rewards/suspicion.py``. Read ``holding.py`
 
 from rewards.reviews.deciding import approve_review, reject_review
 from rewards.reviews.lapsing import lapse_reviews
-from rewards.reviews.reading import ListedReview, list_reviews
+from rewards.reviews.reading import ListedReview, get_review, list_reviews
 from rewards.reviews.refusals import ReviewDecidedError, ReviewUnknownError
 from rewards.reviews.settings import get_review_rules, set_review_rules
 
@@ -15,6 +15,7 @@ __all__ = [
     "ReviewDecidedError",
     "ReviewUnknownError",
     "approve_review",
+    "get_review",
     "get_review_rules",
     "lapse_reviews",
     "list_reviews",

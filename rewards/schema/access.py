@@ -62,7 +62,10 @@ class SignInCode(Base):
 
 
 class Session(Base):
-    """A citizen or an agent signed in on one device; a row, so that it can be listed and revoked."""
+    """A citizen or an agent signed in on one device; a row, so that it can be listed and revoked.
+
+    An agent's ends at ``idle_until`` too, which is put off while it is used.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -70,6 +73,7 @@ class Session(Base):
         tenant_key("agent_id", to="agents"),
         UniqueConstraint("authority_id", "token_digest"),
         CheckConstraint("num_nonnulls(citizen_id, agent_id) = 1", name="of_one"),
+        CheckConstraint("(agent_id IS NULL) = (idle_until IS NULL)", name="idle_if_an_agents"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -79,6 +83,7 @@ class Session(Base):
     token_digest: Mapped[Digest]
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
+    idle_until: Mapped[datetime.datetime | None]
     revoked_at: Mapped[datetime.datetime | None]
 
 

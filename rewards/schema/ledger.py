@@ -196,11 +196,13 @@ class Correction(Base):
 
     A ``reversal`` takes a credit back: ``taken_points`` came from the wallet, ``expired_points`` had expired in the
     credit's own lot, ``lost_points`` were spent before and are the authority's loss; all are None until it is approved.
-    A ``reinstatement`` gives back what expired, whole.
+    A ``reinstatement`` gives back what expired, whole. Agents are kept by id besides, since names can be changed.
     """
 
     __tablename__ = "corrections"
     __table_args__ = (
+        tenant_key("requested_by_agent_id", to="agents.agent_id"),
+        tenant_key("decided_by_agent_id", to="agents.agent_id"),
         CheckConstraint(
             f"(kind = 'reversal' AND reason IN {CORRECTION_REASONS})"
             f" OR (kind = 'reinstatement' AND reason IN {REINSTATEMENT_REASONS})",
@@ -211,6 +213,9 @@ class Correction(Base):
         CheckConstraint("(state = 'requested') = (decided_by IS NULL)", name="decided_by_somebody"),
         CheckConstraint("(decided_by IS NULL) = (decided_at IS NULL)", name="decided_at_some_time"),
         CheckConstraint("decided_by <> requested_by OR state = 'rejected'", name="approved_by_a_second_person"),
+        CheckConstraint(
+            "decided_by_agent_id <> requested_by_agent_id OR state = 'rejected'", name="approved_by_a_second_agent"
+        ),
         CheckConstraint("taken_points >= 0 AND expired_points >= 0 AND lost_points >= 0", name="points_not_negative"),
         CheckConstraint(
             "taken_points IS NULL OR (state = 'approved' AND kind = 'reversal')", name="points_only_approved"
@@ -233,9 +238,11 @@ class Correction(Base):
     reason: Mapped[str]
     note: Mapped[str]
     requested_by: Mapped[str]
+    requested_by_agent_id: Mapped[uuid.UUID | None]
     requested_at: Mapped[Instant]
     state: Mapped[str]
     decided_by: Mapped[str | None]
+    decided_by_agent_id: Mapped[uuid.UUID | None]
     decided_at: Mapped[datetime.datetime | None]
     taken_points: Mapped[int | None] = mapped_column(BigInteger)
     expired_points: Mapped[int | None] = mapped_column(BigInteger)

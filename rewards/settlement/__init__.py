@@ -17,6 +17,7 @@ from rewards.settlement.reading import (
 )
 from rewards.settlement.refusals import (
     MonthNotOverError,
+    NothingDueError,
     PaymentDateError,
     ShopUnknownError,
     StatementLockedError,
@@ -29,6 +30,7 @@ __all__ = [
     "FunderTotal",
     "Line",
     "MonthNotOverError",
+    "NothingDueError",
     "Party",
     "PaymentDateError",
     "ShopUnknownError",

@@ -58,3 +58,12 @@ class ShopUnknownError(OperatorRefusedError):
 
     def __init__(self, shop: str) -> None:
         super().__init__(f"no single shop of the authority is called {shop}: give its id, as --json shows it")
+
+
+class NothingDueError(OperatorRefusedError):
+    """The shop has redeemed nothing that a statement of the month would settle."""
+
+    code = "nothing_due"
+
+    def __init__(self) -> None:
+        super().__init__("nothing is due to the shop for this month: no statement is made")

@@ -52,9 +52,10 @@ def path_to(adapter: Any, rule: Any, method: str) -> str:
 
 def values_for(rule: Any) -> dict[str, Any]:
     """Return something for each variable part of an address."""
-    samples = {"UUIDConverter": SOME_ID, "IntegerConverter": 1, "DateConverter": "2026-11-01"}
+    samples = {"UUIDConverter": SOME_ID, "DateConverter": "2026-11-01"}
     kinds = rule._converters
-    return {name: samples.get(type(kinds[name]).__name__, "some-name") for name in rule.arguments}
+    least = {name: kinds[name].min or 1 for name in rule.arguments if type(kinds[name]).__name__ == "IntegerConverter"}
+    return {name: samples.get(type(kinds[name]).__name__, "some-name") for name in rule.arguments} | least
 
 
 @pytest.fixture

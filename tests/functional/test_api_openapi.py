@@ -1,5 +1,7 @@
 """The whole OpenAPI document: valid, complete, and true of the application."""
 
+import datetime
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,8 +17,9 @@ from sqlalchemy import create_engine
 from partners_api.app import ApiConfig, create_app
 from partners_api.principals import SECURITY_SCHEMES
 from rewards.keyring import Keyring
-from tests.api_client import Api, start_api
-from tests.databases import Database
+from tests.api_client import EMAIL, Api, start_api
+from tests.databases import DatabasePool
+from tests.factories import open_session_for
 
 METHODS = ("get", "post", "delete", "put", "patch")
 
@@ -37,32 +40,74 @@ def list_operations() -> list[tuple[str, str]]:
     return [(method, path) for path, item in documented()["paths"].items() for method in item if method in METHODS]
 
 
-@pytest.fixture
-def api(database: Database, keyring, now) -> Api:
-    api = start_api(database, keyring, now)
-    api.earn(100)
-    return api
+@pytest.fixture(scope="module")
+def api(databases: DatabasePool) -> Iterator[Api]:
+    keyring = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
+    with databases.lend() as database:
+        api = start_api(database, keyring, datetime.datetime(2026, 11, 21, 9, 0, tzinfo=datetime.UTC))
+        api.earn(100)
+        yield api
+
+
+@pytest.fixture(scope="module")
+def document(api: Api) -> Any:
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", api.app)
+
+
+def token_for(api: Api, audience: str, method: str) -> str:
+    """Return a token of an audience; one of its own for what may end it."""
+    if audience == "citizen" and method == "delete":
+        with api.owner.begin() as connection:
+            return open_session_for(connection, api.town, EMAIL, now=api.now)
+    return api.tokens[audience]
+
+
+# What a schema cannot say: two good days are no good period when the second comes first, a note goes with one step.
+SAYS_MORE_THAN_ITS_SCHEMA = (
+    "figures",
+    "exports",
+    "steps",
+    "decision",
+    "drafts",
+    "corrections",
+    "goals",
+    "/authority/offers",
+    "liability",
+    "placements",
+)
 
 
 @pytest.mark.parametrize(("method", "path"), list_operations())
-def test_every_operation_answers_as_documented(api: Api, method: str, path: str):
-    operation = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", api.app)[path][method]
+def test_every_operation_answers_as_documented(api: Api, document: Any, method: str, path: str):
+    operation = document[path][method]
     security = operation.definition.raw.get("security", [])
-    headers = {"Authorization": f"Bearer {api.tokens[next(iter(security[0]))]}"} if security else {}
-    # Two good days are no good period when the second comes first.
-    excluded = [positive_data_acceptance] if "figures" in path else []
+    audience = next(iter(security[0])) if security else None
+    headers = {"Authorization": f"Bearer {token_for(api, audience, method)}"} if audience else {}
+    is_guarded = "412" in operation.definition.raw["responses"]
+    if is_guarded:
+        headers["If-Match"] = '"some"'
+    # The same key comes with other bodies here, which is a conflict.
+    has_key = any(each.get("name") == "Idempotency-Key" for each in operation.definition.raw.get("parameters", []))
+    is_loose = is_guarded or has_key or any(part in path for part in SAYS_MORE_THAN_ITS_SCHEMA)
+    excluded = [positive_data_acceptance] if is_loose else []
 
     statuses = []
 
     for mode in GenerationMode:
 
         @given(case=operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=8 if audience != "authority" else 4,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
         def hold(case):
             statuses.append(case.call_and_validate(headers=headers, excluded_checks=excluded).status_code)
 
         hold()
-    assert set(statuses) & {200, 201, 202, 204, 403, 404, 409}, "never got past the door"
+    inside = {200, 201, 202, 204, 403, 404, 409, 412} | ({422} if is_loose else set())
+    assert set(statuses) & inside, "never got past the door"
 
 
 def test_document_is_valid_openapi_3_1(api: Api):
@@ -75,9 +120,9 @@ def test_every_operation_is_explained_and_says_who_may_call_it_and_how_it_fails(
     document = api.call(None, "GET", "/openapi.json").json
     operations = {(method, path): document["paths"][path][method] for method, path in list_operations()}
     assert len(operations) >= 18
-    for (_, path), operation in operations.items():
+    for (method, path), operation in operations.items():
         audience = path.split("/")[3]
-        public = path.endswith(("/sign-ins", "/sessions"))
+        public = method == "post" and path.endswith(("/sign-ins", "/sessions"))
         assert operation["summary"]
         assert operation.get("security", []) == ([] if public else [{audience: []}])
         assert {"500", "503"} <= operation["responses"].keys()

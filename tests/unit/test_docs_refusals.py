@@ -13,8 +13,12 @@ import rewards.households.refusals
 import rewards.ledger.accounts
 import rewards.offers.budgets
 import rewards.outbox.listing
+import rewards.rehearsal
 import rewards.reviews.refusals
 import rewards.settlement.refusals
+import rewards.shop_register
+import rewards.sites
+import rewards.tariffs
 from rewards.errors import OperatorRefusedError
 
 MODULES = (
@@ -29,7 +33,11 @@ MODULES = (
     rewards.outbox.listing,
     rewards.reviews.refusals,
     rewards.offers.budgets,
+    rewards.rehearsal,
     rewards.settlement.refusals,
+    rewards.shop_register,
+    rewards.sites,
+    rewards.tariffs,
 )
 """Where refusals are declared; imported, or they would not be found."""
 

@@ -1,0 +1,221 @@
+"""Agents sign in with a code sent by e-mail; a session ends after 12 hours without use, or 14 days."""
+
+from typing import Any
+from uuid import UUID
+
+import marshmallow as ma
+from flask import Response, after_this_request
+from marshmallow import fields, validate
+
+from partners_api.authorities.blueprint import authorities
+from partners_api.authorities.callers import require_agent, tenant_of
+from partners_api.citizens.sign_ins import get_authority_id, post_code_of_request
+from partners_api.cookies import give_cookie, require_own_origin, take_cookie
+from partners_api.listings import Page, listing, page_of
+from partners_api.operations import operation
+from partners_api.refusals import (
+    AgentRequiredError,
+    AuthorityUnknownError,
+    CrossSiteRequestError,
+    SessionUnknownError,
+)
+from partners_api.schemas import SLUG
+from partners_api.services import keyring, now
+from partners_api.transactions import commit, connection
+from rewards.access import Principal
+from rewards.agents import get_name_of_caller
+from rewards.schema.access import ROLES
+from rewards.sign_ins import (
+    CODE_VALID,
+    ListedSession,
+    SignIn,
+    SignInCodeRefusedError,
+    begin_sign_in,
+    list_sessions,
+    open_session,
+    revoke_session,
+)
+
+EMAIL = validate.Regexp(r"^[!-?A-~]{1,64}@[!-?A-~]{1,190}$")
+"""As much as tells an address from a slip of the pen; whether it is one, the mail will show."""
+
+
+class AgentSignInRequestSchema(ma.Schema):
+    """Who wants to sign in, and where."""
+
+    authority = fields.String(required=True, validate=SLUG, metadata={"description": "The authority's short name"})
+    email = fields.String(required=True, validate=EMAIL)
+
+
+class AgentSignInSchema(ma.Schema):
+    """A sign-in under way; the same whether or not an agent has the address."""
+
+    sign_in_id = fields.UUID(required=True)
+
+
+class AgentSessionRequestSchema(ma.Schema):
+    """The code that came by e-mail."""
+
+    authority = fields.String(required=True, validate=SLUG)
+    sign_in_id = fields.UUID(required=True)
+    code = fields.String(required=True, validate=validate.Regexp(r"^[0-9]{8}$"))
+    as_cookie = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "For pages: the token comes as the cookie `__Host-bontri`, and is not shown"},
+    )
+
+
+class AgentSessionSchema(ma.Schema):
+    """An open session; the token is shown this once, and not at all when it came as a cookie."""
+
+    token = fields.String(required=True, allow_none=True)
+    expires_at = fields.AwareDateTime(required=True)
+
+
+class ListedSessionSchema(ma.Schema):
+    """A session of the caller that is good."""
+
+    session_id = fields.UUID(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    idle_until = fields.AwareDateTime(required=True, metadata={"description": "Put off while it is used"})
+    expires_at = fields.AwareDateTime(required=True)
+
+
+class CallerSchema(ma.Schema):
+    """Who calls."""
+
+    authority = fields.String(required=True)
+    name = fields.String(required=True)
+    role = fields.String(required=True, validate=validate.OneOf(ROLES))
+    is_agent = fields.Boolean(required=True, metadata={"description": "False: a program with a key"})
+    timezone = fields.String(required=True)
+
+
+@operation(
+    authorities,
+    "POST",
+    "/sign-ins",
+    audience=None,
+    body=AgentSignInRequestSchema,
+    answers=(202, AgentSignInSchema),
+    refuses=(AuthorityUnknownError,),
+)
+def begin_agent_sign_in(asked: dict[str, Any]) -> SignIn:
+    """Ask for a sign-in code by e-mail.
+
+    The answer is the same whether or not an agent has this address. The code has 8 digits and is good for ten minutes
+    and five tries.
+    """
+    authority_id = get_authority_id(asked["authority"])
+    sign_in = begin_sign_in(
+        connection(), keyring(), authority_id=authority_id, email=asked["email"], holder="agent", now=now()
+    )
+    post_code_of_request("sign_in_code", sign_in.email, sign_in.code, authority_id=authority_id, good_for=CODE_VALID)
+    return sign_in
+
+
+@operation(
+    authorities,
+    "POST",
+    "/sessions",
+    audience=None,
+    body=AgentSessionRequestSchema,
+    answers=(201, AgentSessionSchema),
+    refuses=(AuthorityUnknownError, SignInCodeRefusedError, CrossSiteRequestError),
+)
+def open_agent_session(asked: dict[str, Any]) -> dict[str, Any]:
+    """Exchange a sign-in code for a session, good for 14 days and 12 hours without use.
+
+    Send the token as `Authorization: Bearer`. With `as_cookie` the browser keeps it.
+    """
+    as_cookie = asked.pop("as_cookie")
+    if as_cookie:
+        require_own_origin()
+    authority_id = get_authority_id(asked.pop("authority"))
+    session = open_session(connection(), keyring(), authority_id=authority_id, holder="agent", now=now(), **asked)
+    if session is None:
+        commit()
+        raise SignInCodeRefusedError
+    if as_cookie:
+        hand_over(session.token, session.expires_at)
+    return {"token": None if as_cookie else session.token, "expires_at": session.expires_at}
+
+
+def hand_over(token: str, expires_at: Any) -> None:
+    """Let the answer set the cookie."""
+
+    @after_this_request
+    def giving(answer: Response) -> Response:
+        return give_cookie(answer, token, expires_at)
+
+
+@operation(
+    authorities,
+    "DELETE",
+    "/session",
+    audience="authority",
+    role="viewer",
+    answers=(204, None),
+    refuses=(AgentRequiredError,),
+)
+def close_agent_session(caller: Principal) -> None:
+    """Sign out: the session is refused from now on, and the browser forgets its cookie."""
+    require_agent(caller)
+    revoke_session(connection(), **tenant_of(caller), session_id=caller.credential_id, now=now())
+    after_this_request(take_cookie)
+
+
+@listing(
+    authorities,
+    "/sessions",
+    audience="authority",
+    role="viewer",
+    item=ListedSessionSchema,
+    key=(UUID,),
+    refuses=(AgentRequiredError,),
+)
+def show_agent_sessions(caller: Principal, asked: dict[str, Any]) -> Page[ListedSession]:
+    """List one's own sessions that are good, newest first."""
+    require_agent(caller)
+    [after] = asked["after"] or [None]
+    sessions = list_sessions(
+        connection(),
+        caller.subject_id,
+        **tenant_of(caller),
+        holder="agent",
+        now=now(),
+        after=after,
+        limit=asked["limit"],
+    )
+    return page_of(sessions, asked["limit"], lambda session: (session.session_id,))
+
+
+@operation(
+    authorities,
+    "DELETE",
+    "/sessions/<uuid:session_id>",
+    audience="authority",
+    role="viewer",
+    answers=(204, None),
+    refuses=(AgentRequiredError, SessionUnknownError),
+)
+def revoke_agent_session(caller: Principal, session_id: UUID) -> None:
+    """End one of one's own sessions, on whatever device it is."""
+    require_agent(caller)
+    of_agent = {"agent_id": caller.subject_id, **tenant_of(caller)}
+    if not revoke_session(connection(), **of_agent, session_id=session_id, now=now()):
+        raise SessionUnknownError
+
+
+@operation(authorities, "GET", "/me", audience="authority", role="viewer", answers=(200, CallerSchema))
+def show_caller(caller: Principal) -> dict[str, Any]:
+    """Show who one is here, and what one may do."""
+    return {
+        "authority": caller.authority,
+        "name": get_name_of_caller(connection(), caller),
+        "role": caller.role,
+        "is_agent": caller.is_agent,
+        "timezone": caller.timezone,
+    }
