@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test fuzz bench soak races check format lint types contracts deps wheel lock clean
+.PHONY: demo test fuzz fuzz-api bench soak races check format lint types contracts deps wheel lock clean
 
 demo: $(STAMP)  ## the whole path on real services, in one command
 	$(BIN)/bontri demo $(ARGS)
@@ -19,6 +19,11 @@ fuzz: requirements.lock  ## feed the decoders of both ends coverage-guided nonse
 	.venv-fuzz/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 	.venv-fuzz/bin/python -m pip install --quiet --no-deps atheris==3.0.0
 	PYTHONPATH=. .venv-fuzz/bin/python tests/fuzz/fuzz_decoder.py -max_total_time=$(SECONDS) -artifact_prefix=.venv-fuzz/
+
+EXAMPLES ?= 50
+SEED ?= 1
+fuzz-api: $(STAMP)  ## bad input for every operation of the served API, EXAMPLES of each kind
+	$(BIN)/python -m tests.fuzz.fuzz_api --examples $(EXAMPLES) --seed $(SEED)
 
 bench: $(STAMP)  ## speed beside peers and ceilings: half an hour and more, on a quiet machine
 	mkdir -p bench

@@ -76,6 +76,7 @@ def api_settings(scene: Scene, port: int) -> dict[str, str]:
     return {
         "BONTRI_API_HOST": LOOPBACK,
         "BONTRI_API_PORT": str(port),
+        "BONTRI_API_RATES": "public=0",
         "BONTRI_MAIL_URL": f"file://{scene.folder / 'mail'}",
     }
 

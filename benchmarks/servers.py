@@ -125,7 +125,12 @@ def run(*, rounds: int, reads: int, writes: int) -> dict[str, object]:
         vouchers = range(writes * (rounds + 1) * len(COMMANDS))
         digests = [checkouts.code_digest(turn) for turn in vouchers]
         load_vouchers(scene.plain_url(DATABASE), checkouts.market, digests, first=0, now=utc_now())
-        environment = scene.environment(DATABASE, BONTRI_MAIL_URL="file:///nowhere", BONTRI_LOG_LEVEL="info")
+        environment = scene.environment(
+            DATABASE,
+            BONTRI_MAIL_URL="file:///nowhere",
+            BONTRI_LOG_LEVEL="info",
+            BONTRI_API_RATES="public=0",
+        )
         log = stack.enter_context((scene.folder / "servers.log").open("wb"))
         servers = {name: stack.enter_context(running_server(name, environment, log)) for name in COMMANDS}
         for round_no in range(rounds + 1):

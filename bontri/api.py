@@ -5,10 +5,12 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
 
 from bontri.api_watch import report_to_parent, watched_processes
 from bontri.embedded.processes import request_death_signal
@@ -18,12 +20,17 @@ from bontri.logs import configure_logs
 from bontri.settings import Settings, read_settings
 from partners_api.app import ApiConfig, create_app
 from partners_api.metrics import ApiMetrics
+from partners_api.rates import share_out
 from rewards.database import open_engine
 
 REQUIRED = ("DATABASE_URL", "BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY", "BONTRI_MAIL_URL")
 
 THREADS = 4
 """Requests one worker handles at once; each holds one connection to the database, of one role or the other."""
+
+HEADERS_WITHIN_MS = 10_000
+MOST_HEADER_BYTES = 32 * 1024
+"""Of the request line and all headers together; the server refuses what is longer before the application sees it."""
 
 
 def make_app(report_to: Path | None = None) -> Flask:
@@ -35,14 +42,15 @@ def make_app(report_to: Path | None = None) -> Flask:
     request_death_signal(signal.SIGKILL, os.getppid())
     settings = read_settings(*REQUIRED)
     configure_logs(settings)
+    own: Any = {"statement_seconds": settings.api_statement_seconds}
     # One connection more than requests at once: for the thread that sends codes.
-    engine = open_engine(settings.database_url or "", role="bontri_api", pool_size=THREADS + 1)
+    engine = open_engine(settings.database_url or "", role="bontri_api", pool_size=THREADS + 1, **own)
     codes, metrics = CodeSender(engine, open_post_office(settings)), ApiMetrics()
     codes.start()
     app = create_app(
-        ApiConfig(proxies=settings.proxies),
+        ApiConfig(rates=share_out(settings.api_rates, settings.api_workers), proxies=settings.proxies),
         engine=engine,
-        agents_engine=open_engine(settings.database_url or "", role="bontri_agent", pool_size=THREADS),
+        agents_engine=open_engine(settings.database_url or "", role="bontri_agent", pool_size=THREADS, **own),
         keyring=settings.keyring(),
         send_codes=codes.wake,
         metrics=metrics,
@@ -69,6 +77,7 @@ def run_api(settings: Settings) -> None:
         workers=settings.api_workers,
         blocking_threads=THREADS,
         workers_kill_timeout=math.ceil(settings.api_stop_within),
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS, max_buffer_size=MOST_HEADER_BYTES),
         log_enabled=False,
     )
     with watched_processes(settings) as report_to:

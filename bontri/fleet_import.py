@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, text
 
 from bontri.fleet_csv import CsvBin, CsvFault, FleetCsvError, parse_instant, read_fleet_csv
 from bontri.hand_over import provisioning_change
-from bontri.provisioning import HandedBin, fleet_file
+from bontri.provisioning import fleet_file
 from rewards.bins import NewBin
+from rewards.fleet.handing import HandedBin
 from rewards.fleet.owners import Owner, find_owners, get_authority, list_authorities
 from rewards.fleet.provisioning import provision_bins
 from rewards.fleet.refusals import SiteMissingError

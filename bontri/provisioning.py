@@ -1,24 +1,16 @@
 """What is handed over once, when bins are provisioned: their keys and passwords, for firmware and broker."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from bontri.broker_accounts import BrokerAccount
 from ingest.broker_address import Broker
+from rewards.fleet.handing import HandedBin, bin_entry
 from rewards.keyring import Keyring
 
 WORKER_USERNAME = "bontri-ingest"
-
-
-@dataclass(frozen=True, slots=True)
-class HandedBin:
-    """What differs from bin to bin in what is handed over: the key number, and the capacity where it is known."""
-
-    key_number: int = 1
-    capacity_l: int | None = None
 
 
 DEFAULT = HandedBin(capacity_l=3000)
@@ -65,16 +57,3 @@ def fleet_file(
             bin_entry(bin_id, handed.get(bin_id, DEFAULT), authority=authority, keyring=keyring) for bin_id in bin_ids
         ],
     }
-
-
-def bin_entry(bin_id: str, handed: HandedBin, *, authority: str, keyring: Keyring) -> dict[str, Any]:
-    """Return one bin's part of the file."""
-    number = handed.key_number
-    entry = {
-        "bin": bin_id,
-        "key_number": number,
-        "key": keyring.bin_key(authority=authority, bin_id=bin_id, key_number=number).hex(),
-        "password": keyring.broker_password(username=bin_id),
-        "materials": ["glass"],
-    }
-    return entry if handed.capacity_l is None else entry | {"capacity_l": handed.capacity_l}

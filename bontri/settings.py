@@ -20,6 +20,9 @@ from rewards.keyring import Keyring
 
 SECRET_BYTES = 32
 
+RATED = ("public", "citizen", "shop", "authority", "operator")
+USUAL_RATES = "public=300,citizen=300,shop=1200,authority=1200,operator=1200"
+
 
 class SettingsError(Exception):
     """Settings are missing or wrong; ``faults`` has a line for each, with what to do."""
@@ -103,6 +106,17 @@ def duration_s(value: str) -> float:
     return float(value)
 
 
+def rates(value: str) -> dict[str, int]:
+    """Read how often callers may call, as ``audience=requests`` a minute with commas; 0 sets no limit."""
+    found = dict.fromkeys(RATED, 0)
+    for part in value.split(","):
+        name, _, number = part.strip().partition("=")
+        if name not in found or not re.fullmatch("[0-9]{1,7}", number):
+            raise ValueError(f"expected NAME=REQUESTS_A_MINUTE,… of {', '.join(RATED)}")
+        found[name] = int(number)
+    return found
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """Return a reader that accepts ``choices``."""
 
@@ -157,6 +171,12 @@ TABLE = (
     Setting("BONTRI_API_MONITORING_HOST", str, "127.0.0.1", "address of the API's metrics"),
     Setting("BONTRI_API_MONITORING_PORT", port, None, "port of the API's metrics; off when unset"),
     Setting("BONTRI_PROXIES", proxy_count, "0", "proxies before the API whose X-Forwarded-For and -Proto are believed"),
+    Setting(
+        "BONTRI_API_RATES", rates, USUAL_RATES, "requests a minute of each caller, public: of each address; 0: any"
+    ),
+    Setting(
+        "BONTRI_API_STATEMENT_SECONDS", duration_s, "20", "after which PostgreSQL breaks a request's statement off"
+    ),
     Setting("BONTRI_MAIL_URL", mail_url, None, "where e-mail goes: smtp://…, smtps://… or file:///folder"),
     Setting("BONTRI_MAIL_FROM", mail_from, "bontri@localhost", "sender of e-mail, with or without a name"),
     Setting("BONTRI_PUBLIC_URL", public_url, None, "where people reach the API; notices link to it"),
@@ -195,6 +215,8 @@ class Settings:
     api_monitoring_host: str
     api_monitoring_port: int | None
     proxies: int
+    api_rates: dict[str, int]
+    api_statement_seconds: float
     mail_url: str | None = field(repr=False)
     mail_from: str
     public_url: str | None

@@ -1,8 +1,8 @@
 """The application factory. Composes the parts; knows no settings but its configuration, and connects to nothing."""
 
 import datetime
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -37,7 +37,11 @@ from partners_api.fast_json import FastJson
 from partners_api.health import health
 from partners_api.metrics import ApiMetrics, count_requests
 from partners_api.notices_off import notices_off
+from partners_api.operators import authorities as operators_authorities
+from partners_api.operators import bins, jobs, keys, orders, quarantine
+from partners_api.operators.blueprint import operators
 from partners_api.principals import SECURITY_SCHEMES
+from partners_api.rates import limit_rates
 from partners_api.request_log import ExceptionInfo, log_failure, log_requests
 from partners_api.security import add_security_headers
 from partners_api.services import EXTENSION, SendCodes, Services, utc_now
@@ -45,7 +49,7 @@ from partners_api.shops.views import shops
 from partners_api.transactions import TransactionalFlask
 from rewards.keyring import Keyring
 
-BLUEPRINTS = (citizens, shops, authorities)
+BLUEPRINTS = (citizens, shops, authorities, operators)
 OPERATIONS_OF_CITIZENS = (sign_ins, letters, wallet, vouchers, donations)
 OPERATIONS_OF_AUTHORITIES = (
     agents_sign_ins,
@@ -63,6 +67,7 @@ OPERATIONS_OF_AUTHORITIES = (
     exports,
     reviews,
 )
+OPERATIONS_OF_OPERATORS = (operators_authorities, bins, orders, quarantine, jobs, keys)
 """Imported for the operations they add to their blueprint."""
 
 API_PREFIX = "/api/v1"
@@ -73,6 +78,8 @@ class ApiConfig:
     """What an operator may set of the API."""
 
     request_bytes_max: int = 64 * 1024
+    rates: Mapping[str, int] = field(default_factory=dict)
+    """Requests a minute that this process grants a caller, by audience, and an address (``public``)."""
     proxies: int = 0
     """How many proxies stand before the API: as many entries of X-Forwarded-For and -Proto, the last, are believed."""
 
@@ -130,6 +137,7 @@ def create_app(
     metrics = metrics or ApiMetrics()
     metrics.watch_pool(engine)
     count_requests(app, metrics)
+    limit_rates(app, config.rates)
     app.before_request(refuse_what_is_not_json)
     add_security_headers(app)
     register_error_handlers(app)

@@ -23,7 +23,9 @@ from partners_api.refusals import (
     CredentialsMissingError,
     CredentialsRefusedError,
     CrossSiteRequestError,
+    RateLimitedError,
     RequestInFlightError,
+    RequestTooSlowError,
     RoleInsufficientError,
     ScopeMissingError,
     SessionUnknownError,
@@ -113,7 +115,9 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     PeriodReversedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PointsInsufficientError: HTTPStatus.CONFLICT,
+    RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     RequestInFlightError: HTTPStatus.CONFLICT,
+    RequestTooSlowError: HTTPStatus.SERVICE_UNAVAILABLE,
     RoleInsufficientError: HTTPStatus.FORBIDDEN,
     ScopeMissingError: HTTPStatus.FORBIDDEN,
     SessionUnknownError: HTTPStatus.NOT_FOUND,
@@ -152,6 +156,11 @@ CODE_OF_STATUS: dict[HTTPStatus, str] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "service_unavailable",
 }
 """What goes wrong before a view is reached, or below it."""
+
+TOO_SLOW = ("57014", "55P03")
+"""What PostgreSQL calls a statement that ran out of its time, and one that waited too long for another's lock."""
+
+RETRY_AFTER_S = "2"
 
 log = structlog.get_logger()
 
@@ -195,8 +204,22 @@ def problem(
 def render_refusal(refusal: RewardsError) -> Response:
     """Render what the domain or the API refused; its facts are the detail."""
     status = STATUS_OF[type(refusal)]
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return problem(status, code=refusal.code, title=title_of(type(refusal)), detail=detail_of(refusal), headers=headers)
+    return problem(
+        status,
+        code=refusal.code,
+        title=title_of(type(refusal)),
+        detail=detail_of(refusal),
+        headers=headers_of(refusal, status),
+    )
+
+
+def headers_of(refusal: RewardsError, status: HTTPStatus) -> dict[str, str]:
+    """Return the headers that say what to do about a refusal."""
+    if isinstance(refusal, RateLimitedError):
+        return {"Retry-After": str(refusal.retry_after_s)}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": RETRY_AFTER_S}
+    return {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
 
 
 def detail_of(refusal: RewardsError) -> str:
@@ -226,14 +249,17 @@ def render_http_error(error: HTTPException) -> Response:
 
 
 def render_outage(error: Exception) -> Response:
-    """Render a database that is away or overburdened: nothing was done, ask again."""
-    log.error("database_unavailable", error=type(error).__name__, route=str(request.url_rule))
+    """Render a database that is away, overburdened or too slow: nothing was done, ask again."""
+    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    log.error("database_unavailable", error=type(error).__name__, sqlstate=sqlstate, route=str(request.url_rule))
+    if sqlstate in TOO_SLOW:
+        return render_refusal(RequestTooSlowError())
     return problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         code="service_unavailable",
         title="The service cannot answer now.",
         detail="Nothing was changed. Repeat the request in a moment, with the same Idempotency-Key.",
-        headers={"Retry-After": "2"},
+        headers={"Retry-After": RETRY_AFTER_S},
     )
 
 

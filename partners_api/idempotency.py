@@ -13,7 +13,7 @@ from sqlalchemy import text
 from partners_api.refusals import RequestInFlightError
 from partners_api.services import keyring, now
 from partners_api.transactions import connection
-from rewards.access import Principal
+from rewards.access import Operator, Principal
 from rewards.errors import IdempotencyKeyReusedError
 
 Answer = dict[str, str]
@@ -31,8 +31,12 @@ STORE = text("""
 """)
 
 
-def once(caller: Principal, key: str, work: Callable[[], Answer]) -> Answer:
+def once(
+    caller: Principal | Operator, key: str, work: Callable[[], Answer], *, authority_id: int | None = None
+) -> Answer:
     """Do ``work`` unless this caller's ``key`` was answered before; return the answer, new or stored.
+
+    An operator, who belongs to no authority, says with ``authority_id`` which one the work is about.
 
     A refusal is not stored: it changed nothing, and the same request may succeed later.
 
@@ -41,7 +45,8 @@ def once(caller: Principal, key: str, work: Callable[[], Answer]) -> Answer:
         IdempotencyKeyReusedError: the key came before with another request.
     """
     # Of the citizen, not of the session: the repeat may come after signing in again.
-    name = {"authority_id": caller.authority_id, "principal_id": caller.subject_id, "key": key}
+    who = caller.credential_id if isinstance(caller, Operator) else caller.subject_id
+    name = {"authority_id": authority_id or caller.authority_id, "principal_id": who, "key": key}
     if not connection().scalar(TRY_LOCK, {"name": f"idempotency|{'|'.join(map(str, name.values()))}"}):
         raise RequestInFlightError
     digest = request_digest()

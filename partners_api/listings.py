@@ -133,7 +133,7 @@ def listing(
     names = ["json", "csv", "geojson"][: len(types) + 1]
 
     def decorate(view: View) -> View:
-        name = "".join(word.title() for word in view.__name__.split("_"))
+        name = "".join(word.title() for word in (blueprint.name, *view.__name__.split("_")))
         query = ma.Schema.from_dict(
             {
                 **(filters or {}),
@@ -237,7 +237,8 @@ def render_geojson(schema: ma.Schema, items: Sequence[Any]) -> Response:
     features = []
     for row in schema.dump(items, many=True):
         place = [row.pop("longitude"), row.pop("latitude")]
-        point = None if None in place else {"type": "Point", "coordinates": place}
-        features.append({"type": "Feature", "geometry": point, "properties": row})
+        # What stands nowhere is still in the list (RFC 7946, 3.2).
+        geometry = None if None in place else {"type": "Point", "coordinates": place}
+        features.append({"type": "Feature", "geometry": geometry, "properties": row})
     collection = {"type": "FeatureCollection", "features": features}
     return Response(json.dumps(collection), content_type=GEOJSON)

@@ -20,12 +20,15 @@ from webargs.flaskparser import FlaskParser
 from partners_api.errors import PROBLEM_JSON, STATUS_OF, ProblemSchema
 from partners_api.examples import example_of
 from partners_api.principals import get_principal
+from partners_api.rates import spend_of_address
 from partners_api.refusals import (
     AudienceWrongError,
     CredentialsMissingError,
     CredentialsRefusedError,
     CrossSiteRequestError,
+    RateLimitedError,
     RequestInFlightError,
+    RequestTooSlowError,
     RoleInsufficientError,
     ScopeMissingError,
 )
@@ -36,6 +39,8 @@ View = Callable[..., Any]
 TEXT: dict[str, Any] = {"type": "string"}
 OBJECT: dict[str, Any] = {"type": "object"}
 Answers = tuple[int, type[ma.Schema] | None]
+
+RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before asking again"}}
 
 OF_EVERY_CALLER = (CredentialsMissingError, CredentialsRefusedError, AudienceWrongError)
 OF_EVERY_KEY = (RequestInFlightError, IdempotencyKeyReusedError)
@@ -76,19 +81,17 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def _prepare_etag_doc(self, doc: Any, doc_info: Any, **options: Any) -> Any:
-        """Keep what :func:`document_errors` says of 412 and 428: flask-smorest documents its own form of errors."""
-        ours = {
-            status: answer for status, answer in doc.get("responses", {}).items() if status in ("412", "428", 412, 428)
-        }
-        prepared = super()._prepare_etag_doc(doc, doc_info, **options)
-        prepared.get("responses", {}).update(ours)
-        return prepared
-
     def __init__(self, *args: Any, **options: Any) -> None:
         """Begin without operations; ``callers`` says of each, by name, who may call it."""
         super().__init__(*args, **options)
         self.callers: dict[str, Caller] = {}
+
+    def _prepare_etag_doc(self, doc: dict[str, Any], *arguments: Any, **facts: Any) -> dict[str, Any]:
+        """Document what an ``ETag`` brings, and leave 412 and 428 as :func:`document_errors` has them."""
+        own = {status: doc["responses"][status] for status in (412, 428) if status in doc.get("responses", {})}
+        prepared: dict[str, Any] = super()._prepare_etag_doc(doc, *arguments, **facts)
+        prepared.get("responses", {}).update(own)
+        return prepared
 
 
 class IdempotencyKeySchema(ma.Schema):
@@ -152,16 +155,20 @@ def operation(
         wrapped = document_errors(
             blueprint,
             wrapped,
-            all_refusals,
+            (*all_refusals, RateLimitedError, RequestTooSlowError),
             has_input=has_input,
             has_body=body is not None,
             needs_etag=has_etag and method != "GET",
         )
         if audience is not None:
             wrapped = document(with_principal(wrapped, caller), blueprint.doc(security=[{audience: []}]))
+        else:
+            wrapped = with_address(wrapped)
         about = inspect.cleandoc(view.__doc__ or "").partition("\n")
         description = (about[2].strip() + caller.describe()).strip()
-        named = blueprint.doc(operationId=view.__name__, summary=about[0], description=description)
+        named = blueprint.doc(
+            operationId=f"{blueprint.name}_{view.__name__}", summary=about[0], description=description
+        )
         wrapped = document(wrapped, named)
         blueprint.callers[view.__name__] = caller
         blueprint.route(path, methods=[method], endpoint=view.__name__)(wrapped)
@@ -179,6 +186,17 @@ def with_principal(view: View, caller: Caller) -> View:
         principal = get_principal(caller.audience, role=caller.role, scope=caller.scope)
         answer: ResponseReturnValue = view(principal, **path_parts)
         return answer
+
+    return called
+
+
+def with_address(view: View) -> View:
+    """Count what is open to anybody by where it comes from, before anything else is looked at."""
+
+    @wraps(view)
+    def called(*args: Any, **path_parts: Any) -> Any:
+        spend_of_address()
+        return view(*args, **path_parts)
 
     return called
 
@@ -229,7 +247,11 @@ def document_errors(
     for status, of_status in sorted(codes.items()):
         description = ", ".join(f"`{code}`" for code in sorted(of_status))
         problem = blueprint.alt_response(
-            status.value, schema=ProblemSchema, content_type=PROBLEM_JSON, description=description
+            status.value,
+            schema=ProblemSchema,
+            content_type=PROBLEM_JSON,
+            description=description,
+            headers=RETRY_AFTER if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE) else None,
         )
         view = document(view, problem)
     return view

@@ -6,6 +6,7 @@ Looked up in the request's transaction.
 from flask import g, request
 
 from partners_api.cookies import find_cookie_token, require_own_origin
+from partners_api.rates import spend_of_address, spend_of_caller
 from partners_api.refusals import (
     AudienceWrongError,
     CredentialsMissingError,
@@ -39,14 +40,17 @@ def get_principal(audience: Audience, *, role: Role | None, scope: Scope | None)
         AudienceWrongError: it is good, but for another part of the API.
         RoleInsufficientError: the agent's role is below ``role``.
         ScopeMissingError: the shop's key lacks ``scope``.
+        RateLimitedError: the caller, or without a good token its address, has called too often.
     """
     token = get_token(audience)
     if audience in ("authority", "operator"):
         serve_agents()
     principal = find_principal(connection_of_whoever_calls(), keyring(), token=token, now=now())
     if principal is None:
+        spend_of_address()
         raise CredentialsRefusedError
     g.principal = principal
+    spend_of_caller(principal)
     if isinstance(principal, Operator):
         if audience != "operator":
             raise AudienceWrongError
@@ -69,6 +73,7 @@ def get_token(audience: Audience) -> str:
         return token.strip()
     found = find_cookie_token() if audience == "authority" and not scheme else None
     if found is None:
+        spend_of_address()
         raise CredentialsMissingError
     require_own_origin()
     return found

@@ -39,6 +39,22 @@ class ScopeMissingError(RewardsError):
     code = "scope_missing"
 
 
+class RateLimitedError(RewardsError):
+    """Too many requests within a minute; Retry-After says when the next one is answered."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"{retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class RequestTooSlowError(RewardsError):
+    """The request took longer than requests may; nothing was changed."""
+
+    code = "request_too_slow"
+
+
 class RequestInFlightError(RewardsError):
     """A request with the same Idempotency-Key is being answered; ask again in a moment."""
 

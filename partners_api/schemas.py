@@ -21,22 +21,32 @@ class Integer(fields.Integer):
 
 
 class Text(fields.String):
-    """Text of 1 to ``longest`` characters, not all blanks; with ``has_lines`` line breaks are part of it."""
+    """Text people write: one line of 1 to ``longest`` characters, or ``has_lines``; nothing that cannot be stored.
 
-    def __init__(self, longest: int, *, has_lines: bool = False, **options: Any) -> None:
+    Not all blanks, unless ``least`` is 0.
+    """
+
+    def __init__(self, longest: int, *, least: int = 1, has_lines: bool = False, **options: Any) -> None:
         printed = r"[^\x00-\x09\x0b-\x1f\x7f]" if has_lines else r"[^\x00-\x1f\x7f]"
-        pattern = rf"^{printed}*[^\x00-\x20\x7f]{printed}*$"
-        checks = [validate.Length(1, longest), validate.Regexp(pattern)]
+        pattern = rf"^{printed}*[^\x00-\x20\x7f]{printed}*$" if least else rf"^{printed}*$"
+        checks = [validate.Length(least, longest), validate.Regexp(pattern)]
         super().__init__(**{"validate": checks, **options})
 
-    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
-        """Refuse half of a surrogate pair, which JSON can write and nothing can store."""
-        said = super()._deserialize(value, *args, **options)
-        try:
-            said.encode()
-        except UnicodeEncodeError:
-            raise self.make_error("invalid_utf8") from None
-        return said
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        """Refuse halves of characters too: JSON can write them, UTF-8 and so PostgreSQL cannot."""
+        found = str(super()._deserialize(value, attr, data, **options))
+        if not is_storable(found):
+            raise ma.ValidationError("holds half a character")
+        return found
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 VOUCHER_STATES = ("issued", "redeemed", "reversed", "cancelled", "expired")

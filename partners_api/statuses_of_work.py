@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from rewards.authorities import AuthorityTakenError
 from rewards.campaigns import CampaignUnknownError
 from rewards.causes import CauseMissingError, CauseNumberError, CauseStateError
 from rewards.corrections import (
@@ -28,15 +29,24 @@ from rewards.drafts import (
 )
 from rewards.errors import RewardsError
 from rewards.fleet.refusals import (
+    AlarmMissingError,
     BinAlreadyThereError,
     BinMissingError,
+    BinNeverHeardError,
     BinRevokedError,
+    BinStateUnchangedError,
+    BinTakenError,
+    KeyIsLastError,
+    KeyMissingError,
+    KeysTooManyError,
     PlacementOverlapsError,
     SiteMissingError,
 )
 from rewards.funders import FunderUnknownError
 from rewards.goals import GoalMissingError, GoalStateError
+from rewards.jobs import JobUnknownError
 from rewards.offers import BudgetBelowCommittedError
+from rewards.quarantine import MessageMissingError
 from rewards.rehearsal import RehearsalTooLargeError
 from rewards.reviews import ReviewDecidedError, ReviewUnknownError
 from rewards.settlement import (
@@ -53,6 +63,16 @@ from rewards.sites import SiteReferenceTakenError, SiteUnknownError
 from rewards.tariffs import TariffUnknownError
 
 STATUS_OF_WORK: dict[type[RewardsError], HTTPStatus] = {
+    MessageMissingError: HTTPStatus.NOT_FOUND,
+    KeysTooManyError: HTTPStatus.CONFLICT,
+    KeyMissingError: HTTPStatus.NOT_FOUND,
+    KeyIsLastError: HTTPStatus.CONFLICT,
+    JobUnknownError: HTTPStatus.NOT_FOUND,
+    BinTakenError: HTTPStatus.CONFLICT,
+    BinStateUnchangedError: HTTPStatus.CONFLICT,
+    BinNeverHeardError: HTTPStatus.CONFLICT,
+    AuthorityTakenError: HTTPStatus.CONFLICT,
+    AlarmMissingError: HTTPStatus.NOT_FOUND,
     BinAlreadyThereError: HTTPStatus.CONFLICT,
     BinMissingError: HTTPStatus.NOT_FOUND,
     BinRevokedError: HTTPStatus.CONFLICT,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 
 from rewards.arrays import Columns
+from rewards.fleet.refusals import AlarmMissingError
 
 AlarmKind = Literal["gap", "lost", "clone", "wide_journal", "event_conflict", "quarantine_flood"]
 
@@ -73,7 +74,9 @@ LIST = text("""
     SELECT bin_id, kind, detail, raised_at, last_seen_at, ended_at, times FROM bin_alarms
      WHERE authority_id = :authority_id AND (:with_ended OR ended_at IS NULL)
        AND (CAST(:bin_id AS text) IS NULL OR bin_id = :bin_id)
-     ORDER BY raised_at DESC, bin_id, kind
+       AND (CAST(:raised_at AS timestamptz) IS NULL OR raised_at < :raised_at
+            OR raised_at = :raised_at AND (bin_id, kind) > (:after_bin, :after_kind))
+     ORDER BY raised_at DESC, bin_id, kind LIMIT :limit
 """)
 
 
@@ -95,9 +98,34 @@ def end_alarms(connection: Connection, keys: Collection[AlarmKey], *, authority_
     return connection.execute(END, {"authority_id": authority_id, "now": now, **columns}).rowcount
 
 
+def end_alarm(
+    connection: Connection, bin_id: str, kind: AlarmKind, *, authority_id: int, now: datetime.datetime
+) -> None:
+    """End an alarm that has been looked at.
+
+    Raises:
+        AlarmMissingError: it is not up.
+    """
+    if not end_alarms(connection, [(bin_id, kind)], authority_id=authority_id, now=now):
+        raise AlarmMissingError(bin_id, kind)
+
+
 def list_alarms(
-    connection: Connection, *, authority_id: int, bin_id: str | None = None, with_ended: bool = False
+    connection: Connection,
+    *,
+    authority_id: int,
+    bin_id: str | None = None,
+    with_ended: bool = False,
+    after: tuple[datetime.datetime, str, str] | None = None,
+    limit: int | None = None,
 ) -> list[Alarm]:
-    """List alarms, newest first; those that ended only when asked for."""
-    rows = connection.execute(LIST, {"authority_id": authority_id, "bin_id": bin_id, "with_ended": with_ended}).all()
+    """List alarms, newest first, then by bin and kind; those that ended only when asked for.
+
+    ``after`` is (raised at, bin, kind) of the last one of the page before.
+    """
+    raised_at, after_bin, after_kind = after or (None, None, None)
+    values = {"raised_at": raised_at, "after_bin": after_bin, "after_kind": after_kind, "limit": limit}
+    rows = connection.execute(
+        LIST, {"authority_id": authority_id, "bin_id": bin_id, "with_ended": with_ended, **values}
+    ).all()
     return [Alarm(*row) for row in rows]

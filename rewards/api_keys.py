@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, text, update
 
 from rewards.access import OPERATOR, RANDOM_BYTES, Role, Scope, new_token
 from rewards.errors import RewardsError
@@ -38,6 +38,18 @@ REPLACE = text("""
 """)
 
 
+LIST_OPERATOR_KEYS = text("""
+    SELECT operator_key_id, label, created_at, expires_at, revoked_at FROM operator_keys
+     WHERE (CAST(:after AS uuid) IS NULL OR operator_key_id < CAST(:after AS uuid))
+     ORDER BY operator_key_id DESC LIMIT :limit
+""")
+REPLACE_OPERATOR_KEY = text("""
+    UPDATE operator_keys SET expires_at = :until
+     WHERE operator_key_id = :operator_key_id AND revoked_at IS NULL AND expires_at IS NULL
+    RETURNING label
+""")
+
+
 class ApiKeyUnknownError(RewardsError):
     """There is no such key, or it has ended already."""
 
@@ -61,6 +73,17 @@ class ListedApiKey:
     shop_id: UUID | None
     role: Role | None
     scopes: Collection[Scope] | None
+    label: str
+    created_at: datetime.datetime
+    expires_at: datetime.datetime | None
+    revoked_at: datetime.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorKeyFacts:
+    """What is known of an operator's key without its secret."""
+
+    operator_key_id: UUID
     label: str
     created_at: datetime.datetime
     expires_at: datetime.datetime | None
@@ -166,22 +189,30 @@ def create_operator_key(connection: Connection, keyring: Keyring, *, label: str,
     return key
 
 
-@dataclass(frozen=True, slots=True)
-class ListedOperatorKey:
-    """What is known of an operator's key without its secret."""
-
-    operator_key_id: UUID
-    label: str
-    created_at: datetime.datetime
-    expires_at: datetime.datetime | None
-    revoked_at: datetime.datetime | None
+def list_operator_keys(connection: Connection, *, after: UUID | None = None, limit: int = 50) -> list[OperatorKeyFacts]:
+    """List operators' keys, newest first, ended ones too."""
+    rows = connection.execute(LIST_OPERATOR_KEYS, {"after": after, "limit": limit})
+    return [OperatorKeyFacts(*row) for row in rows]
 
 
-def list_operator_keys(connection: Connection) -> list[ListedOperatorKey]:
-    """List the keys of operators, newest first, ended ones too."""
-    columns = [getattr(OperatorKey, name) for name in ListedOperatorKey.__slots__]
-    rows = connection.execute(select(*columns).order_by(OperatorKey.operator_key_id.desc()))
-    return [ListedOperatorKey(*row) for row in rows]
+def replace_operator_key(
+    connection: Connection,
+    keyring: Keyring,
+    *,
+    operator_key_id: UUID,
+    overlap: datetime.timedelta = OVERLAP,
+    now: datetime.datetime,
+) -> NewApiKey:
+    """Make a key like another, which ends after ``overlap``.
+
+    Raises:
+        ApiKeyUnknownError: there is no such key, or it has ended or is being replaced already.
+    """
+    values = {"operator_key_id": operator_key_id, "until": now + overlap}
+    label = connection.scalar(REPLACE_OPERATOR_KEY, values)
+    if label is None:
+        raise ApiKeyUnknownError
+    return create_operator_key(connection, keyring, label=label, now=now)
 
 
 def revoke_operator_key(connection: Connection, *, operator_key_id: UUID, now: datetime.datetime) -> bool:

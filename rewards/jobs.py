@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
 from rewards.arrays import Columns
+from rewards.errors import OperatorRefusedError
 
 LEASE = datetime.timedelta(minutes=10)
 FIRST_BACK_OFF = datetime.timedelta(seconds=30)
@@ -45,8 +46,22 @@ FAIL = text("""
 """).bindparams(bindparam("outcome", type_=JSONB))
 LIST = text("""
     SELECT job, due_at, leased_until, started_at, ended_at, outcome, failures FROM jobs
-     WHERE authority_id = :authority_id ORDER BY job
+     WHERE authority_id = :authority_id AND (CAST(:after AS text) IS NULL OR job > :after) ORDER BY job LIMIT :limit
 """)
+# What is under way is not begun a second time: it ends, and is due again as ever.
+HURRY = text("""
+    UPDATE jobs SET due_at = :now WHERE authority_id = :authority_id AND job = :job AND due_at > :now
+""")
+EXISTS = text("SELECT 1 FROM jobs WHERE authority_id = :authority_id AND job = :job")
+
+
+class JobUnknownError(OperatorRefusedError):
+    """The authority has no such job."""
+
+    code = "job_unknown"
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"there is no job {job}: see bontri jobs list; the first bontri jobs run makes them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +121,23 @@ def fail_job(connection: Connection, lease: Lease, fault: str, *, now: datetime.
     connection.execute(FAIL, {**values, **waits, "outcome": {"fault": fault}})
 
 
-def list_jobs(connection: Connection, *, authority_id: int) -> list[JobState]:
+def run_soon(connection: Connection, job: str, *, authority_id: int, now: datetime.datetime) -> bool:
+    """Have a job run as soon as a process looks for work; return False when it was due already.
+
+    Raises:
+        JobUnknownError: the authority has no such job.
+    """
+    named = {"authority_id": authority_id, "job": job}
+    if connection.execute(HURRY, {**named, "now": now}).rowcount == 1:
+        return True
+    if connection.scalar(EXISTS, named) is None:
+        raise JobUnknownError(job)
+    return False
+
+
+def list_jobs(
+    connection: Connection, *, authority_id: int, after: str | None = None, limit: int | None = None
+) -> list[JobState]:
     """List the jobs of an authority by name."""
-    return [JobState(*row) for row in connection.execute(LIST, {"authority_id": authority_id})]
+    values = {"authority_id": authority_id, "after": after, "limit": limit}
+    return [JobState(*row) for row in connection.execute(LIST, values)]

@@ -77,16 +77,12 @@ def end_command(bin_id: str, kind: str) -> None:
     from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from ingest.worker import utc_now
-    from rewards.alarms import AlarmKind, end_alarms
+    from rewards.alarms import AlarmKind, end_alarm
     from rewards.fleet.owners import get_owner
-    from rewards.fleet.refusals import AlarmMissingError
 
     if kind not in get_args(AlarmKind):
         raise click.UsageError(f"{kind!r} is no kind of alarm: one of {', '.join(get_args(AlarmKind))}")
     with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
         owner = get_owner(connection, bin_id)
-        alarm = (bin_id, cast(AlarmKind, kind))
-        ended = end_alarms(connection, [alarm], authority_id=owner.authority_id, now=utc_now())
-    if not ended:
-        raise AlarmMissingError(bin_id, kind)
+        end_alarm(connection, bin_id, cast(AlarmKind, kind), authority_id=owner.authority_id, now=utc_now())
     click.echo(f"The alarm {kind} of {bin_id} has ended.")

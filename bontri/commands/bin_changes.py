@@ -14,8 +14,9 @@ from bontri.commands.desk import SPREADS, Show, operator_desk
 from bontri.fleet_csv import InstantFaultyError, parse_instant
 from bontri.fleet_import import BinToAdd, add_bin, import_fleet, zone_of
 from bontri.hand_over import provisioning_change
-from bontri.provisioning import HandedBin, fleet_file
+from bontri.provisioning import fleet_file
 from ingest.worker import utc_now
+from rewards.fleet.handing import HandedBin
 from rewards.fleet.keys import revoke_key
 from rewards.fleet.keys import rotate_key as rotate_key_of
 from rewards.fleet.owners import get_owner

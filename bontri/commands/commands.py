@@ -13,6 +13,9 @@ from bontri.commands.durations import Duration
 LONGEST_VALID = datetime.timedelta(days=7)
 LARGEST_SEQ = 2**63 - 2
 
+KINDS: dict[str, Any] = {"resend": "resend", "reboot": "reboot", "emptying-mode": "emptying_mode"}
+"""How the protocol calls what is ordered."""
+
 
 @click.group()
 def commands() -> None:
@@ -50,30 +53,21 @@ def send_command(bin_id: str, order: str, valid: datetime.timedelta, **given: An
     from bontri.operating import engine_in_use
     from bontri.settings import read_settings
     from ingest.worker import utc_now
-    from rewards.commands import NewCommand, issue_command
     from rewards.fleet.owners import get_owner
-    from rewards.fleet.refusals import BinNeverHeardError, BinRevokedError
-    from rewards.journals import find_newest_journal
+    from rewards.orders import give_order
 
     require_options_of(order, given)
     with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
         owner = get_owner(connection, bin_id)
-        if order == "resend" and given["journal"] is None:
-            given["journal"] = find_newest_journal(connection, bin_id, authority_id=owner.authority_id)
-            if given["journal"] is None:
-                raise BinNeverHeardError(bin_id)
-        command = {
-            "resend": lambda: NewCommand(
-                bin_id, "resend", {"journal": given["journal"], "first": given["first"], "last": given["last"]}
-            ),
-            "reboot": lambda: NewCommand(bin_id, "reboot", {}),
-            "emptying-mode": lambda: NewCommand(
-                bin_id, "emptying_mode", {"on": given["is_on"], "minutes": given["minutes"] or 60}
-            ),
-        }[order]()
-        command_id = issue_command(connection, command, authority_id=owner.authority_id, now=utc_now(), valid=valid)
-        if command_id is None:
-            raise BinRevokedError(bin_id)
+        command_id = give_order(
+            connection,
+            bin_id,
+            KINDS[order],
+            {**given, "on": given["is_on"]},
+            authority_id=owner.authority_id,
+            now=utc_now(),
+            valid=valid,
+        )
     click.echo(f"{command_id}  {order} for {bin_id}; see bontri commands list --bin {bin_id}")
 
 

@@ -1,99 +1,90 @@
-"""``bontri operator-keys``: keys of programs that run the installation over HTTP, above all authorities."""
+"""``bontri operator-keys``: who may run the installation over the API. The first key can be made nowhere else."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import LONGEST_NAME, Text
+from bontri.commands.tenants import Text
 
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
+LONGEST_LABEL = 200
 
 
 @click.group("operator-keys")
 def operator_keys() -> None:
-    """Make, list and revoke keys of operators' programs. A secret is shown once, and stored nowhere.
+    """Make, list and revoke the keys of those who run the installation over the API.
 
     Works on the database of DATABASE_URL; without it on the demo's.
     """
 
 
-@contextmanager
-def database() -> "Iterator[Connection]":
-    """Give a transaction on the database in use."""
-    from bontri.operating import engine_in_use
-    from bontri.settings import read_settings
-
-    with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
-        yield connection
-
-
 @operator_keys.command("add")
-@click.argument("label", type=Text(LONGEST_NAME))
+@click.argument("label", type=Text(LONGEST_LABEL))
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def add_command(label: str, is_json: bool) -> None:
-    """Make a key; LABEL says what it is for. It may do to every authority what an operator may.
+    """Make a key; LABEL says whose it is. It is printed this once, and only its keyed digest is stored.
 
     \b
     Example:
-      bontri operator-keys add "monitoring of the region"
+      bontri operator-keys add "grace, laptop"
     """
-    from bontri.operating import keyring_in_use
+    from bontri.operating import engine_in_use, keyring_in_use
     from bontri.settings import read_settings
     from ingest.worker import utc_now
     from rewards.api_keys import create_operator_key
 
-    keyring = keyring_in_use(read_settings())
-    with database() as connection:
-        key = create_operator_key(connection, keyring, label=label, now=utc_now())
+    settings = read_settings()
+    keyring = keyring_in_use(settings)
+    with engine_in_use(settings, role="bontri_operator") as engine, engine.begin() as connection:
+        made = create_operator_key(connection, keyring, label=label, now=utc_now())
     if is_json:
-        click.echo(json.dumps(asdict(key), default=str))
-    else:
-        click.echo(f"{key.api_key_id}\n{key.secret}\nThe second line is the secret: it is shown this once.")
+        click.echo(json.dumps({"operator_key_id": str(made.api_key_id), "secret": made.secret}))
+        return
+    click.echo(made.secret)
+    click.echo("The key is shown this once, and is stored nowhere.", err=True)
 
 
 @operator_keys.command("list")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 def list_command(is_json: bool) -> None:
-    """List the keys, newest first, revoked ones too.
+    """List the newest keys, ended ones too, without their secrets.
 
     \b
     Example:
       bontri operator-keys list
     """
+    from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
     from rewards.api_keys import list_operator_keys
 
-    with database() as connection:
-        found = list_operator_keys(connection)
+    with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.connect() as connection:
+        found = list_operator_keys(connection, limit=1000)
     if is_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
         return
     for each in found:
-        state = "good" if each.revoked_at is None else f"revoked {each.revoked_at:%Y-%m-%d}"
-        click.echo(f"{each.operator_key_id}  {each.label}, made {each.created_at:%Y-%m-%d}, {state}")
+        ended = f", revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else ""
+        ends = f", ends {each.expires_at:%Y-%m-%d}" if each.expires_at and not each.revoked_at else ""
+        click.echo(f"{each.operator_key_id}  since {each.created_at:%Y-%m-%d}{ends}{ended}  {each.label}")
     if not found:
-        click.echo("There is no key of an operator yet: see bontri operator-keys add.")
+        click.echo("There is no key: bontri operator-keys add LABEL makes one.")
 
 
 @operator_keys.command("revoke")
-@click.argument("operator_key_id", metavar="KEY", type=click.UUID)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
-def revoke_command(operator_key_id: UUID, is_json: bool) -> None:
-    """Refuse a key from now on, named by its id.
+@click.argument("operator_key_id", metavar="ID", type=click.UUID)
+def revoke_command(operator_key_id: UUID) -> None:
+    """Refuse a key from its next request on.
 
     \b
     Example:
-      bontri operator-keys revoke 01920000-0000-7000-8000-000000000000
+      bontri operator-keys revoke 01936a2e-7c41-7b7e-9d5a-2f6c1e8b4a10
     """
+    from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
     from ingest.worker import utc_now
-    from rewards.api_keys import ApiKeyUnknownError, revoke_operator_key
+    from rewards.api_keys import revoke_operator_key
 
-    with database() as connection:
-        if not revoke_operator_key(connection, operator_key_id=operator_key_id, now=utc_now()):
-            raise ApiKeyUnknownError
-    click.echo(json.dumps({"revoked": str(operator_key_id)}) if is_json else "Refused from now on.")
+    with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
+        is_changed = revoke_operator_key(connection, operator_key_id=operator_key_id, now=utc_now())
+    click.echo("The key is refused from now on." if is_changed else "There was nothing left to revoke.")

@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 from bontri.demo.folder import DemoFolder
 from bontri.demo.services import find_keyring
 from bontri.operating import engine_in_use
-from bontri.quarantine.refusals import MessageAmbiguousError, MessageMissingError
+from bontri.quarantine.refusals import MessageAmbiguousError
 from bontri.settings import Settings, read_settings
 from rewards.fleet.refusals import AuthorityMissingError
 from rewards.keyring import Keyring
 from rewards.quarantine import KeptMessage, find_messages, list_holders
+from rewards.quarantine.refusals import MessageMissingError
 
 NONE_OF_OURS = "0"
 """How operators call the quarantine of what names no authority of ours; no slug is as short."""

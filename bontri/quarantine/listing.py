@@ -42,7 +42,7 @@ def print_list(desk: Desk, selection: Selection, *, authority: str | None, limit
             counts.update(count_by_code(connection, selection, **tenant))
             overflows.update(count_overflows_by_code(connection, **tenant, bin_id=selection.bin_id, since=since))
             total += count_messages(connection, selection, **tenant)
-            messages += list_messages(connection, selection, **tenant, limit=limit)
+            messages += list_messages(connection, selection, authority_id=authority_id, limit=limit)
     messages.sort(key=lambda message: message.last_received_at, reverse=True)
     shown = messages[:limit]
     if is_json:

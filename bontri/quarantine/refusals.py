@@ -3,15 +3,6 @@
 from rewards.errors import OperatorRefusedError
 
 
-class MessageMissingError(OperatorRefusedError):
-    """No message in quarantine has this id."""
-
-    code = "message_missing"
-
-    def __init__(self, id_digits: str) -> None:
-        super().__init__(f"no message in quarantine has the id {id_digits!r}: see bontri quarantine list --all")
-
-
 class MessageAmbiguousError(OperatorRefusedError):
     """More than one message has an id that begins so."""
 

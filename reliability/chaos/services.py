@@ -229,6 +229,7 @@ class Services:
             BONTRI_API_HOST=LOOPBACK,
             BONTRI_API_PORT=str(self.api_port),
             BONTRI_API_WORKERS="1",
+            BONTRI_API_RATES="public=0",
             BONTRI_MAIL_URL=f"file://{self.folder}",
         )
         return self.running_program("api", self.programs.api, environment)

@@ -9,13 +9,16 @@ from rewards.quarantine.reading import (
     count_messages,
     decrypt_payload,
     find_messages,
+    get_message,
     list_holders,
     list_messages,
     list_refused_events,
     read_payload,
 )
+from rewards.quarantine.refusals import MessageMissingError
 from rewards.quarantine.refused import NO_AUTHORITY, PURPOSE, RefusedEvent, RefusedMessage, digest_message
 from rewards.quarantine.replaying import (
+    MOST_REQUESTED,
     ReplayNote,
     TakenMessage,
     count_outcomes,
@@ -25,17 +28,19 @@ from rewards.quarantine.replaying import (
     request_replay_of,
     take_requested,
 )
-from rewards.quarantine.retention import KEPT_FOR, prune_messages, prune_overflows
+from rewards.quarantine.retention import KEPT_FOR, count_due, prune_messages, prune_overflows
 from rewards.quarantine.selecting import Selection
 from rewards.quarantine.storing import store_refused
 
 __all__ = [
     "KEPT_FOR",
     "MOST_KEPT_PER_DAY",
+    "MOST_REQUESTED",
     "NO_AUTHORITY",
     "PURPOSE",
     "KeptEvent",
     "KeptMessage",
+    "MessageMissingError",
     "RefusedEvent",
     "RefusedMessage",
     "ReplayNote",
@@ -43,6 +48,7 @@ __all__ = [
     "TakenMessage",
     "UndecryptableError",
     "count_by_code",
+    "count_due",
     "count_messages",
     "count_outcomes",
     "count_overflows_by_code",
@@ -50,6 +56,7 @@ __all__ = [
     "decrypt_payload",
     "digest_message",
     "find_messages",
+    "get_message",
     "list_holders",
     "list_messages",
     "list_refused_events",

@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, Row, text
 
 from rewards.keyring import Keyring
+from rewards.quarantine.refusals import MessageMissingError
 from rewards.quarantine.refused import NO_AUTHORITY, PURPOSE
 from rewards.quarantine.selecting import EVERYTHING_WAITING, IS_RECORDED, IS_SELECTED, REFUSED_EVENTS, Selection, bind
 
@@ -80,6 +81,8 @@ KEPT = f"""
 """
 LIST = text(f"""
     {KEPT} WHERE q.authority_id = :authority_id AND {IS_SELECTED}
+       AND (CAST(:last_at AS timestamptz) IS NULL OR q.last_received_at < :last_at
+            OR q.last_received_at = :last_at AND q.message_digest > :last_digest)
      ORDER BY q.last_received_at DESC, q.message_digest LIMIT :limit
 """)
 FIND = text(f"""
@@ -114,9 +117,18 @@ def list_holders(connection: Connection) -> dict[str | None, int]:
     return {None: NO_AUTHORITY, **{row.slug: row.authority_id for row in rows}}
 
 
-def list_messages(connection: Connection, selection: Selection, *, authority_id: int, limit: int) -> list[KeptMessage]:
-    """List messages, the last received first."""
-    rows = connection.execute(LIST, {**bind(selection, authority_id), "limit": limit})
+def list_messages(
+    connection: Connection,
+    selection: Selection,
+    *,
+    authority_id: int,
+    after: tuple[datetime.datetime, bytes] | None = None,
+    limit: int,
+) -> list[KeptMessage]:
+    """List messages, the last received first; ``after`` is (last received at, id) of the last of the page before."""
+    last_at, last_digest = after or (None, None)
+    page = {"last_at": last_at, "last_digest": last_digest, "limit": limit}
+    rows = connection.execute(LIST, {**bind(selection, authority_id), **page})
     return [kept_message(row) for row in rows]
 
 
@@ -127,6 +139,18 @@ def find_messages(connection: Connection, id_digits: str, *, authority_id: int, 
         FIND, {"authority_id": authority_id, "lowest": lowest, "highest": highest, "limit": limit}
     )
     return [kept_message(row) for row in rows]
+
+
+def get_message(connection: Connection, message_digest: bytes, *, authority_id: int) -> KeptMessage:
+    """Return a message by its whole id.
+
+    Raises:
+        MessageMissingError: there is none.
+    """
+    found = find_messages(connection, message_digest.hex(), authority_id=authority_id)
+    if not found:
+        raise MessageMissingError(message_digest.hex())
+    return found[0]
 
 
 def count_messages(connection: Connection, selection: Selection, *, authority_id: int) -> int:

@@ -30,7 +30,15 @@ DELETE_MESSAGES = text(f"""
     DELETE FROM quarantined_messages q USING {DIGESTS.unnest("t")}
      WHERE q.authority_id = :authority_id AND q.message_digest = t.message_digest
 """)
+COUNT_DUE = text("""
+    SELECT count(*) FROM quarantined_messages WHERE authority_id = :authority_id AND last_received_at < :before
+""")
 DELETE_OVERFLOWS = text("DELETE FROM quarantine_overflows WHERE authority_id = :authority_id AND day < :before")
+
+
+def count_due(connection: Connection, *, authority_id: int, now: datetime.datetime) -> int:
+    """Count the messages that pruning would remove."""
+    return int(connection.scalar(COUNT_DUE, {"authority_id": authority_id, "before": now - KEPT_FOR}) or 0)
 
 
 def prune_messages(

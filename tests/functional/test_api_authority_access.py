@@ -8,7 +8,6 @@ from sqlalchemy import Connection, text
 
 from rewards import agents
 from rewards.agents import LastAdminError, change_agent, get_agent, invite_agent
-from rewards.api_keys import list_operator_keys
 from tests.api_client import Api, assert_problem, start_api
 from tests.databases import Database
 from tests.factories import build_key
@@ -218,7 +217,7 @@ def test_viewers_read_and_managers_work(api: Api):
     assert_problem(api.call("manager", "GET", "/authority/agents"), 403, "role_insufficient")
 
 
-def test_commands_keep_agents_and_keys_of_operators(api: Api, database: Database):
+def test_commands_keep_agents(api: Api, database: Database):
     town = ("--authority", api.town.slug)
     added = succeed(database, "agents", "add", "Eve", *town, "--email", "eve@town.example", "--role", "viewer")
     eve = added.output.split()[0]
@@ -229,10 +228,3 @@ def test_commands_keep_agents_and_keys_of_operators(api: Api, database: Database
         ada = connection.execute(text("SELECT agent_id FROM agents WHERE role = 'admin' AND state = 'active'")).scalar()
     assert code_of(run(database, "agents", "block", ada, *town)) == "last_admin"
     assert run(database, "agents", "add", "X", *town, "--email", "no address").exit_code == 2
-    made = succeed(database, "operator-keys", "add", "monitoring").output.split()
-    assert made[1].startswith("operator.")
-    assert "good" in succeed(database, "operator-keys", "list").output
-    succeed(database, "operator-keys", "revoke", made[0])
-    assert code_of(run(database, "operator-keys", "revoke", made[0])) == "api_key_unknown"
-    with api.owner.connect() as connection:
-        assert [key.label for key in list_operator_keys(connection) if key.revoked_at] == ["monitoring"]

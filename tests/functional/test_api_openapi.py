@@ -103,6 +103,9 @@ def test_every_operation_answers_as_documented(api: Api, document: Any, method: 
             suppress_health_check=list(HealthCheck),
         )
         def hold(case):
+            # A made-up authority would be the end of every good case.
+            if case.meta.generation.mode is GenerationMode.POSITIVE and "slug" in case.path_parameters:
+                case.path_parameters["slug"] = api.town.slug
             statuses.append(case.call_and_validate(headers=headers, excluded_checks=excluded).status_code)
 
         hold()

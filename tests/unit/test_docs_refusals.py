@@ -4,15 +4,18 @@ import re
 from pathlib import Path
 
 import bontri.quarantine.refusals
+import rewards.authorities
 import rewards.campaigns
 import rewards.cards.refusals
 import rewards.corrections.refusals
 import rewards.drafts.refusals
 import rewards.fleet.refusals
 import rewards.households.refusals
+import rewards.jobs
 import rewards.ledger.accounts
 import rewards.offers.budgets
 import rewards.outbox.listing
+import rewards.quarantine.refusals
 import rewards.rehearsal
 import rewards.reviews.refusals
 import rewards.settlement.refusals
@@ -23,14 +26,17 @@ from rewards.errors import OperatorRefusedError
 
 MODULES = (
     bontri.quarantine.refusals,
+    rewards.authorities,
     rewards.campaigns,
     rewards.cards.refusals,
     rewards.corrections.refusals,
     rewards.drafts.refusals,
     rewards.fleet.refusals,
     rewards.households.refusals,
+    rewards.jobs,
     rewards.ledger.accounts,
     rewards.outbox.listing,
+    rewards.quarantine.refusals,
     rewards.reviews.refusals,
     rewards.offers.budgets,
     rewards.rehearsal,

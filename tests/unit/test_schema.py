@@ -201,7 +201,7 @@ FORBIDDEN = {
     "a trigger": re.compile(r"\bTRIGGER\b", re.I),
     "a lock on a whole table": re.compile(r"\bLOCK\s+TABLE\b", re.I),
 }
-WITHOUT_A_TENANT = re.compile(r"FROM (authorities|operator_keys)\b|\bSELECT 1\b|\bpg_")
+WITHOUT_A_TENANT = re.compile(r"FROM (authorities|operator_keys)\b|UPDATE operator_keys\b|\bSELECT 1\b|\bpg_")
 """What is asked across authorities: reference tables, operators, a sign of life, and the catalogues of PostgreSQL."""
 
 

@@ -1,0 +1,1 @@
+"""What those who run the installation call: authorities, bins, keys, quarantine, jobs."""
