@@ -31,6 +31,7 @@ from bontri.commands.letters import letters
 from bontri.commands.liability import liability
 from bontri.commands.offers import offers
 from bontri.commands.operator_keys import operator_keys
+from bontri.commands.privacy import privacy
 from bontri.commands.quarantine import quarantine
 from bontri.commands.races import races
 from bontri.commands.restore_epoch import restore_epoch
@@ -253,6 +254,7 @@ cli.add_command(letters)
 cli.add_command(liability)
 cli.add_command(offers)
 cli.add_command(operator_keys)
+cli.add_command(privacy)
 cli.add_command(quarantine)
 cli.add_command(races)
 cli.add_command(restore_epoch)

@@ -16,6 +16,7 @@ from bontri.settings import Settings, SettingsError
 from ingest.broker_address import Broker
 from rewards.database import DatabaseRole, open_engine
 from rewards.keyring import Keyring
+from rewards.privacy import ErasureRegister
 
 
 @contextmanager
@@ -54,6 +55,25 @@ def keyring_in_use(settings: Settings) -> Keyring:
     if settings.database_url is not None:
         return settings.keyring()
     return find_keyring(settings, DemoFolder(settings.data_dir.absolute()))
+
+
+def has_register(settings: Settings) -> bool:
+    """Tell whether :func:`register_in_use` would return one."""
+    return settings.erasure_register is not None or settings.database_url is None
+
+
+def register_in_use(settings: Settings) -> ErasureRegister:
+    """Return the register of erasures that belongs to the database in use.
+
+    Raises:
+        SettingsError: ``DATABASE_URL`` names a server and no register is set.
+    """
+    path = settings.erasure_register
+    if path is None and settings.database_url is None:
+        path = DemoFolder(settings.data_dir.absolute()).erasure_register
+    if path is None:
+        raise SettingsError(["BONTRI_ERASURE_REGISTER is not set: a restore would bring back who was erased"])
+    return ErasureRegister(path)
 
 
 def broker_in_use(settings: Settings, given: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,13 @@ def worker_count(value: str) -> int:
     return int(value)
 
 
+def key_number(value: str) -> int:
+    """Read the number of a key that rotates."""
+    if not value.isdecimal() or not 1 <= int(value) <= 32_767:
+        raise ValueError("expected a number from 1 to 32767")
+    return int(value)
+
+
 def proxy_count(value: str) -> int:
     """Read how many proxies stand before the API."""
     if not value.isdecimal() or int(value) > 8:
@@ -149,6 +156,11 @@ TABLE = (
     Setting("BONTRI_MASTER_KEY", secret, None, "derives the keys of all bins; losing it means visiting every bin"),
     Setting("BONTRI_BADGE_PEPPER", secret, None, "keys the digests badges are stored as"),
     Setting("BONTRI_STORAGE_KEY", secret, None, "encrypts addresses and quarantine, keys digests of codes and tokens"),
+    Setting("BONTRI_BADGE_PEPPER_NO", key_number, "1", "number of the badge pepper, one more with each rotation"),
+    Setting("BONTRI_OLD_BADGE_PEPPER", secret, None, "the pepper before it, while cards are still stored under it"),
+    Setting("BONTRI_ENCRYPTION_KEY", secret, None, "encrypts in place of the storage key, once that was rotated"),
+    Setting("BONTRI_ENCRYPTION_KEY_NO", key_number, "1", "number of the encryption key; 1 is the storage key's own"),
+    Setting("BONTRI_OLD_ENCRYPTION_KEY", secret, None, "the encryption key before it, from number 3 on"),
     Setting("BONTRI_MQTT_CLIENT_ID", str, "bontri-ingest-1", "fixed id of this worker's session at the broker"),
     Setting("BONTRI_MQTT_TOPIC_FILTER", str, None, "what workers subscribe to; unset: shared, under a derived name"),
     Setting("BONTRI_MQTT_PARSER", one_of("fast", "stock"), "fast", "who reads PUBLISH packets: Bontri, or stock paho"),
@@ -180,6 +192,7 @@ TABLE = (
     Setting("BONTRI_MAIL_URL", mail_url, None, "where e-mail goes: smtp://…, smtps://… or file:///folder"),
     Setting("BONTRI_MAIL_FROM", mail_from, "bontri@localhost", "sender of e-mail, with or without a name"),
     Setting("BONTRI_PUBLIC_URL", public_url, None, "where people reach the API; notices link to it"),
+    Setting("BONTRI_ERASURE_REGISTER", Path, None, "file that tells who was erased, outside the database's backups"),
     Setting("BONTRI_DATA_DIR", Path, str(default_data_dir()), "where the demo keeps its database, broker and bins"),
     Setting("BONTRI_LOG_FORMAT", one_of("auto", "json", "text"), "auto", "auto: text on a terminal, else JSON"),
     Setting("BONTRI_LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info", "least severe log lines shown"),
@@ -197,6 +210,11 @@ class Settings:
     master_key: bytes | None = field(repr=False)
     badge_pepper: bytes | None = field(repr=False)
     storage_key: bytes | None = field(repr=False)
+    badge_pepper_no: int
+    old_badge_pepper: bytes | None = field(repr=False)
+    encryption_key: bytes | None = field(repr=False)
+    encryption_key_no: int
+    old_encryption_key: bytes | None = field(repr=False)
     mqtt_client_id: str
     mqtt_topic_filter: str | None = field(repr=False)
     mqtt_parser: Parser
@@ -220,6 +238,7 @@ class Settings:
     mail_url: str | None = field(repr=False)
     mail_from: str
     public_url: str | None
+    erasure_register: Path | None
     data_dir: Path
     log_format: str
     log_level: str
@@ -228,7 +247,29 @@ class Settings:
         """Return the secrets as a keyring; only after they were required."""
         if self.master_key is None or self.badge_pepper is None or self.storage_key is None:
             raise SettingsError([f"{name} is not set" for name in SECRETS])
-        return Keyring(self.master_key, self.badge_pepper, self.storage_key)
+        return self.rotated(Keyring(self.master_key, self.badge_pepper, self.storage_key))
+
+    def rotated(self, keyring: Keyring) -> Keyring:
+        """Return a keyring with what is in force of peppers and encryption keys, and what was before.
+
+        Raises:
+            SettingsError: keys and their numbers do not fit.
+        """
+        faults = []
+        if (self.encryption_key is None) != (self.encryption_key_no == 1):
+            faults.append("BONTRI_ENCRYPTION_KEY has number 2 or more in BONTRI_ENCRYPTION_KEY_NO; 1 is none at all")
+        if self.old_badge_pepper is not None and self.badge_pepper_no == 1:
+            faults.append("BONTRI_OLD_BADGE_PEPPER stands beside a pepper of BONTRI_BADGE_PEPPER_NO 2 or more")
+        if faults:
+            raise SettingsError(faults)
+        return replace(
+            keyring,
+            badge_pepper_no=self.badge_pepper_no,
+            old_badge_pepper=self.old_badge_pepper,
+            encryption_key=self.encryption_key,
+            encryption_key_no=self.encryption_key_no,
+            old_encryption_key=self.old_encryption_key,
+        )
 
     def worker_filter(self, keyring: Keyring) -> str:
         """Return what workers subscribe to: the filter given, else a shared one whose group nobody can guess."""

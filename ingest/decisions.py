@@ -71,7 +71,7 @@ def report_of(
     verified = decoded.verified
     deposit = event if isinstance(event, Deposit) else None
     badge = deposit.badge if deposit else None
-    return ReportedEvent(
+    reported = ReportedEvent(
         bin=verified.bin,
         identity=(journal_no, event.seq),
         type="deposit" if deposit else "emptying",
@@ -90,6 +90,9 @@ def report_of(
         replayed_at=verified.message.replayed_at,
         content_digest=digest,
     )
+    if badge and keyring.old_badge_pepper is not None:
+        reported.former_badge = keyring.former_badge(authority_id=verified.rules.authority_id, badge=badge)
+    return reported
 
 
 def conflict_of(accepted: AcceptedEvent) -> RefusedEvent:

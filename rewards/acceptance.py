@@ -11,6 +11,7 @@ from typing import Literal
 from rewards.bins import KnownBin
 from rewards.campaigns import Extra, list_extras
 from rewards.ids import Id
+from rewards.keyring import FormerBadge
 from rewards.rules import AuthorityRules
 from rewards.tariffs import MassMissingError, Tariff, TariffLine, find_tariff_in_force, points_for_deposit
 
@@ -28,6 +29,7 @@ class ReportedEvent:
 
     ``ahead_ms`` is how far a free clock was ahead when it was last measured, None when it never was.
     ``content_digest`` is keyed and covers all known fields but ``confidence``.
+    ``former_badge`` is set while the pepper is rotated.
     ``replayed_at``: when it was taken out of quarantine to be decided about again; None the first time.
     """
 
@@ -47,6 +49,7 @@ class ReportedEvent:
     received_at: datetime.datetime
     content_digest: bytes
     replayed_at: datetime.datetime | None = None
+    former_badge: FormerBadge | None = None
 
 
 @dataclass(slots=True)

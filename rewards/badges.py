@@ -1,12 +1,13 @@
 """Whose points a badge earns, and into which lot."""
 
 import datetime
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text, update
 
 from rewards.arrays import Columns
+from rewards.keyring import FormerBadge
 from rewards.schema import Authority
 
 
@@ -50,6 +51,29 @@ def find_holders(
         return {}
     parameters = {"authority_id": authority_id, "lot_month": lot_month, **DIGESTS.bind(badge_digest=digests)}
     return {bytes(digest): Holder(*holder) for digest, *holder in connection.execute(FIND_HOLDERS, parameters).all()}
+
+
+RENEWED = Columns(former_digest="bytea", badge_digest="bytea", pepper_no="smallint")
+# In the order of the old digests, so that two workers wait for each other; the second then finds nothing to renew.
+RENEW = text(f"""
+    UPDATE badges b SET badge_digest = t.badge_digest, pepper_no = t.pepper_no
+      FROM (SELECT * FROM {RENEWED.unnest("u")} ORDER BY former_digest) AS t
+     WHERE b.authority_id = :authority_id AND b.badge_digest = t.former_digest
+       AND NOT EXISTS (SELECT FROM badges n
+                        WHERE n.authority_id = :authority_id AND n.badge_digest = t.badge_digest)
+""")
+
+
+def renew_badges(connection: Connection, former: Mapping[bytes, FormerBadge], *, authority_id: int) -> int:
+    """Store badges anew that stand under the old pepper, by their digest under the present one; return how many."""
+    if not former:
+        return 0
+    columns = RENEWED.bind(
+        former_digest=[each.digest for each in former.values()],
+        badge_digest=list(former),
+        pepper_no=[each.pepper_no for each in former.values()],
+    )
+    return connection.execute(RENEW, {"authority_id": authority_id, **columns}).rowcount
 
 
 CITIZENS = Columns(citizen_id="uuid")

@@ -86,12 +86,18 @@ def pair_badge(
     Raises:
         BadgeTakenError: it is another citizen's.
     """
-    digest = keyring.badge_digest(authority_id=authority_id, badge=badge)
+    digests = keyring.badge_digests(authority_id=authority_id, badge=badge)
+    # Nobody stores a badge under the old pepper any more: what is there now is all there will be.
+    former = find_owner(connection, digests[1:], authority_id=authority_id)
+    if former is not None:
+        if former != citizen_id:
+            raise BadgeTakenError
+        return
     paired = connection.scalar(
         upsert(Badge)
         .values(
             authority_id=authority_id,
-            badge_digest=digest,
+            badge_digest=digests[0],
             pepper_no=keyring.badge_pepper_no,
             citizen_id=citizen_id,
             state="active",
@@ -102,11 +108,17 @@ def pair_badge(
     )
     if paired == citizen_id:
         return
-    owner = connection.scalar(
-        select(Badge.citizen_id).where(Badge.authority_id == authority_id, Badge.badge_digest == digest)
-    )
-    if owner != citizen_id:
+    if find_owner(connection, digests, authority_id=authority_id) != citizen_id:
         raise BadgeTakenError
+
+
+def find_owner(connection: Connection, digests: Sequence[bytes], *, authority_id: int) -> UUID | None:
+    """Find whose badge is stored under one of its digests."""
+    if not digests:
+        return None
+    return connection.scalar(
+        select(Badge.citizen_id).where(Badge.authority_id == authority_id, Badge.badge_digest.in_(digests))
+    )
 
 
 def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, citizen_id: UUID, email: str) -> None:
@@ -123,6 +135,7 @@ def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, c
             citizen_id=citizen_id,
             email_digest=keyring.secret_digest(EMAIL_PURPOSE, address),
             email_encrypted=keyring.encrypt(address.encode(), purpose=EMAIL_PURPOSE),
+            key_no=keyring.encryption_key_no,
         )
         .on_conflict_do_nothing()
         .returning(Contact.citizen_id)

@@ -13,7 +13,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine
 
 from rewards.tenancy import watch_tenants
 
-DatabaseRole = Literal["bontri_ingest", "bontri_api", "bontri_reader", "bontri_operator", "bontri_agent", "owner"]
+DatabaseRole = Literal[
+    "bontri_ingest", "bontri_api", "bontri_reader", "bontri_operator", "bontri_agent", "bontri_privacy", "owner"
+]
 
 # A process that is frozen in mid-transaction must not hold the rows of a citizen, and with them every batch, for long.
 TIME_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=10s"

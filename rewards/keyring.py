@@ -8,11 +8,13 @@ bin's key. Three secrets: the master key (bins' keys and broker passwords), the 
 import hashlib
 import hmac
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 NONCE_BYTES = 12
@@ -69,14 +71,29 @@ def derive_badge_digest(pepper: bytes, authority_id: int, badge: str) -> bytes:
     return hmac.digest(pepper, f"{authority_id}\n{badge}".encode(), "sha256")
 
 
+class FormerBadge(NamedTuple):
+    """What a badge was stored as under the pepper before, and the number of the one it is to be stored under."""
+
+    digest: bytes
+    pepper_no: int
+
+
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Secrets of one installation, each at least 32 bytes; never printed."""
+    """Secrets of one installation, each at least 32 bytes; never printed.
+
+    While a pepper or the encryption key is rotated there are two: what is stored under the old one is still found, and
+    stored anew under the other, whose number stands beside it. Encryption key 1 is derived from the storage key.
+    """
 
     master_key: bytes = field(repr=False)
     badge_pepper: bytes = field(repr=False)
     storage_key: bytes = field(repr=False)
     badge_pepper_no: int = 1
+    old_badge_pepper: bytes | None = field(default=None, repr=False)
+    encryption_key: bytes | None = field(default=None, repr=False)
+    encryption_key_no: int = 1
+    old_encryption_key: bytes | None = field(default=None, repr=False)
 
     def bin_key(self, *, authority: str, bin_id: str, key_number: int) -> bytes:
         """Return key ``key_number`` of a bin, 32 bytes (bin-protocol.md, "A message is two lines")."""
@@ -93,6 +110,18 @@ class Keyring:
     def badge_digest(self, *, authority_id: int, badge: str) -> bytes:
         """Return what a badge is stored as; the same card in two authorities has two digests."""
         return derive_badge_digest(self.badge_pepper, authority_id, badge)
+
+    def former_badge(self, *, authority_id: int, badge: str) -> FormerBadge | None:
+        """Return what a badge may still be stored as; None unless the pepper is being rotated."""
+        if self.old_badge_pepper is None:
+            return None
+        return FormerBadge(derive_badge_digest(self.old_badge_pepper, authority_id, badge), self.badge_pepper_no)
+
+    def badge_digests(self, *, authority_id: int, badge: str) -> list[bytes]:
+        """Return all that a badge may be stored as."""
+        former = self.former_badge(authority_id=authority_id, badge=badge)
+        digest = self.badge_digest(authority_id=authority_id, badge=badge)
+        return [digest] if former is None else [digest, former.digest]
 
     def content_digest(self, content: bytes) -> bytes:
         """Return 16 bytes that tell two contents apart; keyed, since contents hold badges."""
@@ -115,7 +144,7 @@ class Keyring:
     def encrypt(self, plaintext: bytes, *, purpose: str) -> bytes:
         """Return ``plaintext`` under AES-256-GCM with a fresh nonce in front; bound to ``purpose``."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher().encrypt(nonce, plaintext, purpose.encode())
+        return nonce + self._ciphers()[0].encrypt(nonce, plaintext, purpose.encode())
 
     def decrypt(self, ciphertext: bytes, *, purpose: str) -> bytes:
         """Return what :meth:`encrypt` was given.
@@ -123,7 +152,15 @@ class Keyring:
         Raises:
             cryptography.exceptions.InvalidTag: another key, another purpose, or changed bytes.
         """
-        return self._cipher().decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
+        *old, oldest = self._ciphers()
+        for cipher in old:
+            # The tag tells for sure whether this was the key.
+            with suppress(InvalidTag):
+                return cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
+        return oldest.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
 
-    def _cipher(self) -> AESGCM:
-        return AESGCM(hmac.digest(self.storage_key, b"encryption", "sha256"))
+    def _ciphers(self) -> list[AESGCM]:
+        """Return the cipher in force, then those before it."""
+        first = hmac.digest(self.storage_key, b"encryption", "sha256")
+        given = [key for key in (self.encryption_key, self.old_encryption_key) if key is not None]
+        return [AESGCM(key) for key in (*(hmac.digest(key, b"encryption", "sha256") for key in given), first)]

@@ -65,6 +65,20 @@ INVARIANTS: dict[str, str] = {
          WHERE a.authority_id = :authority_id AND a.kind = 'lot' AND a.expires_on <= o.points_expired_on
            AND a.credits_posted - a.debits_posted - a.debits_pending > 0
     """,
+    "forfeitures_empty_lots_into_their_account": """
+        SELECT t.transfer_id FROM transfers t
+          LEFT JOIN accounts d ON d.authority_id = t.authority_id AND d.account_id = t.debit_account_id
+          LEFT JOIN authority_accounts f ON f.authority_id = t.authority_id AND f.kind = 'forfeited'
+         WHERE t.authority_id = :authority_id
+           AND ((t.reason IS NOT DISTINCT FROM 'forfeiture')
+                    <> (t.credit_account_id IS NOT DISTINCT FROM f.account_id)
+                OR t.debit_account_id = f.account_id
+                OR (t.reason = 'forfeiture' AND (d.kind, t.phase) IS DISTINCT FROM ('lot', 'single')))
+    """,
+    "no_erasure_is_long_overdue": """
+        SELECT citizen_id, erased_at FROM citizens
+         WHERE authority_id = :authority_id AND erased_at < CAST(:now AS timestamptz) - interval '30 days'
+    """,
     "endings_repeat_their_pending_transfer": """
         SELECT e.transfer_id FROM transfers e
           LEFT JOIN transfers p ON p.authority_id = e.authority_id AND p.transfer_id = e.pending_id

@@ -147,6 +147,7 @@ def deposit(
         ahead_ms=None,
         received_at=now,
         content_digest=b"d" * 16,
+        former_badge=town.keyring.former_badge(**tenant, badge=badge) if badge else None,
     )
     accepted = accept(reported, rules)
     assert isinstance(accepted, AcceptedEvent), accepted

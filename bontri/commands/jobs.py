@@ -18,8 +18,17 @@ CRON_JOBS = (
     "prune-commands",
     "prune-letters",
     "prune-quarantine",
+    "retain",
+    "erase-inactive",
     "send-letters",
 )
+
+
+MISSING = {
+    "send-letters": "BONTRI_MAIL_URL is not set: send-letters has no mail server",
+    "erase-inactive": "BONTRI_ERASURE_REGISTER is not set: a restore would bring back who was erased",
+}
+"""What a job lacks that the settings do not allow."""
 
 
 @click.group()
@@ -65,7 +74,7 @@ def once_command(job: str, is_json: bool) -> None:
     settings = read_settings()
     found = next((each for each in list_jobs_of(settings) if each.name == job), None)
     if found is None:
-        raise SettingsError([f"BONTRI_MAIL_URL is not set: {job} has no mail server"])
+        raise SettingsError([MISSING[job]])
     with stop_on_signals(), engine_in_use(settings, role=found.role) as engine:
         outcome = for_all(engine, found.work, role=found.role)
     if is_json:

@@ -17,7 +17,20 @@ if TYPE_CHECKING:
     from rewards.ledger import Entry
 
 DAY_OR_INSTANT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-KINDS = ("issuing", "shop", "cause", "goal", "loss", "bonus", "expired", "network", "settled", "adjustment", "lot")
+KINDS = (
+    "issuing",
+    "shop",
+    "cause",
+    "goal",
+    "loss",
+    "bonus",
+    "expired",
+    "forfeited",
+    "network",
+    "settled",
+    "adjustment",
+    "lot",
+)
 COLUMNS = (
     "recorded_at",
     "phase",

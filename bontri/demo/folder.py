@@ -35,6 +35,11 @@ class DemoFolder:
         return self.path / "bins"
 
     @property
+    def erasure_register(self) -> Path:
+        """Who was erased from the demo."""
+        return self.path / "erasures.jsonl"
+
+    @property
     def fleet_file(self) -> Path:
         """What ``bontri simulate`` reads: bins the demo itself leaves alone."""
         return self.path / "fleet.json"

@@ -110,7 +110,7 @@ def find_keyring(settings: Settings, folder: DemoFolder) -> Keyring:
     drawn = {name: secret(value) for name, value in folder.secrets().items()}
     given = (settings.master_key, settings.badge_pepper, settings.storage_key)
     master_key, badge_pepper, storage_key = (value or drawn[name] for name, value in zip(SECRETS, given, strict=True))
-    return Keyring(master_key, badge_pepper, storage_key)
+    return settings.rotated(Keyring(master_key, badge_pepper, storage_key))
 
 
 def open_database(stack: ExitStack, settings: Settings, data_dir: Path) -> tuple[str, str]:

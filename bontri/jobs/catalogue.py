@@ -8,9 +8,11 @@ from sqlalchemy import Engine
 
 from bontri.jobs.expiring import close_goals_of, expire_points_of, expire_vouchers_of, warn_of_expiry_of
 from bontri.jobs.pruning import prune_commands_of, prune_letters_of, prune_quarantine_of
+from bontri.jobs.retaining import erase_inactive_work, retain_of
 from bontri.jobs.reviewing import post_reviewed_credits_of
 from bontri.jobs.settling import lock_statements_of
 from bontri.letters.sending import open_post_office, send_letters
+from bontri.operating import has_register, keyring_in_use, register_in_use
 from bontri.settings import Settings
 from rewards.database import DatabaseRole
 
@@ -32,7 +34,7 @@ class Job:
 
 
 def list_jobs_of(settings: Settings) -> list[Job]:
-    """List the jobs these settings allow; letters need a mail server."""
+    """List the jobs these settings allow; letters need a mail server, erasures their register."""
     jobs = [
         Job("expire-vouchers", 5 * MINUTE, "bontri_api", "gives points of expired vouchers back", expire_vouchers_of),
         Job("expire-points", HOUR, "bontri_api", "takes points that are over out of their lots", expire_points_of),
@@ -53,7 +55,12 @@ def list_jobs_of(settings: Settings) -> list[Job]:
         Job(
             "prune-quarantine", DAY, "bontri_operator", "removes what was quarantined 35 days ago", prune_quarantine_of
         ),
+        Job("retain", DAY, "bontri_privacy", "removes what is kept for a time only, finishes erasures", retain_of),
     ]
+    if has_register(settings):
+        keyring, register = keyring_in_use(settings), register_in_use(settings)
+        what = "warns and erases citizens who did nothing for long, where an authority says so"
+        jobs.append(Job("erase-inactive", DAY, "bontri_privacy", what, erase_inactive_work(keyring, register)))
     if settings.mail_url:
         jobs.append(Job("send-letters", MINUTE, "bontri_api", "sends what is in the outbox", mail_work(settings)))
     return jobs

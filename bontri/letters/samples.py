@@ -15,6 +15,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "wallet_merged": {"points": 25},
     "wallet_left": {"points": 25, "is_own": True},
     "card_blocked": {},
+    "account_inactive": {"points": 12, "erased_on": "2026-12-01"},
     "account_erased": {},
     "statement_ready": {"number": "2026-000123", "month": "2026-10-01", "payable_cents": 12350},
     "offer_published": OFFER,

@@ -81,7 +81,7 @@ def find_storage_keyring(settings: Settings) -> Keyring:
         return find_keyring(settings, DemoFolder(settings.data_dir))
     storage_key = settings.storage_key or read_settings("BONTRI_STORAGE_KEY").storage_key or b""
     # Keys of bins and digests of badges are none of an operator's business here.
-    return Keyring(master_key=b"", badge_pepper=b"", storage_key=storage_key)
+    return settings.rotated(Keyring(master_key=b"", badge_pepper=b"", storage_key=storage_key))
 
 
 def printable(words: str) -> str:

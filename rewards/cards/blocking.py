@@ -11,7 +11,7 @@ from rewards.outbox import post_to_wallets
 
 BLOCK = text("""
     UPDATE badges SET state = 'blocked'
-     WHERE authority_id = :authority_id AND badge_digest = :badge_digest AND state = 'active'
+     WHERE authority_id = :authority_id AND badge_digest = ANY(CAST(:badge_digests AS bytea[])) AND state = 'active'
 """)
 
 
@@ -24,8 +24,8 @@ def block_card(
         CardUnknownError: no citizen has it.
     """
     citizen = get_card(connection, keyring, authority_id=authority_id, badge=badge).citizen
-    digest = keyring.badge_digest(authority_id=authority_id, badge=badge)
-    blocked = connection.execute(BLOCK, {"authority_id": authority_id, "badge_digest": digest})
+    digests = keyring.badge_digests(authority_id=authority_id, badge=badge)
+    blocked = connection.execute(BLOCK, {"authority_id": authority_id, "badge_digests": digests})
     if blocked.rowcount == 1:
         announce_holders_change(connection, authority_id=authority_id)
         post_to_wallets(

@@ -15,7 +15,7 @@ FIND_CARD = text("""
                     WHERE k.authority_id = c.authority_id AND k.citizen_id = c.citizen_id) AS is_registered
       FROM badges b
       JOIN citizens c ON c.authority_id = b.authority_id AND c.citizen_id = b.citizen_id
-     WHERE b.authority_id = :authority_id AND b.badge_digest = :badge_digest
+     WHERE b.authority_id = :authority_id AND b.badge_digest = ANY(CAST(:badge_digests AS bytea[]))
 """)
 FIND_CITIZEN = text("""
     SELECT citizen_id, wallet_id FROM citizens
@@ -34,9 +34,8 @@ class Card:
 
 def find_card(connection: Connection, keyring: Keyring, *, authority_id: int, badge: str) -> Card | None:
     """Find a card by what was read from it, blocked or not."""
-    digest = keyring.badge_digest(authority_id=authority_id, badge=badge)
-    values = {"authority_id": authority_id, "badge_digest": digest}
-    row = connection.execute(FIND_CARD, values).one_or_none()
+    digests = keyring.badge_digests(authority_id=authority_id, badge=badge)
+    row = connection.execute(FIND_CARD, {"authority_id": authority_id, "badge_digests": digests}).first()
     if row is None:
         return None
     return Card(Citizen(row.citizen_id, row.wallet_id), row.is_active, row.is_registered)

@@ -1,5 +1,6 @@
-"""The accounts an authority has of its own, one of each kind: where losses are shown, where expired points go, where
-points are held that any shop may be paid, and where those stay that shops were paid for."""
+"""The accounts an authority has of its own, one of each kind: where losses are shown, where expired points go and those
+of citizens who are erased, where points are held that any shop may be paid, and where those stay that shops were paid
+for."""
 
 import datetime
 from typing import Literal
@@ -10,9 +11,9 @@ from sqlalchemy import Connection, text
 from rewards.ids import new_id
 from rewards.ledger.accounts import OPEN
 
-AuthorityAccountKind = Literal["bonus", "expired", "loss", "network", "settled"]
+AuthorityAccountKind = Literal["bonus", "expired", "forfeited", "loss", "network", "settled"]
 
-KINDS: tuple[AuthorityAccountKind, ...] = ("bonus", "expired", "loss", "network", "settled")
+KINDS: tuple[AuthorityAccountKind, ...] = ("bonus", "expired", "forfeited", "loss", "network", "settled")
 
 FIND = text("""
     SELECT account_id FROM authority_accounts WHERE authority_id = :authority_id AND kind = :kind

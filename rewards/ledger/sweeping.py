@@ -7,7 +7,7 @@ change once they are locked, and is then moved and told in one go.
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, TextClause, text
@@ -15,6 +15,8 @@ from sqlalchemy import Connection, TextClause, text
 from rewards.arrays import Columns
 from rewards.ids import new_id_text
 from rewards.pipelining import Write, execute_pipelined
+
+SweepReason = Literal["expiry", "forfeiture"]
 
 Position = tuple[datetime.date, UUID]
 """(expires_on, account_id) of the last lot of a batch: the next one begins behind it."""
@@ -103,16 +105,28 @@ def sweep_lots(
 
 
 def sweep_these(
-    connection: Connection, account_ids: Sequence[UUID], into: UUID, *, authority_id: int, now: datetime.datetime
+    connection: Connection,
+    account_ids: Sequence[UUID],
+    into: UUID,
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+    reason: SweepReason = "expiry",
 ) -> int:
     """Move the free points of some accounts into one; return how many. Waits for whoever holds them."""
     values = {"authority_id": authority_id, "account_ids": list(account_ids)}
     rows = connection.execute(EMPTY_THESE, values).all()
-    return record_swept(connection, rows, into, authority_id=authority_id, now=now) if rows else 0
+    return record_swept(connection, rows, into, authority_id=authority_id, now=now, reason=reason) if rows else 0
 
 
 def record_swept(
-    connection: Connection, rows: Sequence[Any], into: UUID, *, authority_id: int, now: datetime.datetime
+    connection: Connection,
+    rows: Sequence[Any],
+    into: UUID,
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+    reason: SweepReason = "expiry",
 ) -> int:
     """Record what was taken out of accounts, as transfers, and add the sum up where it goes; both sent together."""
     amounts = [row[1] for row in rows]
@@ -121,7 +135,7 @@ def record_swept(
     execute_pipelined(
         connection,
         [
-            Write(RECORD, {**tenant, "now": now, "reason": "expiry", **columns}),
+            Write(RECORD, {**tenant, "now": now, "reason": reason, **columns}),
             Write(RECEIVE, {**tenant, "points": sum(amounts)}, rows=1),
         ],
     )

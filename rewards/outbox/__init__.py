@@ -6,7 +6,7 @@ docs/decisions/0036-letters.md.
 """
 
 from rewards.outbox.listing import LetterUnknownError, ListedLetter, list_letters, retry_letters
-from rewards.outbox.posting import post_code, post_to_address, post_to_shop, post_to_wallets
+from rewards.outbox.posting import post_code, post_to_address, post_to_citizens, post_to_shop, post_to_wallets
 from rewards.outbox.pruning import prune_letters
 from rewards.outbox.taking import LEASE, MOST_TRIES, Letter, find_next_try, note_not_sent, note_sent, take_letter
 
@@ -22,6 +22,7 @@ __all__ = [
     "note_sent",
     "post_code",
     "post_to_address",
+    "post_to_citizens",
     "post_to_shop",
     "post_to_wallets",
     "prune_letters",

@@ -5,7 +5,7 @@ Facts are readable in the database until the letter has left; what must not be (
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -62,21 +62,34 @@ def post_to_wallets(
     letters = list(letters)
     if not letters:
         return 0
-    values = {"authority_id": authority_id, "kind": kind, "now": now, "is_notice": kind in NOTICE_KINDS}
+    values = {"authority_id": authority_id, "is_notice": kind in NOTICE_KINDS}
     wallets = WALLETS.bind(wallet_id=[wallet_id for wallet_id, _ in letters], place=range(len(letters)))
     readers = [
-        row
+        (row.citizen_id, letters[row.place][1])
         for row in connection.execute(LIST_READERS, {**values, **wallets})
         if only_to is None or row.citizen_id == str(only_to)
     ]
-    if readers:
-        posted = POSTED.bind(
-            message_id=[new_id_text() for _ in readers],
-            citizen_id=[row.citizen_id for row in readers],
-            facts=[json.dumps(letters[row.place][1]) for row in readers],
-        )
-        connection.execute(POST, {**values, **posted})
+    post_to_citizens(connection, kind, readers, authority_id=authority_id, now=now)
     return len(readers)
+
+
+def post_to_citizens(
+    connection: Connection,
+    kind: str,
+    letters: Sequence[tuple[UUID | str, Facts]],
+    *,
+    authority_id: int,
+    now: datetime.datetime,
+) -> None:
+    """Write to citizens who have an address; whether they want notices is not asked."""
+    if not letters:
+        return
+    posted = POSTED.bind(
+        message_id=[new_id_text() for _ in letters],
+        citizen_id=[citizen_id for citizen_id, _ in letters],
+        facts=[json.dumps(facts) for _, facts in letters],
+    )
+    connection.execute(POST, {"authority_id": authority_id, "kind": kind, "now": now, **posted})
 
 
 def post_to_shop(

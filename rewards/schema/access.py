@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,7 +16,10 @@ SCOPES = ("redeem", "offers", "statements", "staff")
 
 
 class Agent(Base):
-    """Somebody who works for the authority; a key of the authority is made for a program instead."""
+    """Somebody who works for the authority; a key of the authority is made for a program instead.
+
+    ``key_no`` numbers the key the address is encrypted under.
+    """
 
     __tablename__ = "agents"
     __table_args__ = (
@@ -30,6 +33,7 @@ class Agent(Base):
     name: Mapped[str]
     email_digest: Mapped[Digest]
     email_encrypted: Mapped[Digest]
+    key_no: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     role: Mapped[str]
     state: Mapped[str]
     created_at: Mapped[Instant]

@@ -95,16 +95,19 @@ class InvitationTry(Base):
 class Citizen(Base):
     """A holder of points; a card with no registered person behind it is a citizen too.
 
-    ``first_credited_on`` is the day of the first deposit ever credited, by the authority's calendar.
-    ``language`` is that of letters, None the authority's.
+    ``first_credited_on`` is the day of the first deposit ever credited, by the authority's calendar. ``language`` is
+    that of letters, None the authority's. One who is ``erased`` has nothing left that names them; the row goes when no
+    worker can still credit them (docs/decisions/0035-erasure.md).
     """
 
     __tablename__ = "citizens"
     __table_args__ = (
         tenant_key("wallet_id", to="wallets"),
-        CheckConstraint("state IN ('active', 'blocked')", name="state_known"),
+        CheckConstraint("state IN ('active', 'blocked', 'erased')", name="state_known"),
+        CheckConstraint("(state = 'erased') = (erased_at IS NOT NULL)", name="erased_some_time"),
         CheckConstraint(f"language IN {LANGUAGES}", name="language_known"),
         Index("ix_citizens_wallet", "authority_id", "wallet_id"),
+        Index("ix_citizens_erased", "authority_id", "erased_at", postgresql_where=text("erased_at IS NOT NULL")),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -115,6 +118,8 @@ class Citizen(Base):
     language: Mapped[str | None]
     wants_notices: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[Instant]
+    erased_at: Mapped[datetime.datetime | None]
+    inactivity_warned_at: Mapped[datetime.datetime | None]
 
 
 class Badge(Base):
@@ -135,7 +140,7 @@ class Badge(Base):
 
 
 class Contact(Base):
-    """The e-mail address of a citizen: a keyed digest to find it by, the address itself encrypted."""
+    """The e-mail address of a citizen: a keyed digest to find it by, the address itself encrypted under ``key_no``."""
 
     __tablename__ = "contacts"
     __table_args__ = (
@@ -147,3 +152,4 @@ class Contact(Base):
     citizen_id: Mapped[Id]
     email_digest: Mapped[Digest]
     email_encrypted: Mapped[Digest]
+    key_no: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))

@@ -21,6 +21,7 @@ LETTER_KINDS = (
     "wallet_merged",
     "wallet_left",
     "card_blocked",
+    "account_inactive",
     "account_erased",
     "statement_ready",
     "offer_published",

@@ -11,12 +11,13 @@ from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, ten
 OVERDRAFT_KINDS = ("adjustment", "bonus", "issuing", "loss")
 """Accounts of the authority itself: points come into being by overdrawing them."""
 
-ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "cause", "expired", "goal", "lot", "network", "settled", "shop")
+ACCOUNT_KINDS = (*OVERDRAFT_KINDS, "cause", "expired", "forfeited", "goal", "lot", "network", "settled", "shop")
 
 REASONS = (
     "adjustment",
     "donation",
     "expiry",
+    "forfeiture",
     "merge",
     "reinstatement",
     "reversal",
@@ -39,7 +40,7 @@ REVIEW_RULES = ("large_deposit", "doubtful_clock")
 WITHHOLDING_CAPS = ("bin_hour", "day", "week", "bin_hour+day", "bin_hour+week", "day+week", "bin_hour+day+week")
 """Which caps held points back, in the order in which they are granted."""
 
-AUTHORITY_ACCOUNT_KINDS = ("bonus", "expired", "loss", "network", "settled")
+AUTHORITY_ACCOUNT_KINDS = ("bonus", "expired", "forfeited", "loss", "network", "settled")
 
 
 class Account(Base):

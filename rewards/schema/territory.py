@@ -21,7 +21,7 @@ class Authority(Base):
     once a second instead of at every bin. ``holders_version`` is the same for badges, citizens and wallets, and
     ``config_version`` for what bins show on their displays. By ``points_expired_on`` all lots that had to are empty.
     Deposits beyond ``review_over_…``, or of bins whose clock is in doubt, are credited pending a review; None holds
-    none.
+    none. Citizens who did nothing for ``inactive_after_months`` are erased; None keeps them.
     """
 
     __tablename__ = "authorities"
@@ -32,6 +32,7 @@ class Authority(Base):
         CheckConstraint("points_valid_months BETWEEN 1 AND 120", name="points_valid_months_range"),
         CheckConstraint("review_over_items BETWEEN 1 AND 200", name="review_over_items_range"),
         CheckConstraint("review_over_mass_g BETWEEN 1 AND 2000000", name="review_over_mass_g_range"),
+        CheckConstraint("inactive_after_months BETWEEN 12 AND 120", name="inactive_after_months_range"),
         CheckConstraint(f"language IN {LANGUAGES}", name="language_known"),
         UniqueConstraint("slug"),
         {"info": REFERENCE},
@@ -52,6 +53,7 @@ class Authority(Base):
     review_over_items: Mapped[int | None] = mapped_column(SmallInteger)
     review_over_mass_g: Mapped[int | None]
     reviews_doubtful_clocks: Mapped[bool] = mapped_column(server_default=text("false"))
+    inactive_after_months: Mapped[int | None] = mapped_column(SmallInteger)
     is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant]
 

@@ -76,7 +76,16 @@ def test_what_is_no_correction_is_said_in_a_sentence(database, town, monkeypatch
 def test_accounts_balances_and_statements_are_read(database, town, now):
     of_town = ("--authority", town.slug)
     accounts = json.loads(succeed(database, "ledger", "accounts", *of_town, "--json").output)
-    assert {each["kind"] for each in accounts} == {"issuing", "shop", "bonus", "expired", "loss", "network", "settled"}
+    assert {each["kind"] for each in accounts} == {
+        "issuing",
+        "shop",
+        "bonus",
+        "expired",
+        "forfeited",
+        "loss",
+        "network",
+        "settled",
+    }
     giver = next(each for each in accounts if each["posted_points"] == -8)
     assert giver["owner"] in town.bin_ids
     assert f"{giver['owner']}" in succeed(database, "ledger", "accounts", *of_town, "--kind", "issuing").output

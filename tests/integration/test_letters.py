@@ -456,3 +456,12 @@ def test_what_left_long_ago_is_removed_and_what_waits_stays(post: Post) -> None:
     assert prune_letters_of(post.database.engine("bontri_operator"), AUTHORITY_ID) == {"letters": 2}
     assert [row.kind for row in post.outbox() if row.sent_at] == ["sign_in_code"]
     assert len([row for row in post.outbox() if not row.sent_at]) == 2
+
+
+@pytest.mark.parametrize(("hours", "removed"), [(23, 0), (25, 1)])
+def test_what_nobody_sent_while_it_was_good_is_removed(post: Post, hours: int, removed: int) -> None:
+    """Where no letters are sent at all, an address that only a letter carries would stay for ever."""
+    send_code(post)
+    post.warn()
+    post.change(f"UPDATE outbox SET good_until = now() - interval '{hours} hours' WHERE kind = 'sign_in_code'")
+    assert prune_letters_of(post.database.engine("bontri_operator"), AUTHORITY_ID) == {"letters": removed}

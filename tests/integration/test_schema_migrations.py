@@ -171,7 +171,7 @@ def test_a_town_of_an_earlier_version_is_taken_along(database: Database) -> None
             }.items()
         }
     assert told == {
-        "own accounts": [("bonus",), ("expired",), ("loss",), ("network",), ("settled",)],
+        "own accounts": [("bonus",), ("expired",), ("forfeited",), ("loss",), ("network",), ("settled",)],
         "first credit": [("2026-11-21",)],
         "redeemed by": [(True,)],
         "funders": [("Val",)],

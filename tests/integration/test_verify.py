@@ -382,6 +382,22 @@ def pay_out_of(scene: Scene, kind: str) -> None:
         record_transfers(connection, [Transfer(account_id, loss, 1, reason="adjustment")], **tenant)
 
 
+def forfeit_what_was_in_no_lot(scene: Scene) -> None:
+    with scene.database.engine().begin() as connection:
+        issuing = connection.scalars(text("SELECT issuing_account_id FROM bins ORDER BY bin_id LIMIT 1")).one()
+        tenant: dict[str, Any] = {"authority_id": scene.town.authority_id, "now": scene.now}
+        forfeited = open_authority_account(connection, "forfeited", **tenant)
+        record_transfers(connection, [Transfer(issuing, forfeited, 5, reason="forfeiture")], **tenant)
+
+
+def leave_an_erasure_unfinished(scene: Scene) -> None:
+    scene.damage(
+        "UPDATE citizens SET state = 'erased', erased_at = :then WHERE authority_id = :authority AND citizen_id = :id",
+        then=scene.now - 31 * 24 * HOUR,
+        id=scene.citizen.citizen_id,
+    )
+
+
 DAMAGES = {
     # Points from nowhere are in no transfer either, so two invariants see it.
     "every_authority_balances": (
@@ -394,6 +410,11 @@ DAMAGES = {
     ),
     "no_wallet_is_below_zero": (give_a_wallet_an_overdrawn_account, {"no_wallet_is_below_zero": 1}),
     "expired_points_have_left_their_lots": (say_that_all_has_expired, {"expired_points_have_left_their_lots": 2}),
+    "forfeitures_empty_lots_into_their_account": (
+        forfeit_what_was_in_no_lot,
+        {"forfeitures_empty_lots_into_their_account": 1},
+    ),
+    "no_erasure_is_long_overdue": (leave_an_erasure_unfinished, {"no_erasure_is_long_overdue": 1}),
     "merged_wallets_lead_to_open_ones": (merge_in_a_circle, {"merged_wallets_lead_to_open_ones": 3}),
     "wallet_changes_equal_their_transfers": (
         note_more_than_was_moved,

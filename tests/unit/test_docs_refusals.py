@@ -15,6 +15,7 @@ import rewards.jobs
 import rewards.ledger.accounts
 import rewards.offers.budgets
 import rewards.outbox.listing
+import rewards.privacy.refusals
 import rewards.quarantine.refusals
 import rewards.rehearsal
 import rewards.reviews.refusals
@@ -37,6 +38,7 @@ MODULES = (
     rewards.ledger.accounts,
     rewards.outbox.listing,
     rewards.quarantine.refusals,
+    rewards.privacy.refusals,
     rewards.reviews.refusals,
     rewards.offers.budgets,
     rewards.rehearsal,

@@ -1,0 +1,167 @@
+"""``bontri privacy``: what citizens may ask for, and what a data-protection officer asks about."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from bontri.commands.holders import AS_JSON, Holder, HolderType
+from bontri.commands.tenants import by_somebody, of_authority
+
+
+@click.group()
+def privacy() -> None:
+    """Erase citizens, hand out what is held about them, and tell what is held about anybody.
+
+    Works on the database of DATABASE_URL; without it on the demo's. A HOLDER is card:VALUE, email:ADDRESS or
+    citizen:ID; card:- asks for what was read from the card.
+    """
+
+
+@privacy.command("erase")
+@click.argument("holder", metavar="HOLDER", type=HolderType())
+@of_authority
+@by_somebody
+@click.option("--yes", is_flag=True, help="Do not ask: the citizen has confirmed.")
+@AS_JSON
+def erase_command(holder: Holder, authority: str, person: str, yes: bool, is_json: bool) -> None:
+    """Erase a citizen for ever. Points and vouchers are lost; who shares a wallet leaves them to the others.
+
+    It is written to BONTRI_ERASURE_REGISTER first, so that a backup restored later does not bring them back.
+    Safe to repeat by citizen:ID; a card or an address is unknown afterwards.
+
+    \b
+    Examples:
+      bontri privacy erase email:ada@example.org --authority plaine-commune
+      bontri privacy erase card:- --authority plaine-commune --by grace --yes
+    """
+    from bontri.erasing import Eraser
+
+    with Eraser.of(authority) as eraser:
+        citizen_id = eraser.find(holder)
+        if not yes:
+            click.confirm(f"Erase citizen {citizen_id} for ever, with all points and vouchers?", abort=True, err=True)
+        erased = eraser.erase(citizen_id, asked_by=person)
+    if is_json:
+        click.echo(json.dumps({"citizen_id": str(citizen_id), **asdict(erased)}))
+        return
+    if erased.is_repeat:
+        click.echo("Erased before; nothing is left of them.")
+    elif erased.has_left_household:
+        click.echo("Erased; the wallet stays with those who share it.")
+    else:
+        click.echo(f"Erased; {erased.points:,} points forfeited, {erased.vouchers:,} vouchers cancelled.")
+
+
+@privacy.command("reapply")
+@AS_JSON
+def reapply_command(is_json: bool) -> None:
+    """Erase again whom a restored backup brought back, by the register of erasures. After every restore; repeatable.
+
+    \b
+    Example:
+      bontri privacy reapply
+    """
+    from bontri.erasing import reapply_register
+
+    applied = reapply_register()
+    if is_json:
+        click.echo(json.dumps(asdict(applied)))
+        return
+    click.echo(
+        f"{applied.erasures:,} erasures are registered; {applied.again:,} citizens had come back and are erased."
+    )
+
+
+@privacy.command("export")
+@click.argument("holder", metavar="HOLDER", type=HolderType())
+@of_authority
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A new, private file.")
+@click.option("--language", type=click.Choice(("fr", "en")), default="fr", show_default=True, help="Of explanations.")
+def export_command(holder: Holder, authority: str, out: Path, language: str) -> None:
+    """Write all that is held about a citizen into a file, as JSON: what GDPR articles 15 and 20 ask for.
+
+    Never overwrites a file. Hand it to nobody else: it has the address and every deposit.
+
+    \b
+    Example:
+      bontri privacy export email:ada@example.org --authority plaine-commune --out ada.json
+    """
+    from bontri.embedded.folders import write_private_file
+    from bontri.exporting import export_holder
+
+    if out.exists():
+        raise click.BadParameter("there is a file already", param_hint="--out")
+    exported = export_holder(holder, authority, language="fr" if language == "fr" else "en")
+    write_private_file(out, json.dumps(exported, ensure_ascii=False, indent=2) + "\n")
+    click.echo(f"Wrote {len(exported['movements']):,} movements and all else that is held to {out}.")
+
+
+@privacy.command("inactive")
+@of_authority
+@click.option("--after-months", type=click.IntRange(12, 120), help="Erase citizens who did nothing for so long.")
+@click.option("--never", is_flag=True, help="Keep everybody, as at first.")
+@AS_JSON
+def inactive_command(authority: str, after_months: int | None, never: bool, is_json: bool) -> None:
+    """Say when citizens who do nothing any more are erased. They are warned 30 days before, if they have an address.
+
+    Done by the job erase-inactive. Without options it tells what holds now.
+
+    \b
+    Examples:
+      bontri privacy inactive --authority plaine-commune --after-months 36
+      bontri privacy inactive --authority plaine-commune
+    """
+    from bontri.commands.tenants import tenant_in_use
+    from rewards.privacy.inactivity import get_inactivity, set_inactivity
+
+    if never and after_months is not None:
+        raise click.UsageError("give --after-months or --never, not both")
+    with tenant_in_use(authority) as (connection, tenant):
+        if never or after_months is not None:
+            set_inactivity(connection, after_months, authority_id=tenant.authority_id)
+        months = get_inactivity(connection, authority_id=tenant.authority_id)
+    if is_json:
+        click.echo(json.dumps({"inactive_after_months": months}))
+    else:
+        click.echo("Nobody is erased for doing nothing." if months is None else f"Erased after {months} idle months.")
+
+
+@privacy.command("register")
+@AS_JSON
+def register_command(is_json: bool) -> None:
+    """Print the register of processing activities (GDPR article 30) as Markdown: what is held, why, how long, for whom.
+
+    Made from what is declared beside the schema, so it is that of this version. Needs no database.
+
+    \b
+    Example:
+      bontri privacy register > register.md
+    """
+    from rewards.privacy.processing import list_processings, write_processings
+
+    click.echo(json.dumps(list_processings(), indent=2) if is_json else write_processings())
+
+
+@privacy.command("reencrypt")
+@AS_JSON
+def reencrypt_command(is_json: bool) -> None:
+    """Encrypt all addresses under the present key, and tell which cards still stand under an old pepper.
+
+    Cards are stored anew when they are used at a bin. Safe to interrupt, and to run twice or at once.
+
+    \b
+    Example:
+      bontri privacy reencrypt
+    """
+    from bontri.reencrypting import reencrypt_all
+
+    done = reencrypt_all()
+    if is_json:
+        click.echo(json.dumps(asdict(done)))
+        return
+    click.echo(f"{done.addresses_reencrypted:,} addresses encrypted anew.")
+    for what, counts in (("cards under pepper", done.cards_by_pepper), ("addresses under key", done.addresses_by_key)):
+        for number, count in counts.items():
+            click.echo(f"{what} {number}: {count:,}")
