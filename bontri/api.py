@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 
 from bontri.api_watch import report_to_parent, watched_processes
+from bontri.documents.statements import statement_as_pdf
 from bontri.embedded.processes import request_death_signal
 from bontri.letters.codes import CodeSender
 from bontri.letters.sending import open_post_office
@@ -53,6 +54,7 @@ def make_app(report_to: Path | None = None) -> Flask:
         agents_engine=open_engine(settings.database_url or "", role="bontri_agent", pool_size=THREADS, **own),
         keyring=settings.keyring(),
         send_codes=codes.wake,
+        render_statement=statement_as_pdf,
         metrics=metrics,
     )
     if report_to is not None:

@@ -37,6 +37,7 @@ from bontri.commands.races import races
 from bontri.commands.restore_epoch import restore_epoch
 from bontri.commands.reviews import reviews
 from bontri.commands.settle import settle, settlements
+from bontri.commands.shop_keys import shop_keys
 from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.simulate_month import simulate_month
 from bontri.commands.vouchers import vouchers
@@ -261,6 +262,7 @@ cli.add_command(restore_epoch)
 cli.add_command(reviews)
 cli.add_command(settle)
 cli.add_command(settlements)
+cli.add_command(shop_keys)
 cli.add_command(simulate_faults)
 cli.add_command(simulate_month)
 cli.add_command(tariffs)

@@ -15,10 +15,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from partners_api.authorities import (
     agents,
     api_keys,
+    bin_problems,
+    citizen_rules,
     exports,
     giving,
     money,
-    offers,
     reviews,
     settings,
     settlements,
@@ -26,10 +27,25 @@ from partners_api.authorities import (
     territory,
     views,
 )
+from partners_api.authorities import disputes as authority_disputes
+from partners_api.authorities import offers as authority_offers
 from partners_api.authorities import shops as partner_shops
 from partners_api.authorities import sign_ins as agents_sign_ins
 from partners_api.authorities.blueprint import authorities
-from partners_api.citizens import donations, letters, sign_ins, vouchers, wallet
+from partners_api.citizens import (
+    bins,
+    cards,
+    disputes,
+    donations,
+    household,
+    letters,
+    profile,
+    sessions,
+    sign_ins,
+    sign_ups,
+    vouchers,
+    wallet,
+)
 from partners_api.citizens.blueprint import citizens
 from partners_api.documentation import documentation
 from partners_api.errors import register_error_handlers
@@ -38,26 +54,45 @@ from partners_api.health import health
 from partners_api.metrics import ApiMetrics, count_requests
 from partners_api.notices_off import notices_off
 from partners_api.operators import authorities as operators_authorities
-from partners_api.operators import bins, jobs, keys, orders, quarantine
+from partners_api.operators import bins as operators_bins
+from partners_api.operators import jobs, orders, quarantine
+from partners_api.operators import keys as operators_keys
 from partners_api.operators.blueprint import operators
 from partners_api.principals import SECURITY_SCHEMES
 from partners_api.rates import limit_rates
 from partners_api.request_log import ExceptionInfo, log_failure, log_requests
 from partners_api.security import add_security_headers
-from partners_api.services import EXTENSION, SendCodes, Services, utc_now
-from partners_api.shops.views import shops
+from partners_api.services import EXTENSION, RenderStatement, SendCodes, Services, utc_now
+from partners_api.shops import cards as shop_cards
+from partners_api.shops import details, offers, redemptions, staff, statements
+from partners_api.shops import keys as shop_keys
+from partners_api.shops.blueprint import shops
 from partners_api.transactions import TransactionalFlask
 from rewards.keyring import Keyring
 
 BLUEPRINTS = (citizens, shops, authorities, operators)
-OPERATIONS_OF_CITIZENS = (sign_ins, letters, wallet, vouchers, donations)
+OPERATIONS_OF_CITIZENS = (
+    sign_ins,
+    sign_ups,
+    sessions,
+    profile,
+    letters,
+    cards,
+    household,
+    disputes,
+    bins,
+    wallet,
+    vouchers,
+    donations,
+)
+OPERATIONS_OF_SHOPS = (details, shop_keys, staff, redemptions, shop_cards, offers, statements)
 OPERATIONS_OF_AUTHORITIES = (
     agents_sign_ins,
     agents,
     api_keys,
     settings,
     tariffs,
-    offers,
+    authority_offers,
     giving,
     money,
     partner_shops,
@@ -66,8 +101,11 @@ OPERATIONS_OF_AUTHORITIES = (
     views,
     exports,
     reviews,
+    authority_disputes,
+    bin_problems,
+    citizen_rules,
 )
-OPERATIONS_OF_OPERATORS = (operators_authorities, bins, orders, quarantine, jobs, keys)
+OPERATIONS_OF_OPERATORS = (operators_authorities, operators_bins, orders, quarantine, jobs, operators_keys)
 """Imported for the operations they add to their blueprint."""
 
 API_PREFIX = "/api/v1"
@@ -115,6 +153,7 @@ def create_app(
     agents_engine: Engine,
     keyring: Keyring,
     send_codes: SendCodes,
+    render_statement: RenderStatement,
     clock: Callable[[], datetime.datetime] = utc_now,
     metrics: ApiMetrics | None = None,
 ) -> Flask:
@@ -122,10 +161,10 @@ def create_app(
 
     ``engine`` works as role ``bontri_api``, ``agents_engine`` as ``bontri_agent``. ``send_codes`` gets the
     authority in whose outbox a code may wait, after the commit and after the answer; what it raises reaches nobody but
-    the log.
+    the log. ``render_statement`` makes the PDF of a shop's statement.
     """
     app = BontriApplication("partners_api", static_folder=None)
-    app.extensions[EXTENSION] = Services(engine, agents_engine, keyring, send_codes, clock)
+    app.extensions[EXTENSION] = Services(engine, agents_engine, keyring, send_codes, render_statement, clock)
     app.config.update(
         MAX_CONTENT_LENGTH=config.request_bytes_max,
         API_TITLE="Bontri",

@@ -28,12 +28,21 @@ from partners_api.refusals import (
     RequestTooSlowError,
     RoleInsufficientError,
     ScopeMissingError,
-    SessionUnknownError,
 )
 from partners_api.statuses_of_work import STATUS_OF_WORK
 from rewards.agents import AgentEmailTakenError, AgentUnknownError, LastAdminError
-from rewards.api_keys import ApiKeyUnknownError
+from rewards.api_keys import ApiKeyScopesError, ApiKeyUnknownError
+from rewards.bin_problems import BinUnknownError, ProblemClosedError, ProblemUnknownError
+from rewards.cards import CardBlockedError, CardUnknownError
+from rewards.cards.own import ClaimingClosedError, TooManyCardsError
 from rewards.citizens import BadgeTakenError, EmailTakenError
+from rewards.disputes import (
+    DisputeDecidedError,
+    DisputeExistsError,
+    DisputeUnknownError,
+    MovementUnknownError,
+    RemedyImpossibleError,
+)
 from rewards.donations import CauseNotActiveError, CauseUnknownError, DonationPointsError
 from rewards.drafts import DefinitionInvalidError, TariffGapError
 from rewards.errors import (
@@ -51,24 +60,33 @@ from rewards.households import (
     WalletNotSharedError,
     WalletSharedError,
 )
+from rewards.limits import TooManyTriesError
 from rewards.offers import (
     FunderBudgetSpentError,
+    OfferHeldError,
     OfferLimitReachedError,
     OfferNotOnSaleError,
     OfferSoldOutError,
     OfferStateError,
+    OfferTermsError,
     OfferUnknownError,
     StockBelowSoldError,
 )
 from rewards.rehearsal import RehearsalTooLargeError
+from rewards.sessions import SessionUnknownError
+from rewards.settlement import OwnStatementUnknownError
 from rewards.shops import ShopRevokedError
-from rewards.sign_ins import SignInCodeRefusedError
+from rewards.sign_ins import SignInCodeRefusedError, SignUpClosedError
+from rewards.staff import StaffLockedError, StaffUnknownError
 from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
+from rewards.tries import TriesSpentError
 from rewards.vouchers import (
     CardsLockedError,
+    PinRequiredError,
     ReversalTooLateError,
     ShortCodeLockedError,
     ShortCodeUnknownError,
+    StaffRefusedError,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
@@ -85,16 +103,24 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     AgentEmailTakenError: HTTPStatus.CONFLICT,
     AgentRequiredError: HTTPStatus.FORBIDDEN,
     AgentUnknownError: HTTPStatus.NOT_FOUND,
+    ApiKeyScopesError: HTTPStatus.FORBIDDEN,
     ApiKeyUnknownError: HTTPStatus.NOT_FOUND,
     AudienceWrongError: HTTPStatus.FORBIDDEN,
     AuthorityUnknownError: HTTPStatus.NOT_FOUND,
     BadgeTakenError: HTTPStatus.CONFLICT,
+    BinUnknownError: HTTPStatus.NOT_FOUND,
+    CardBlockedError: HTTPStatus.CONFLICT,
+    CardUnknownError: HTTPStatus.NOT_FOUND,
     CardsLockedError: HTTPStatus.TOO_MANY_REQUESTS,
     CauseNotActiveError: HTTPStatus.CONFLICT,
     CauseUnknownError: HTTPStatus.NOT_FOUND,
+    ClaimingClosedError: HTTPStatus.FORBIDDEN,
     CredentialsMissingError: HTTPStatus.UNAUTHORIZED,
     CredentialsRefusedError: HTTPStatus.UNAUTHORIZED,
     CrossSiteRequestError: HTTPStatus.FORBIDDEN,
+    DisputeDecidedError: HTTPStatus.CONFLICT,
+    DisputeExistsError: HTTPStatus.CONFLICT,
+    DisputeUnknownError: HTTPStatus.NOT_FOUND,
     DonationPointsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     EmailTakenError: HTTPStatus.CONFLICT,
     HouseholdTooSoonError: HTTPStatus.CONFLICT,
@@ -105,17 +131,25 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     InvitationLockedError: HTTPStatus.TOO_MANY_REQUESTS,
     InvitationUnknownError: HTTPStatus.NOT_FOUND,
     LastAdminError: HTTPStatus.CONFLICT,
+    MovementUnknownError: HTTPStatus.NOT_FOUND,
+    OfferHeldError: HTTPStatus.CONFLICT,
     OfferLimitReachedError: HTTPStatus.CONFLICT,
     OfferNotOnSaleError: HTTPStatus.CONFLICT,
     OfferSoldOutError: HTTPStatus.CONFLICT,
     OfferStateError: HTTPStatus.CONFLICT,
+    OfferTermsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OfferUnknownError: HTTPStatus.NOT_FOUND,
     OverdraftError: HTTPStatus.CONFLICT,
+    OwnStatementUnknownError: HTTPStatus.NOT_FOUND,
     PendingAlreadyEndedError: HTTPStatus.CONFLICT,
     PeriodReversedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PinRequiredError: HTTPStatus.FORBIDDEN,
     PointsInsufficientError: HTTPStatus.CONFLICT,
     RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
+    ProblemClosedError: HTTPStatus.CONFLICT,
+    ProblemUnknownError: HTTPStatus.NOT_FOUND,
+    RemedyImpossibleError: HTTPStatus.CONFLICT,
     RequestInFlightError: HTTPStatus.CONFLICT,
     RequestTooSlowError: HTTPStatus.SERVICE_UNAVAILABLE,
     RoleInsufficientError: HTTPStatus.FORBIDDEN,
@@ -123,6 +157,12 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     SessionUnknownError: HTTPStatus.NOT_FOUND,
     ShopRevokedError: HTTPStatus.FORBIDDEN,
     SignInCodeRefusedError: HTTPStatus.FORBIDDEN,
+    SignUpClosedError: HTTPStatus.FORBIDDEN,
+    StaffLockedError: HTTPStatus.TOO_MANY_REQUESTS,
+    StaffRefusedError: HTTPStatus.FORBIDDEN,
+    StaffUnknownError: HTTPStatus.NOT_FOUND,
+    TooManyCardsError: HTTPStatus.CONFLICT,
+    TooManyTriesError: HTTPStatus.TOO_MANY_REQUESTS,
     StockBelowSoldError: HTTPStatus.CONFLICT,
     ReversalTooLateError: HTTPStatus.CONFLICT,
     ShortCodeLockedError: HTTPStatus.TOO_MANY_REQUESTS,
@@ -215,7 +255,7 @@ def render_refusal(refusal: RewardsError) -> Response:
 
 def headers_of(refusal: RewardsError, status: HTTPStatus) -> dict[str, str]:
     """Return the headers that say what to do about a refusal."""
-    if isinstance(refusal, RateLimitedError):
+    if isinstance(refusal, RateLimitedError | TriesSpentError):
         return {"Retry-After": str(refusal.retry_after_s)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"Retry-After": RETRY_AFTER_S}

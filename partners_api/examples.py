@@ -30,6 +30,10 @@ WORDS: Mapping[str, str] = {
     "title": "Une baguette tradition",
     "timezone": "Europe/Paris",
     "language": "fr",
+    "badge": "CARD-7F3A91",
+    "card": "CARD-7F3A91",
+    "phone": "+33 1 49 33 60 00",
+    "pin": "482951",
     "name": "Les Jardins du Canal",
     "sentence": "12 articles de verre × 1 point = 12 points",
 }

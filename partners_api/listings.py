@@ -12,7 +12,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -119,7 +119,7 @@ def listing(
     item: type[ma.Schema],
     key: tuple[type, ...],
     role: Role | None = None,
-    scope: Scope | None = None,
+    scope: Scope | Literal["any"] | None = None,
     filters: Mapping[str, fields.Field[Any]] | None = None,
     refuses: tuple[type[RewardsError], ...] = (),
     is_on_a_map: bool = False,

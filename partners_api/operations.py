@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import marshmallow as ma
 from flask.typing import ResponseReturnValue
@@ -112,7 +112,7 @@ def operation(
     *,
     audience: Audience | None,
     role: Role | None = None,
-    scope: Scope | None = None,
+    scope: Scope | Literal["any"] | None = None,
     answers: Answers,
     body: type[ma.Schema] | None = None,
     query: type[ma.Schema] | None = None,
@@ -124,14 +124,15 @@ def operation(
 ) -> Callable[[View], View]:
     """Make a function an operation; it is called with (principal, body, query, key), those it has, then path parts.
 
-    ``audience`` None is public; the authority's operations need a ``role``, those of shops a ``scope``. ``answers``
+    ``audience`` None is public; the authority's operations need a ``role``, those of shops a ``scope``, or ``any``,
+    which says that every key of a shop is let in. ``answers``
     are status and schema of success, ``content_type`` its type when it is not JSON, ``also_answers`` other types the
     view may choose. ``refuses`` lists what the domain may refuse here; what any caller can meet is added.
 
     With ``has_etag`` answers carry an ``ETag`` and are not sent again to who has them; PUT, PATCH and DELETE want it
     as ``If-Match``, and the view must call ``blueprint.check_etag(current, schema)`` on what it has locked.
     """
-    caller = Caller(audience, role, scope)
+    caller = Caller(audience, role, None if scope == "any" else scope)
     assert (audience == "authority") == (role is not None)  # noqa: S101 (said at import, to who writes operations)
     assert (audience == "shop") == (scope is not None)  # noqa: S101
 

@@ -17,6 +17,7 @@ from partners_api.refusals import (
 from partners_api.services import keyring, now
 from partners_api.transactions import connection, connection_of_whoever_calls, serve_agents
 from rewards.access import RANK, Audience, Operator, Principal, Role, Scope, find_principal
+from rewards.sessions import note_use
 from rewards.sign_ins import keep_awake
 
 SECURITY_SCHEMES: dict[Audience, str] = {
@@ -61,6 +62,13 @@ def get_principal(audience: Audience, *, role: Role | None, scope: Scope | None)
         raise RoleInsufficientError
     if scope is not None and scope not in principal.scopes:
         raise ScopeMissingError
+    if principal.used_on is not None and principal.used_on < now().date():
+        note_use(
+            connection(),
+            authority_id=principal.authority_id,
+            session_id=principal.credential_id,
+            today=now().date(),
+        )
     if principal.is_agent:
         keep_awake(connection(), authority_id=principal.authority_id, session_id=principal.credential_id, now=now())
     return principal

@@ -71,9 +71,3 @@ class CrossSiteRequestError(RewardsError):
     """A browser sent this from another site than this one."""
 
     code = "cross_site_refused"
-
-
-class SessionUnknownError(RewardsError):
-    """The caller has no such session, or it has ended."""
-
-    code = "session_unknown"

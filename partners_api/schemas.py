@@ -1,11 +1,26 @@
 """Schemas more than one audience uses. All are strict: unknown fields, and numbers in strings, are refused."""
 
+from collections.abc import Callable
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
 SLUG = validate.Regexp(r"^[a-z0-9-]{2,32}$")
+
+
+def require_characters(text: str) -> None:
+    """Refuse halves of surrogate pairs, which JSON can write and UTF-8 cannot."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ma.ValidationError("Halves of surrogate pairs are no characters.")
+
+
+LABEL: list[Callable[[Any], Any]] = [validate.Regexp(r"^[^\x00-\x1f\x7f]{1,40}$"), require_characters]
+"""A line somebody calls a thing by: no control characters."""
+TEXT: list[Callable[[Any], Any]] = [validate.Regexp(r"^[^\x00-\x09\x0b-\x1f\x7f]{1,500}$"), require_characters]
+"""What somebody writes; newlines are the only control characters."""
+MATERIAL = validate.Regexp(r"^[a-z][a-z0-9_-]{1,31}$")
+BIN_ID = validate.Regexp(r"^[A-Z0-9-]{4,32}$")
 ENTERED_CODE = validate.Regexp(r"^[ -~]{1,100}$")
 
 

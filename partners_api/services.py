@@ -3,16 +3,26 @@
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask import current_app
 from sqlalchemy import Engine
 
+from rewards.explanations import Language
 from rewards.keyring import Keyring
+from rewards.settlement import Statement
 
 EXTENSION = "bontri"
 
 SendCodes = Callable[[int], object]
 """Sends what waits in an authority's outbox; called once a code is committed and the answer is on its way."""
+
+
+class RenderStatement(Protocol):
+    """Makes the PDF of a shop's statement; how it looks is no matter of the API's."""
+
+    def __call__(self, statement: Statement, *, language: Language, now: datetime.datetime) -> bytes:
+        """Return the document."""
 
 
 def utc_now() -> datetime.datetime:
@@ -31,6 +41,7 @@ class Services:
     agents_engine: Engine
     keyring: Keyring
     send_codes: SendCodes
+    render_statement: RenderStatement
     clock: Callable[[], datetime.datetime]
 
 

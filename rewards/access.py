@@ -35,7 +35,7 @@ class Principal:
 
     ``credential_id`` is the session or key, ``subject_id`` the citizen, shop or agent it stands for (for a program of
     the authority the key itself). ``wallet_id`` is a citizen's alone, ``role`` an agent's or program's, ``scopes`` a
-    shop's.
+    shop's. ``used_on`` is the last day the session was noted as used, None for a key.
     """
 
     audience: Audience
@@ -47,6 +47,7 @@ class Principal:
     wallet_id: UUID | None
     role: Role | None
     scopes: Collection[Scope]
+    used_on: datetime.date | None
 
     @property
     def is_agent(self) -> bool:
@@ -74,21 +75,22 @@ FIND_PRINCIPAL = text("""
       FROM asked a
      CROSS JOIN LATERAL (
             SELECT 'citizen' AS audience, s.authority_id, s.session_id AS credential_id, s.citizen_id AS subject_id,
-                   c.wallet_id, NULL AS role, CAST(NULL AS text[]) AS scopes
+                   c.wallet_id, NULL AS role, CAST(NULL AS text[]) AS scopes, s.used_on
               FROM sessions s
               JOIN citizens c ON c.authority_id = s.authority_id AND c.citizen_id = s.citizen_id
              WHERE s.authority_id = a.authority_id
                AND s.token_digest = :session_digest AND s.revoked_at IS NULL AND s.expires_at > :now
                AND c.state = 'active'
             UNION ALL
-            SELECT 'authority', s.authority_id, s.session_id, s.agent_id, NULL, g.role, NULL
+            SELECT 'authority', s.authority_id, s.session_id, s.agent_id, NULL, g.role, NULL, s.used_on
               FROM sessions s
               JOIN agents g ON g.authority_id = s.authority_id AND g.agent_id = s.agent_id
              WHERE s.authority_id = a.authority_id
                AND s.token_digest = :session_digest AND s.revoked_at IS NULL AND s.expires_at > :now
                AND s.idle_until > :now AND g.state = 'active'
             UNION ALL
-            SELECT k.audience, k.authority_id, k.api_key_id, COALESCE(k.shop_id, k.api_key_id), NULL, k.role, k.scopes
+            SELECT k.audience, k.authority_id, k.api_key_id, COALESCE(k.shop_id, k.api_key_id), NULL, k.role, k.scopes,
+                   NULL
               FROM api_keys k
               LEFT JOIN shops s ON s.authority_id = k.authority_id AND s.shop_id = k.shop_id
              WHERE k.authority_id = a.authority_id
@@ -127,9 +129,18 @@ def find_principal(
         "now": now,
     }
     for row in fetch_rows(connection, FIND_PRINCIPAL, values):
-        audience, authority_id, credential_id, subject_id, wallet_id, role, scopes, authority, timezone = row
+        audience, authority_id, credential_id, subject_id, wallet_id, role, scopes, used_on, authority, timezone = row
         return Principal(
-            audience, authority_id, authority, timezone, credential_id, subject_id, wallet_id, role, scopes or ()
+            audience,
+            authority_id,
+            authority,
+            timezone,
+            credential_id,
+            subject_id,
+            wallet_id,
+            role,
+            scopes or (),
+            used_on,
         )
     return None
 

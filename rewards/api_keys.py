@@ -19,6 +19,8 @@ from rewards.keyring import Keyring
 from rewards.schema import ApiKey, OperatorKey
 from rewards.schema.access import SCOPES
 
+KeyAudience = Literal["shop", "authority"]
+
 OVERLAP = datetime.timedelta(days=7)
 """How long a replaced key goes on unless told otherwise."""
 
@@ -26,14 +28,24 @@ LIST = text("""
     SELECT api_key_id, audience, shop_id, role, scopes, label, created_at, expires_at, revoked_at
       FROM api_keys
      WHERE authority_id = :authority_id AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = CAST(:shop_id AS uuid))
+       AND (CAST(:audience AS text) IS NULL OR audience = CAST(:audience AS text))
        AND (CAST(:after AS uuid) IS NULL OR api_key_id < CAST(:after AS uuid))
      ORDER BY api_key_id DESC LIMIT :limit
+""")
+GET = text("""
+    SELECT api_key_id, audience, shop_id, role, scopes, label, created_at, expires_at, revoked_at
+      FROM api_keys
+     WHERE authority_id = :authority_id AND api_key_id = :api_key_id
+       AND (CAST(:audience AS text) IS NULL OR audience = CAST(:audience AS text))
+       AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = CAST(:shop_id AS uuid))
 """)
 # The one that is replaced must be good, and is replaced once: its own end decides.
 REPLACE = text("""
     UPDATE api_keys SET expires_at = :until
      WHERE authority_id = :authority_id AND api_key_id = :api_key_id AND revoked_at IS NULL AND expires_at IS NULL
        AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = CAST(:shop_id AS uuid))
+       AND (CAST(:audience AS text) IS NULL OR audience = CAST(:audience AS text))
+       AND (CAST(:within AS text[]) IS NULL OR scopes <@ CAST(:within AS text[]))
     RETURNING audience, shop_id, role, scopes, label
 """)
 
@@ -56,6 +68,12 @@ class ApiKeyUnknownError(RewardsError):
     code = "api_key_unknown"
 
 
+class ApiKeyScopesError(RewardsError):
+    """A key cannot make one that is good for more than itself."""
+
+    code = "api_key_scopes_exceeded"
+
+
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
     """A key just made; ``secret`` is stored nowhere and shown this once."""
@@ -69,7 +87,7 @@ class ListedApiKey:
     """What is known of a key without its secret."""
 
     api_key_id: UUID
-    audience: Literal["shop", "authority"]
+    audience: KeyAudience
     shop_id: UUID | None
     role: Role | None
     scopes: Collection[Scope] | None
@@ -95,17 +113,23 @@ def create_api_key(
     keyring: Keyring,
     *,
     authority_id: int,
-    audience: Literal["shop", "authority"],
+    audience: KeyAudience,
     label: str,
     shop_id: UUID | None = None,
     role: Role | None = None,
     scopes: Collection[str] | None = None,
+    within: Collection[str] | None = None,
     now: datetime.datetime,
 ) -> NewApiKey:
     """Make a key for a shop's till (with ``shop_id``; every scope unless told) or a program of the authority.
 
-    A program may what an ``admin`` may unless ``role`` says less.
+    A program may what an ``admin`` may unless ``role`` says less. ``within`` are the scopes of a key that makes it.
+
+    Raises:
+        ApiKeyScopesError: it would be good for more than these.
     """
+    if within is not None and not set(scopes or SCOPES) <= set(within):
+        raise ApiKeyScopesError
     key = NewApiKey(new_id(), new_token(connection, authority_id=authority_id))
     connection.execute(
         insert(ApiKey).values(
@@ -114,7 +138,7 @@ def create_api_key(
             audience=audience,
             shop_id=shop_id,
             role=(role or "admin") if audience == "authority" else None,
-            scopes=sorted(scopes or SCOPES) if audience == "shop" else None,
+            scopes=sorted(set(scopes or SCOPES)) if audience == "shop" else None,
             secret_digest=keyring.secret_digest("api_key", key.secret),
             label=label,
             created_at=now,
@@ -128,12 +152,34 @@ def list_api_keys(
     *,
     authority_id: int,
     shop_id: UUID | None = None,
+    audience: KeyAudience | None = None,
     after: UUID | None = None,
     limit: int = 50,
 ) -> list[ListedApiKey]:
-    """List keys of the authority and its shops, or of one shop, newest first, ended ones too."""
-    values = {"authority_id": authority_id, "shop_id": shop_id, "after": after, "limit": limit}
+    """List keys of the authority and its shops, or of one shop or audience, newest first, ended ones too."""
+    values = {"authority_id": authority_id, "shop_id": shop_id, "audience": audience}
+    values |= {"after": after, "limit": limit}
     return [ListedApiKey(*row) for row in connection.execute(LIST, values)]
+
+
+def get_api_key(
+    connection: Connection,
+    api_key_id: UUID,
+    *,
+    authority_id: int,
+    shop_id: UUID | None = None,
+    audience: KeyAudience | None = None,
+) -> ListedApiKey:
+    """Return what is known of a key, ended or not; with ``shop_id`` or ``audience`` only of such a one.
+
+    Raises:
+        ApiKeyUnknownError: there is no such key.
+    """
+    values = {"authority_id": authority_id, "api_key_id": api_key_id, "shop_id": shop_id, "audience": audience}
+    row = connection.execute(GET, values).one_or_none()
+    if row is None:
+        raise ApiKeyUnknownError
+    return ListedApiKey(*row)
 
 
 def replace_api_key(
@@ -143,18 +189,32 @@ def replace_api_key(
     authority_id: int,
     api_key_id: UUID,
     shop_id: UUID | None = None,
+    audience: KeyAudience | None = None,
     overlap: datetime.timedelta = OVERLAP,
+    within: Collection[str] | None = None,
     now: datetime.datetime,
 ) -> NewApiKey:
-    """Make a key like another, which ends after ``overlap``; with ``shop_id`` only a key of that shop.
+    """Make a key like another, which ends after ``overlap``; with ``shop_id`` or ``audience`` only such a one.
+
+    ``within`` are the scopes of a key that asks for it.
 
     Raises:
         ApiKeyUnknownError: there is no such key, or it has ended or is being replaced already.
+        ApiKeyScopesError: it is good for more than ``within``.
     """
-    values = {"authority_id": authority_id, "api_key_id": api_key_id, "shop_id": shop_id, "until": now + overlap}
+    values = {
+        "authority_id": authority_id,
+        "api_key_id": api_key_id,
+        "shop_id": shop_id,
+        "audience": audience,
+        "within": None if within is None else list(within),
+        "until": now + overlap,
+    }
     old = connection.execute(REPLACE, values).mappings().one_or_none()
     if old is None:
-        raise ApiKeyUnknownError
+        found = get_api_key(connection, api_key_id, authority_id=authority_id, shop_id=shop_id, audience=audience)
+        is_good = found.revoked_at is None and found.expires_at is None
+        raise ApiKeyScopesError if is_good else ApiKeyUnknownError
     return create_api_key(connection, keyring, authority_id=authority_id, **old, now=now)
 
 
@@ -164,6 +224,7 @@ def revoke_api_key(
     authority_id: int,
     api_key_id: UUID,
     shop_id: UUID | None = None,
+    audience: KeyAudience | None = None,
     now: datetime.datetime,
 ) -> bool:
     """Refuse a key from now on; return False when there was nothing left to revoke."""
@@ -172,6 +233,8 @@ def revoke_api_key(
     )
     if shop_id is not None:
         revoke = revoke.where(ApiKey.shop_id == shop_id)
+    if audience is not None:
+        revoke = revoke.where(ApiKey.audience == audience)
     return connection.execute(revoke.values(revoked_at=now)).rowcount == 1
 
 

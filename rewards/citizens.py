@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from rewards.errors import RewardsError
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.schema import Badge, Contact, Wallet
+from rewards.schema import Badge, Wallet
 from rewards.schema import Citizen as CitizenRow
+from rewards.schema import Contact as ContactRow
 
 EMAIL_PURPOSE = "email"
 
@@ -30,6 +31,14 @@ class EmailTakenError(RewardsError):
     """Another citizen of the authority has this e-mail address."""
 
     code = "email_taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whose an address is; ``is_active``: the citizen is not blocked."""
+
+    citizen_id: UUID
+    is_active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,7 @@ def pair_badge(
             citizen_id=citizen_id,
             state="active",
             paired_at=now,
+            card_id=new_id(),
         )
         .on_conflict_do_nothing()
         .returning(Badge.citizen_id)
@@ -129,7 +139,7 @@ def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, c
     """
     address = normalise_email(email)
     noted = connection.scalar(
-        upsert(Contact)
+        upsert(ContactRow)
         .values(
             authority_id=authority_id,
             citizen_id=citizen_id,
@@ -138,7 +148,7 @@ def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, c
             key_no=keyring.encryption_key_no,
         )
         .on_conflict_do_nothing()
-        .returning(Contact.citizen_id)
+        .returning(ContactRow.citizen_id)
     )
     if noted is None:
         raise EmailTakenError
@@ -146,18 +156,24 @@ def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, c
 
 def find_citizen_by_email(connection: Connection, keyring: Keyring, *, authority_id: int, email: str) -> UUID | None:
     """Find the active citizen with this address."""
-    return connection.scalar(
-        select(Contact.citizen_id)
+    contact = find_contact(connection, keyring, authority_id=authority_id, email=email)
+    return contact.citizen_id if contact and contact.is_active else None
+
+
+def find_contact(connection: Connection, keyring: Keyring, *, authority_id: int, email: str) -> Contact | None:
+    """Find whose this address is, blocked or not."""
+    row = connection.execute(
+        select(ContactRow.citizen_id, CitizenRow.state)
         .join(
             CitizenRow,
-            (CitizenRow.authority_id == Contact.authority_id) & (CitizenRow.citizen_id == Contact.citizen_id),
+            (CitizenRow.authority_id == ContactRow.authority_id) & (CitizenRow.citizen_id == ContactRow.citizen_id),
         )
         .where(
-            Contact.authority_id == authority_id,
-            Contact.email_digest == keyring.secret_digest(EMAIL_PURPOSE, normalise_email(email)),
-            CitizenRow.state == "active",
+            ContactRow.authority_id == authority_id,
+            ContactRow.email_digest == keyring.secret_digest(EMAIL_PURPOSE, normalise_email(email)),
         )
-    )
+    ).one_or_none()
+    return None if row is None else Contact(row.citizen_id, row.state == "active")
 
 
 def normalise_email(email: str) -> str:

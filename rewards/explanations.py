@@ -48,6 +48,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "member_left": "Départ d'un membre du foyer : {points} partis avec lui",
         "share_received": "Votre part en quittant le foyer : {points}",
         "points_reinstated": "Points expirés rendus, {reason} : {points}",
+        "points_credited": "Points manquants crédités, {reason} : {points}",
         "outage": "panne du service",
         "hardship": "par bienveillance",
         "in_review": " ; {points} à vérifier ({rule}), confirmés au plus tard le {due_on}",
@@ -91,6 +92,7 @@ PHRASES: dict[Language, dict[str, str]] = {
         "member_left": "A member left the household: {points} went along",
         "share_received": "Your share on leaving the household: {points}",
         "points_reinstated": "Expired points given back, {reason}: {points}",
+        "points_credited": "Missing points credited, {reason}: {points}",
         "outage": "the service was down",
         "hardship": "as a goodwill gesture",
         "in_review": "; {points} to be checked ({rule}), confirmed by {due_on} at the latest",
@@ -218,6 +220,14 @@ class ReviewExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class CreditExplanation:
+    """Missing points credited after all, and why they were missing."""
+
+    reason: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReinstatementExplanation:
     """Points that had expired and were given back, and why."""
 
@@ -232,6 +242,7 @@ Explanation = (
     | DonationExplanation
     | ReviewExplanation
     | ReinstatementExplanation
+    | CreditExplanation
     | PlainExplanation
 )
 
@@ -335,6 +346,12 @@ def explain_reinstatement(reinstatement: ReinstatementExplanation, *, language: 
     return phrases["points_reinstated"].format(
         reason=phrases[reinstatement.reason], points=name_points(reinstatement.points, language)
     )
+
+
+def explain_credit(credit: CreditExplanation, *, language: Language) -> str:
+    """Return the sentence for missing points that were credited."""
+    phrases = PHRASES[language]
+    return phrases["points_credited"].format(reason=phrases[credit.reason], points=name_points(credit.points, language))
 
 
 def name_points(points: int, language: Language) -> str:

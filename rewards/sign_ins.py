@@ -1,27 +1,37 @@
-"""Citizens and agents sign in with a code sent by e-mail; a session is a row, so that it can be listed and revoked.
+"""Citizens and agents sign in with a code sent by e-mail, and citizens sign up with one.
 
-An address nobody holds gets the same answer by the same work: nobody learns here who takes part.
+A session is a row, so that it can be listed and revoked.
+
+An address nobody holds gets the same answer by the same work: nobody learns here who takes part. To sign up is to ask
+for a code that is sent to a strange address too; whoever enters it is made a citizen then, and not before.
 """
 
 import datetime
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, TextClause, insert, text, update
+from sqlalchemy import Connection, TextClause, insert, select, text, update
 
 from rewards.access import new_token
 from rewards.agents import find_agent_by_email
-from rewards.citizens import find_citizen_by_email, normalise_email
+from rewards.citizens import (
+    EMAIL_PURPOSE,
+    EmailTakenError,
+    find_citizen_by_email,
+    find_contact,
+    normalise_email,
+    register_citizen,
+)
 from rewards.errors import RewardsError
 from rewards.explanations import Language
 from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.letter_wishes import note_language
+from rewards.schema import Authority, SignInCode
 from rewards.schema import Session as SessionRow
-from rewards.schema import SignInCode
+from rewards.sessions import seal_label
 
 CODE_DIGITS = 8
 CODE_VALID = datetime.timedelta(minutes=10)
@@ -36,11 +46,6 @@ SESSION_VALID: dict[Holder, datetime.timedelta] = {
 AGENT_IDLE = datetime.timedelta(hours=12)
 """So long an agent's session goes on without being used: a night, not a weekend."""
 
-FIND_BY_EMAIL: dict[Holder, Callable[..., UUID | None]] = {
-    "citizen": find_citizen_by_email,
-    "agent": find_agent_by_email,
-}
-
 
 class SignInCodeRefusedError(RewardsError):
     """The code is wrong, used, expired or tried too often; which of these is not told."""
@@ -48,13 +53,23 @@ class SignInCodeRefusedError(RewardsError):
     code = "sign_in_code_refused"
 
 
+class SignUpClosedError(RewardsError):
+    """The authority takes no new citizens here; ask at the town hall."""
+
+    code = "sign_up_closed"
+
+
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A sign-in under way. ``code`` is to be sent to ``email``, which is None when nobody has the address."""
+    """A sign-in under way. ``code`` is to be sent to ``email``, which is None when nobody is to be written to.
+
+    ``is_sign_up``: whoever enters the code becomes a citizen.
+    """
 
     sign_in_id: UUID
     code: str
     email: str | None
+    is_sign_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +101,14 @@ def for_each_holder(statement: str) -> dict[Holder, TextClause]:
 TRY_CODE = for_each_holder("""
     UPDATE sign_in_codes
        SET tries_left = tries_left - 1,
-           used_at = CASE WHEN code_digest = :code_digest AND {holder}_id IS NOT NULL
+           used_at = CASE WHEN code_digest = :code_digest
+                           AND ({holder}_id IS NOT NULL OR ('{holder}' = 'citizen' AND email_encrypted IS NOT NULL))
                           THEN CAST(:now AS timestamptz) END
      WHERE authority_id = :authority_id AND sign_in_id = :sign_in_id AND used_at IS NULL AND expires_at > :now
        AND tries_left > 0
-    RETURNING CASE WHEN used_at IS NOT NULL THEN {holder}_id END
+    RETURNING used_at IS NOT NULL AS is_right, {holder}_id AS holder_id, email_encrypted
 """)
+PRUNE = text("DELETE FROM sign_in_codes WHERE authority_id = :authority_id AND expires_at <= :now")
 
 
 OPEN_SIGN_INS_MAX = 5
@@ -128,6 +145,30 @@ def count_open_sign_ins(
     return int(connection.scalar(COUNT_OPEN[holder], values) or 0)
 
 
+def find_holder(
+    connection: Connection, keyring: Keyring, holder: Holder, *, authority_id: int, email: str
+) -> tuple[UUID | None, bool]:
+    """Find who signs in with this address, None while they are blocked, and tell whether anybody has it."""
+    if holder == "agent":
+        agent_id = find_agent_by_email(connection, keyring, authority_id=authority_id, email=email)
+        return agent_id, agent_id is not None
+    contact = find_contact(connection, keyring, authority_id=authority_id, email=email)
+    return contact.citizen_id if contact and contact.is_active else None, contact is not None
+
+
+def begin_sign_up(
+    connection: Connection, keyring: Keyring, *, authority_id: int, email: str, now: datetime.datetime
+) -> SignIn:
+    """Store the digest of a new code for ``email``: a citizen signs in with it, anybody else becomes one.
+
+    Raises:
+        SignUpClosedError: the authority takes nobody; whose address it is does not matter.
+    """
+    if not connection.scalar(select(Authority.sign_up_is_open).where(Authority.authority_id == authority_id)):
+        raise SignUpClosedError
+    return begin_sign_in(connection, keyring, authority_id=authority_id, email=email, now=now, takes_strangers=True)
+
+
 def begin_sign_in(
     connection: Connection,
     keyring: Keyring,
@@ -136,23 +177,29 @@ def begin_sign_in(
     email: str,
     holder: Holder = "citizen",
     now: datetime.datetime,
+    takes_strangers: bool = False,
 ) -> SignIn:
     """Store the digest of a new code for ``email``, whether or not a citizen, or an agent, has this address.
 
     Who has too many codes under way is treated like an unknown address: the answer is the same, no e-mail
     leaves, and five codes of five tries are all that can be guessed at in ten minutes, however many ask.
     """
-    holder_id = FIND_BY_EMAIL[holder](connection, keyring, authority_id=authority_id, email=email)
-    if holder_id is not None:
-        under_way = count_open_sign_ins(connection, authority_id, holder_id, now, holder=holder)
-        holder_id = None if under_way >= OPEN_SIGN_INS_MAX else holder_id
+    sign_in_id, address = new_id(), normalise_email(email)
+    holder_id, is_known = find_holder(connection, keyring, holder, authority_id=authority_id, email=email)
+    # Asked and encrypted for whoever it is: nobody shall tell by the time it takes.
+    open_sign_ins = count_open_sign_ins(connection, authority_id, holder_id or sign_in_id, now, holder=holder)
+    encrypted = keyring.encrypt(address.encode(), purpose=EMAIL_PURPOSE)
+    if open_sign_ins >= OPEN_SIGN_INS_MAX:
+        holder_id = None
+    is_sign_up = takes_strangers and not is_known
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-    sign_in = SignIn(new_id(), code, normalise_email(email) if holder_id else None)
+    sign_in = SignIn(sign_in_id, code, address if holder_id or is_sign_up else None, is_sign_up)
     connection.execute(
         insert(SignInCode).values(
             **{f"{holder}_id": holder_id},
             authority_id=authority_id,
             sign_in_id=sign_in.sign_in_id,
+            email_encrypted=encrypted if is_sign_up else None,
             code_digest=code_digest(keyring, sign_in.sign_in_id, sign_in.code),
             expires_at=now + CODE_VALID,
             tries_left=CODE_TRIES,
@@ -170,14 +217,15 @@ def open_session(
     code: str,
     holder: Holder = "citizen",
     language: Language | None = None,
+    label: str | None = None,
     now: datetime.datetime,
 ) -> NewSession | None:
     """Spend one try of a sign-in; open a session when the code is right, else return None.
 
     ``language`` is the one seen to be used: letters are written in it from now on, unless another was chosen before.
-    None rather than a refusal, because the caller must commit the spent try.
+    ``label`` is what the device calls itself. None rather than a refusal, because the caller must commit the spent try.
     """
-    holder_id = connection.scalar(
+    tried = connection.execute(
         TRY_CODE[holder],
         {
             "authority_id": authority_id,
@@ -185,7 +233,13 @@ def open_session(
             "code_digest": code_digest(keyring, sign_in_id, code),
             "now": now,
         },
-    )
+    ).one_or_none()
+    if tried is None or not tried.is_right:
+        return None
+    holder_id = tried.holder_id
+    if holder_id is None:
+        email = keyring.decrypt(bytes(tried.email_encrypted), purpose=EMAIL_PURPOSE).decode()
+        holder_id = register_or_find(connection, keyring, authority_id=authority_id, email=email, now=now)
     if holder_id is None:
         return None
     if language is not None and holder == "citizen":
@@ -199,10 +253,26 @@ def open_session(
             token_digest=keyring.secret_digest("session", session.token),
             created_at=now,
             expires_at=session.expires_at,
+            label_encrypted=seal_label(keyring, label),
+            used_on=now.date(),
             idle_until=now + AGENT_IDLE if holder == "agent" else None,
         )
     )
     return session
+
+
+def register_or_find(
+    connection: Connection, keyring: Keyring, *, authority_id: int, email: str, now: datetime.datetime
+) -> UUID | None:
+    """Make a citizen of an address; of two codes entered at once the second finds the citizen of the first.
+
+    None when the citizen it has become meanwhile is blocked.
+    """
+    try:
+        with connection.begin_nested():
+            return register_citizen(connection, keyring, authority_id=authority_id, email=email, now=now).citizen_id
+    except EmailTakenError:
+        return find_citizen_by_email(connection, keyring, authority_id=authority_id, email=email)
 
 
 def list_sessions(
@@ -243,6 +313,11 @@ def revoke_session(
     if agent_id is not None:
         revoke = revoke.where(SessionRow.agent_id == agent_id)
     return connection.execute(revoke.values(revoked_at=now)).rowcount == 1
+
+
+def prune_sign_ins(connection: Connection, *, authority_id: int, now: datetime.datetime) -> int:
+    """Remove the codes that are good no more, with the addresses of those who did not sign up; return how many."""
+    return connection.execute(PRUNE, {"authority_id": authority_id, "now": now}).rowcount
 
 
 def code_digest(keyring: Keyring, sign_in_id: UUID, code: str) -> bytes:

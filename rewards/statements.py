@@ -16,6 +16,7 @@ from rewards.campaigns import extra_points
 from rewards.explanations import (
     CampaignExplanation,
     CorrectionExplanation,
+    CreditExplanation,
     DepositExplanation,
     DonationExplanation,
     Explanation,
@@ -25,6 +26,7 @@ from rewards.explanations import (
     ReviewExplanation,
     VoucherExplanation,
     explain_correction,
+    explain_credit,
     explain_deposit,
     explain_donation,
     explain_plainly,
@@ -47,10 +49,10 @@ class Movement:
 
     ``kind`` is ``deposit``, ``deposit_capped`` (0 points), ``deposit_pending`` (0 points: they wait for a review) and
     then ``deposit_posted`` or ``deposit_voided`` (0 points), ``deposit_corrected``, ``welcome``, ``points_expired``,
-    ``points_reinstated``, ``donated``, ``donation_returned`` (its goal was missed); of a voucher ``voucher_issued``,
-    ``voucher_redeemed`` (0 points: they were held before), ``voucher_cancelled``, ``voucher_expired``,
-    ``voucher_reversed``; of a household ``wallets_merged`` (0 points: what each brought stands where it was earned),
-    ``member_left``, ``share_received``.
+    ``points_reinstated``, ``points_credited``, ``donated``, ``donation_returned`` (its goal was missed); of a voucher
+    ``voucher_issued``, ``voucher_redeemed`` (0 points: they were held before), ``voucher_cancelled``,
+    ``voucher_expired``, ``voucher_reversed``; of a household ``wallets_merged`` (0 points: what each brought stands
+    where it was earned), ``member_left``, ``share_received``.
     """
 
     movement_id: str
@@ -132,6 +134,11 @@ LIST_MOVEMENTS = text(f"""
                NULL, NULL, NULL, NULL, t.cause_id, NULL
           FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
          WHERE t.authority_id = :authority_id AND t.reason = 'reinstatement'
+        UNION ALL
+        SELECT 'points_credited', t.recorded_at, CAST(t.transfer_id AS text), t.points, NULL, NULL, NULL, NULL, NULL,
+               NULL, NULL, NULL, NULL, t.cause_id, NULL
+          FROM transfers t JOIN lots ON lots.account_id = t.credit_account_id
+         WHERE t.authority_id = :authority_id AND t.reason = 'adjustment' AND t.cause_id IS NOT NULL
         UNION ALL
         SELECT 'deposit_corrected', taken.recorded_at, CAST(c.correction_id AS text), -taken.points, NULL,
                t.journal_no, t.seq, NULL, NULL, NULL, NULL, NULL, NULL, c.correction_id, NULL
@@ -216,6 +223,8 @@ def movement_of(row: Row[*tuple[Any, ...]], timezone: ZoneInfo) -> Movement:
         explanation = VoucherExplanation(row.voucher_id, row.title, row.shop, row.price_points)
     elif row.kind == "points_reinstated":
         explanation = ReinstatementExplanation(row.correction_reason, row.points)
+    elif row.kind == "points_credited":
+        explanation = CreditExplanation(row.correction_reason, row.points)
     elif row.correction_reason is not None:
         explanation = CorrectionExplanation(
             row.correction_reason, row.material, row.items, row.occurred_at, -row.points, row.lost_points
@@ -276,6 +285,8 @@ def explain(movement: Movement, *, timezone: ZoneInfo, language: Language) -> st
             sentence = explain_donation(told, kind=movement.kind, language=language)
         case ReinstatementExplanation() as told:
             sentence = explain_reinstatement(told, language=language)
+        case CreditExplanation() as told:
+            sentence = explain_credit(told, language=language)
         case ReviewExplanation() as told:
             sentence = explain_review(told, timezone=timezone, language=language)
         case DepositExplanation() as told:

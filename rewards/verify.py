@@ -126,6 +126,23 @@ INVARIANTS: dict[str, str] = {
             OR r.debit_account_id <> c.credit_account_id OR r.credit_account_id <> c.debit_account_id
             OR r.points > c.points
     """,
+    "credits_give_what_was_granted": """
+        SELECT coalesce(c.correction_id, t.cause_id) AS correction_id, c.state
+          FROM (SELECT correction_id, state, granted_points FROM corrections
+                 WHERE authority_id = :authority_id AND kind = 'credit') c
+          FULL JOIN (SELECT cause_id, sum(points) AS points FROM transfers
+                      WHERE authority_id = :authority_id AND reason = 'adjustment' AND cause_id IS NOT NULL
+                      GROUP BY cause_id) t ON t.cause_id = c.correction_id
+         WHERE c.correction_id IS NULL
+            OR (c.state = 'approved') <> (t.cause_id IS NOT NULL)
+            OR t.points <> c.granted_points
+    """,
+    "accepted_disputes_have_their_correction": """
+        SELECT d.dispute_id, d.correction_id FROM disputes d
+          LEFT JOIN corrections c ON c.authority_id = d.authority_id AND c.correction_id = d.correction_id
+         WHERE d.authority_id = :authority_id AND d.correction_id IS NOT NULL
+           AND (c.transfer_id IS DISTINCT FROM d.transfer_id)
+    """,
     "reviews_are_in_exactly_one_state": """
         SELECT coalesce(r.transfer_id, t.transfer_id) AS transfer_id, r.state, t.ending
           FROM (SELECT transfer_id, state FROM reviews WHERE authority_id = :authority_id) r

@@ -31,6 +31,20 @@ LIST_LOTS = text(f"""
      ORDER BY a.expires_on, a.account_id
 """)
 
+LIST_SPENDABLE = text(f"""
+    SELECT a.account_id, a.credits_posted - a.debits_posted - a.debits_pending AS points,
+           a.debits_pending AS pending_points, a.expires_on, true AS is_spendable,
+           a.credits_pending AS in_review_points
+      FROM wallet_accounts w
+      JOIN accounts a ON a.authority_id = w.authority_id AND a.account_id = w.account_id
+     WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF}) AND a.expires_on > {TODAY}
+       AND a.credits_posted - a.debits_posted + a.credits_pending > 0
+       AND (CAST(:within_days AS integer) IS NULL OR a.expires_on <= {TODAY} + CAST(:within_days AS integer))
+       AND (CAST(:after_day AS date) IS NULL
+            OR (a.expires_on, a.account_id) > (CAST(:after_day AS date), CAST(:after_id AS uuid)))
+     ORDER BY a.expires_on, a.account_id LIMIT :limit
+""")
+
 # Locked in the order of their ids, as every writer of accounts does. The account the points will go to is locked with
 # them: taken later, it made a deadlock with a redemption at the same shop.
 LOCK_LOTS = text(f"""
@@ -119,6 +133,23 @@ def get_wallet(connection: Connection, *, authority_id: int, wallet_id: UUID, no
         in_review_points=sum(lot.in_review_points for lot in lots),
         lots=[lot for lot in lots if lot.is_spendable and (lot.points or lot.pending_points or lot.in_review_points)],
     )
+
+
+def list_lots(
+    connection: Connection,
+    *,
+    authority_id: int,
+    wallet_id: UUID,
+    now: datetime.datetime,
+    within_days: int | None = None,
+    after: tuple[datetime.date, UUID] | None = None,
+    limit: int = 50,
+) -> list[Lot]:
+    """List the lots that can be spent or hold points, those that expire ``within_days`` or all, soonest first."""
+    after_day, after_id = after or (None, None)
+    values = {"authority_id": authority_id, "wallet_id": wallet_id, "now": now, "within_days": within_days}
+    asked = {**values, "after_day": after_day, "after_id": after_id, "limit": limit}
+    return [Lot(*row) for row in connection.execute(LIST_SPENDABLE, asked)]
 
 
 def lock_lots(

@@ -1,21 +1,27 @@
 """A client of the API under test: the real application on a real database, with tokens that were really given."""
 
 import datetime
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from werkzeug.test import TestResponse
 
+from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
+from rewards.agents import invite_agent
 from rewards.api_keys import create_operator_key
 from rewards.citizens import Citizen
 from rewards.keyring import Keyring
 from rewards.outbox import note_sent, take_letter
+from rewards.sign_ins import begin_sign_in, open_session
+from rewards.tenancy import enter_tenant
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_key, build_town, deposit, open_session_for
+from tests.races import race
 
 EMAIL = "ada@example.org"
 
@@ -65,6 +71,17 @@ class Api:
         with self.owner.begin() as connection:
             deposit(connection, self.town, badge="ADA-CARD", items=points, now=self.now)
 
+    def race(self, work: Callable[[Connection, int], object], *, threads: int, as_agents: bool = False) -> Counter[str]:
+        """Race ``work`` on connections of the API's, which work for the town."""
+
+        def work_for_town(connection: Connection, number: int) -> None:
+            enter_tenant(connection, authority_id=self.town.authority_id)
+            work(connection, number)
+
+        services = self.app.extensions["bontri"]
+        engine = services.agents_engine if as_agents else services.engine
+        return race(engine, work_for_town, threads=threads)
+
     def ledger(self) -> list[Any]:
         """Everything that a refusal must leave as it was."""
         tables = ("transfers", "accounts", "vouchers", "sessions", "idempotent_requests")
@@ -92,6 +109,7 @@ def start_api(database: Database, keyring: Keyring, now: datetime.datetime, *, t
         send_codes=lambda authority_id: sent.extend(
             take_codes(database.engine("bontri_api", of=authority_id), keyring, authority_id=authority_id, now=api.now)
         ),
+        render_statement=statement_as_pdf,
         clock=lambda: api.now,
     )
     api = Api(app, owner, town, citizen, tokens, sent, now)
@@ -110,6 +128,18 @@ def take_codes(
             note_sent(connection, letter, now=now)
         if letter.address:
             yield letter.address, letter.facts["code"], letter.language
+
+
+def sign_agent_in(connection: Connection, api: Api, name: str) -> str:
+    """Invite an agent and open a session for them."""
+    who = {"authority_id": api.town.authority_id, "now": api.now}
+    keyring, email = api.town.keyring, f"{name}@town.example"
+    invite_agent(connection, keyring, **who, name=name.title(), email=email, role="admin")
+    begun = begin_sign_in(connection, keyring, **who, email=email, holder="agent")
+    code = {"sign_in_id": begun.sign_in_id, "code": begun.code}
+    session = open_session(connection, keyring, **who, **code, holder="agent")
+    assert session is not None
+    return session.token
 
 
 def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""``bontri corrections``: taking back a credit that was wrong, giving back expired points, by two people."""
+"""``bontri corrections``: taking back a wrong credit, giving expired points back, crediting missing ones, by two."""
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,16 +12,17 @@ import click
 from bontri.commands.tenants import Text, by_somebody, clock_of, of_authority, tenant_in_use
 
 if TYPE_CHECKING:
-    from rewards.corrections import Corrected, Reinstated
+    from rewards.corrections import Corrected, Granted, Reinstated
 
 REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
 REINSTATEMENT_REASONS = ("outage", "hardship", "mistake")
+CREDIT_REASONS = ("bin_fault", "outage", "mistake")
 LONGEST_NOTE = 500
 
 
 @click.group()
 def corrections() -> None:
-    """Take back credits that were wrong, give back points that expired: one person asks, a second one decides.
+    """Take back wrong credits, give back expired points, credit missing ones: one person asks, a second one decides.
 
     Works on the database of DATABASE_URL; without it on the demo's. Points that were spent meanwhile are the
     authority's loss, and shown as such.
@@ -63,6 +65,27 @@ def reinstate_command(transfer_id: UUID, authority: str, reason: Any, note: str,
     from rewards.corrections import request_reinstatement
 
     ask(request_reinstatement, transfer_id, authority=authority, reason=reason, note=note, person=person)
+
+
+@corrections.command("credit")
+@click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
+@of_authority
+@click.option("--points", type=click.IntRange(1, 100_000), required=True, help="How many are missing.")
+@click.option("--reason", type=click.Choice(CREDIT_REASONS), required=True, help="Told to the citizen.")
+@click.option("--note", type=Text(LONGEST_NOTE), required=True, help="For those who decide, and for later.")
+@by_somebody
+def credit_command(*, transfer_id: UUID, authority: str, points: int, reason: Any, note: str, person: str) -> None:
+    """Ask that points be credited which the credit of a deposit lacked. TRANSFER is that credit.
+
+    \b
+    Example:
+      bontri corrections credit 01920000-0000-7000-8000-000000000000 \\
+        --authority plaine-commune --points 12 --reason bin_fault --note "counted one of thirteen"
+    """
+    from rewards.corrections import request_credit
+
+    request = partial(request_credit, points=points)
+    ask(request, transfer_id, authority=authority, reason=reason, note=note, person=person)
 
 
 def ask(
@@ -109,10 +132,12 @@ def approve_command(correction_id: UUID, authority: str, person: str, is_json: b
     click.echo(describe(done))
 
 
-def describe(done: "Corrected | Reinstated") -> str:
+def describe(done: "Corrected | Reinstated | Granted") -> str:
     """Say what an approval came to."""
-    from rewards.corrections import Reinstated
+    from rewards.corrections import Granted, Reinstated
 
+    if isinstance(done, Granted):
+        return f"{done.granted_points:,} points credited."
     if isinstance(done, Reinstated):
         return f"{done.returned_points:,} points given back."
     expired = f"; {done.expired_points:,} had expired unspent" if done.expired_points else ""

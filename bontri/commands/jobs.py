@@ -20,6 +20,7 @@ CRON_JOBS = (
     "prune-quarantine",
     "retain",
     "erase-inactive",
+    "prune-sign-ins",
     "send-letters",
 )
 

@@ -6,6 +6,7 @@ Through the functions behind the app and the till, on the month's own clock. How
 import datetime
 import random
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
@@ -53,7 +54,7 @@ class Shoppers:
         if not affordable:
             return False
         offer_id, shop_id = self._rng.choice(affordable)
-        tenant = {"authority_id": AUTHORITY_ID}
+        tenant: dict[str, Any] = {"authority_id": AUTHORITY_ID}
         try:
             with connection.begin_nested():
                 voucher_id = issue_voucher(

@@ -1,4 +1,4 @@
-"""The jobs that remove what nobody asks for any more: ended orders to bins, old messages in quarantine,
+"""The jobs that remove what nobody asks for any more: ended orders to bins, old messages in quarantine, old codes,
 letters that have left."""
 
 from uuid import UUID
@@ -7,8 +7,10 @@ from sqlalchemy import Engine
 
 from ingest.worker import utc_now
 from rewards.command_retention import BEFORE_ALL, prune_commands
+from rewards.limits import prune_limits
 from rewards.outbox import prune_letters
 from rewards.quarantine import prune_messages, prune_overflows
+from rewards.sign_ins import prune_sign_ins
 
 
 def prune_commands_of(engine: Engine, authority_id: int) -> dict[str, int]:
@@ -20,6 +22,15 @@ def prune_commands_of(engine: Engine, authority_id: int) -> dict[str, int]:
             count, after = prune_commands(connection, authority_id=authority_id, now=now, after=after)
         removed += count
     return {"commands": removed}
+
+
+def prune_sign_ins_of(engine: Engine, authority_id: int) -> dict[str, int]:
+    """Remove codes that are good no more, with the addresses of those who did not sign up, and limits that are over."""
+    now = utc_now()
+    with engine.begin() as connection:
+        codes = prune_sign_ins(connection, authority_id=authority_id, now=now)
+        limits = prune_limits(connection, authority_id=authority_id, now=now)
+    return {"codes": codes, "limits": limits}
 
 
 def prune_quarantine_of(engine: Engine, authority_id: int) -> dict[str, int]:

@@ -122,5 +122,6 @@ def downgrade() -> None:
     op.execute("DELETE FROM accounts WHERE kind = 'forfeited' AND credits_posted = 0 AND credits_pending = 0")
     op.execute("UPDATE accounts SET kind = 'expired' WHERE kind = 'forfeited'")
     op.execute("UPDATE transfers SET reason = 'expiry' WHERE reason = 'forfeiture'")
+    op.execute("SET CONSTRAINTS ALL IMMEDIATE")
     change_kinds(KINDS, OWN_KINDS)
     replace_check("transfers", "reason_known", f"reason IN ({REASONS})")

@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import require_agent, tenant_of
-from partners_api.citizens.sign_ins import get_authority_id, post_code_of_request
+from partners_api.citizens.sign_ins import get_authority_id, limit_asking, limit_entering, post_code_of_request
 from partners_api.cookies import give_cookie, require_own_origin, take_cookie
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
@@ -17,14 +17,16 @@ from partners_api.refusals import (
     AgentRequiredError,
     AuthorityUnknownError,
     CrossSiteRequestError,
-    SessionUnknownError,
 )
 from partners_api.schemas import SLUG
 from partners_api.services import keyring, now
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.agents import get_name_of_caller
+from rewards.limits import TooManyTriesError
 from rewards.schema.access import ROLES
+from rewards.sessions import SessionUnknownError
+from rewards.sign_in_limits import give_back_entering
 from rewards.sign_ins import (
     CODE_VALID,
     ListedSession,
@@ -100,7 +102,7 @@ class CallerSchema(ma.Schema):
     audience=None,
     body=AgentSignInRequestSchema,
     answers=(202, AgentSignInSchema),
-    refuses=(AuthorityUnknownError,),
+    refuses=(AuthorityUnknownError, TooManyTriesError),
 )
 def begin_agent_sign_in(asked: dict[str, Any]) -> SignIn:
     """Ask for a sign-in code by e-mail.
@@ -109,6 +111,7 @@ def begin_agent_sign_in(asked: dict[str, Any]) -> SignIn:
     and five tries.
     """
     authority_id = get_authority_id(asked["authority"])
+    limit_asking(authority_id, asked["email"])
     sign_in = begin_sign_in(
         connection(), keyring(), authority_id=authority_id, email=asked["email"], holder="agent", now=now()
     )
@@ -123,7 +126,7 @@ def begin_agent_sign_in(asked: dict[str, Any]) -> SignIn:
     audience=None,
     body=AgentSessionRequestSchema,
     answers=(201, AgentSessionSchema),
-    refuses=(AuthorityUnknownError, SignInCodeRefusedError, CrossSiteRequestError),
+    refuses=(AuthorityUnknownError, SignInCodeRefusedError, CrossSiteRequestError, TooManyTriesError),
 )
 def open_agent_session(asked: dict[str, Any]) -> dict[str, Any]:
     """Exchange a sign-in code for a session, good for 14 days and 12 hours without use.
@@ -134,10 +137,12 @@ def open_agent_session(asked: dict[str, Any]) -> dict[str, Any]:
     if as_cookie:
         require_own_origin()
     authority_id = get_authority_id(asked.pop("authority"))
+    network = limit_entering(authority_id)
     session = open_session(connection(), keyring(), authority_id=authority_id, holder="agent", now=now(), **asked)
     if session is None:
         commit()
         raise SignInCodeRefusedError
+    give_back_entering(connection(), keyring(), authority_id=authority_id, network=network)
     if as_cookie:
         hand_over(session.token, session.expires_at)
     return {"token": None if as_cookie else session.token, "expires_at": session.expires_at}

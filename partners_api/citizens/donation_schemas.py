@@ -58,3 +58,12 @@ class DonationSchema(ma.Schema):
     to_goal_id = fields.UUID(required=True, allow_none=True)
     points = Integer(required=True, metadata={"description": "To a goal at most what it still missed"})
     donated_at = fields.AwareDateTime(required=True)
+
+
+class OwnDonationSchema(DonationSchema):
+    """Points one gave."""
+
+    receiver = fields.String(required=True, metadata={"description": "Name of the cause, title of the goal"})
+    returned_at = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "The goal was missed: the points came back"}
+    )

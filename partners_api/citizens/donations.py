@@ -5,7 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from partners_api.citizens.blueprint import citizens
-from partners_api.citizens.donation_schemas import CauseSchema, DonationOrderSchema, DonationSchema, GoalSchema
+from partners_api.citizens.donation_schemas import (
+    CauseSchema,
+    DonationOrderSchema,
+    DonationSchema,
+    GoalSchema,
+    OwnDonationSchema,
+)
 from partners_api.citizens.vouchers import wallet_of
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
@@ -22,6 +28,7 @@ from rewards.donations import (
     donate_to_cause,
     get_donation,
 )
+from rewards.donations.giving import OwnDonation, list_own_donations
 from rewards.goals import Goal, GoalNotOpenError, GoalUnknownError, donate_to_goal, list_goals
 from rewards.wallets import PointsInsufficientError
 
@@ -76,6 +83,13 @@ def give_to_goal(caller: Principal, order: dict[str, Any], key: str, goal_id: UU
         return {"donation_id": str(donate_to_goal(connection(), goal_id, **wallet_of(caller), **order, now=now()))}
 
     return show_own(caller, once(caller, key, give))
+
+
+@listing(citizens, "/donations", audience="citizen", item=OwnDonationSchema, key=(UUID,))
+def show_donations(caller: Principal, asked: dict[str, Any]) -> Page[OwnDonation]:
+    """List what one gave, newest first, and what came back from goals that were missed."""
+    donations = list_own_donations(connection(), **wallet_of(caller), **asked)
+    return page_of(donations, asked["limit"], lambda donation: (donation.donation_id,))
 
 
 def show_own(caller: Principal, answer: dict[str, str]) -> Donation:

@@ -3,8 +3,9 @@
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.schemas import SLUG, Integer, VoucherSchema
+from partners_api.schemas import LABEL, SLUG, Integer, VoucherSchema
 
+CATEGORIES = ("local_shop", "leisure", "donation", "authority")
 IN_REVIEW = "Credited pending a review, and in neither of the others; the statement says why and until when"
 
 
@@ -28,6 +29,9 @@ class SessionRequestSchema(ma.Schema):
     authority = fields.String(required=True, validate=SLUG)
     sign_in_id = fields.UUID(required=True)
     code = fields.String(required=True, validate=validate.Regexp(r"^[0-9]{8}$"))
+    label = fields.String(
+        load_default=None, validate=LABEL, metadata={"description": "What the device calls itself, for the list"}
+    )
 
 
 class SessionSchema(ma.Schema):
@@ -62,7 +66,7 @@ class OfferSchema(ma.Schema):
     shop_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Null: every partner shop takes it"})
     shop = fields.String(required=True, allow_none=True)
     title = fields.String(required=True)
-    category = fields.String(required=True, validate=validate.OneOf(["local_shop", "leisure", "donation", "authority"]))
+    category = fields.String(required=True, validate=validate.OneOf(CATEGORIES))
     price_points = Integer(required=True)
     value_cents = Integer(required=True)
     voucher_valid_days = Integer(required=True)
@@ -73,6 +77,28 @@ class OfferSchema(ma.Schema):
         required=True, allow_none=True, validate=validate.OneOf(["day", "week", "month", "ever"])
     )
     minimum_purchase_cents = Integer(required=True, metadata={"description": "The till asks for it"})
+
+
+class ListedShopSchema(ma.Schema):
+    """A partner shop."""
+
+    shop_id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    address = fields.String(required=True)
+    commune = fields.String(required=True)
+
+
+class ShortCodeOrderSchema(ma.Schema):
+    """At which shop's till the code is to be typed."""
+
+    shop_id = fields.UUID(required=True)
+
+
+class ShortCodeSchema(ma.Schema):
+    """A code to be typed at one till. It is shown this once, and ends an earlier one of the voucher."""
+
+    code = fields.String(required=True)
+    expires_at = fields.AwareDateTime(required=True)
 
 
 class VoucherOrderSchema(ma.Schema):

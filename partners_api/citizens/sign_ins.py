@@ -10,12 +10,15 @@ from flask import Response, after_this_request, g
 from partners_api.citizens.blueprint import citizens
 from partners_api.citizens.schemas import SessionRequestSchema, SessionSchema, SignInRequestSchema, SignInSchema
 from partners_api.languages import find_language_asked_for
+from partners_api.networks import network_of_request
 from partners_api.operations import operation
 from partners_api.refusals import AuthorityUnknownError
 from partners_api.services import keyring, now, services
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
+from rewards.limits import TooManyTriesError
 from rewards.outbox import post_code
+from rewards.sign_in_limits import give_back_entering, take_asking, take_entering
 from rewards.sign_ins import (
     CODE_VALID,
     NewSession,
@@ -37,7 +40,7 @@ log = structlog.get_logger()
     audience=None,
     body=SignInRequestSchema,
     answers=(202, SignInSchema),
-    refuses=(AuthorityUnknownError,),
+    refuses=(AuthorityUnknownError, TooManyTriesError),
 )
 def begin_citizen_sign_in(asked: dict[str, Any]) -> SignIn:
     """Ask for a sign-in code by e-mail.
@@ -46,6 +49,7 @@ def begin_citizen_sign_in(asked: dict[str, Any]) -> SignIn:
     minutes and five tries.
     """
     authority_id = get_authority_id(asked["authority"])
+    limit_asking(authority_id, asked["email"])
     sign_in = begin_sign_in(connection(), keyring(), authority_id=authority_id, email=asked["email"], now=now())
     post_code_of_request("sign_in_code", sign_in.email, sign_in.code, authority_id=authority_id, good_for=CODE_VALID)
     return sign_in
@@ -58,15 +62,16 @@ def begin_citizen_sign_in(asked: dict[str, Any]) -> SignIn:
     audience=None,
     body=SessionRequestSchema,
     answers=(201, SessionSchema),
-    refuses=(AuthorityUnknownError, SignInCodeRefusedError),
+    refuses=(AuthorityUnknownError, SignInCodeRefusedError, TooManyTriesError),
 )
 def open_citizen_session(asked: dict[str, Any]) -> NewSession:
-    """Exchange a sign-in code for a session.
+    """Exchange a code for a session, and become a citizen if the code was for signing up.
 
     Send the token of the answer as `Authorization: Bearer`. It is shown this once. Letters are written in the language
     of `Accept-Language` from then on, unless one was chosen before.
     """
     authority_id = get_authority_id(asked.pop("authority"))
+    network = limit_entering(authority_id)
     session = open_session(
         connection(),
         keyring(),
@@ -78,6 +83,7 @@ def open_citizen_session(asked: dict[str, Any]) -> NewSession:
     if session is None:
         commit()
         raise SignInCodeRefusedError
+    give_back_entering(connection(), keyring(), authority_id=authority_id, network=network)
     return session
 
 
@@ -93,6 +99,21 @@ def get_authority_id(slug: str) -> int:
     if authority_id is None:
         raise AuthorityUnknownError
     return authority_id
+
+
+def limit_asking(authority_id: int, email: str) -> None:
+    """Take a try at asking for a code, for good, before anything is looked up; or refuse."""
+    network = network_of_request()
+    take_asking(connection(), keyring(), authority_id=authority_id, email=email, network=network, now=now())
+    commit()
+
+
+def limit_entering(authority_id: int) -> str | None:
+    """Take a try at entering a code, for good, before the code is looked at; return whose it was, or refuse."""
+    network = network_of_request()
+    take_entering(connection(), keyring(), authority_id=authority_id, network=network, now=now())
+    commit()
+    return network
 
 
 def post_code_of_request(

@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 from partners_api.schemas import Integer
 from rewards.explanations import (
     CorrectionExplanation,
+    CreditExplanation,
     DepositExplanation,
     DonationExplanation,
     Language,
@@ -18,7 +19,7 @@ from rewards.explanations import (
     VoucherExplanation,
 )
 from rewards.grants import CAP_KINDS
-from rewards.schema.ledger import CORRECTION_REASONS, REINSTATEMENT_REASONS, REVIEW_RULES
+from rewards.schema.ledger import CORRECTION_REASONS, CREDIT_REASONS, REINSTATEMENT_REASONS, REVIEW_RULES
 from rewards.statements import Movement, explain
 
 KINDS = (
@@ -41,6 +42,7 @@ KINDS = (
     "donated",
     "donation_returned",
     "points_reinstated",
+    "points_credited",
 )
 EXPLANATIONS = {
     "deposit": DepositExplanation,
@@ -49,6 +51,7 @@ EXPLANATIONS = {
     "donation": DonationExplanation,
     "review": ReviewExplanation,
     "reinstatement": ReinstatementExplanation,
+    "credit": CreditExplanation,
 }
 
 
@@ -141,11 +144,18 @@ class ReinstatementExplanationSchema(ma.Schema):
     points = Integer(required=True)
 
 
+class CreditExplanationSchema(ma.Schema):
+    """Missing points credited after all, and why they were missing."""
+
+    reason = fields.String(required=True, validate=validate.OneOf(CREDIT_REASONS))
+    points = Integer(required=True)
+
+
 class MovementSchema(ma.Schema):
     """One line of a statement.
 
-    One of `deposit`, `voucher`, `correction`, `donation`, `review`, `reinstatement` says how it came about; the others
-    are null.
+    One of `deposit`, `voucher`, `correction`, `donation`, `review`, `reinstatement`, `credit` says how it came about;
+    the others are null.
     """
 
     movement_id = fields.String(required=True)
@@ -159,6 +169,7 @@ class MovementSchema(ma.Schema):
     donation = fields.Nested(DonationExplanationSchema, required=True, allow_none=True)
     review = fields.Nested(ReviewExplanationSchema, required=True, allow_none=True)
     reinstatement = fields.Nested(ReinstatementExplanationSchema, required=True, allow_none=True)
+    credit = fields.Nested(CreditExplanationSchema, required=True, allow_none=True)
 
 
 def render_movement(movement: Movement, *, timezone: ZoneInfo, language: Language) -> dict[str, Any]:

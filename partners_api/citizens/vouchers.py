@@ -1,5 +1,6 @@
 """Vouchers in the hands of their owner."""
 
+import datetime
 import io
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,8 @@ from flask import Response
 from partners_api.citizens.blueprint import citizens
 from partners_api.citizens.schemas import (
     OwnVoucherSchema,
+    ShortCodeOrderSchema,
+    ShortCodeSchema,
     VoucherOrderSchema,
 )
 from partners_api.idempotency import once
@@ -27,16 +30,20 @@ from rewards.offers import (
     OfferSoldOutError,
     OfferUnknownError,
 )
+from rewards.shops import ShopRevokedError
 from rewards.vouchers import (
     Voucher,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
+    VoucherOfAnotherShopError,
+    VoucherReversedError,
     VoucherUnknownError,
     cancel_voucher,
     get_voucher,
     issue_voucher,
     list_vouchers,
+    make_short_code,
     voucher_text,
 )
 from rewards.wallets import PointsInsufficientError
@@ -125,6 +132,36 @@ def cancel_own_voucher(caller: Principal, key: str, voucher_id: UUID) -> dict[st
 
     once(caller, key, cancel)
     return show_own(caller, voucher_id)
+
+
+@operation(
+    citizens,
+    "POST",
+    "/vouchers/<uuid:voucher_id>/short-code",
+    audience="citizen",
+    body=ShortCodeOrderSchema,
+    answers=(201, ShortCodeSchema),
+    refuses=(
+        VoucherUnknownError,
+        VoucherOfAnotherShopError,
+        ShopRevokedError,
+        VoucherAlreadyRedeemedError,
+        VoucherReversedError,
+        VoucherCancelledError,
+        VoucherExpiredError,
+    ),
+)
+def make_voucher_short_code(
+    caller: Principal, order: dict[str, Any], voucher_id: UUID
+) -> dict[str, str | datetime.datetime]:
+    """Make a code of six characters to be typed at one shop's till, where the QR code cannot be read.
+
+    It is good for ten minutes.
+    """
+    code, expires_at = make_short_code(
+        connection(), keyring(), **wallet_of(caller), voucher_id=voucher_id, **order, now=now()
+    )
+    return {"code": code, "expires_at": expires_at}
 
 
 def wallet_of(caller: Principal) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class NewOperatorKeySchema(ma.Schema):
     label = Text(200, required=True, metadata={"example": "grace, laptop"})
 
 
-class ReplacementSchema(ma.Schema):
+class OperatorKeyReplacementSchema(ma.Schema):
     """How long the old key goes on beside the new one."""
 
     overlap_s = Integer(load_default=7 * 24 * 3600, validate=validate.Range(0, MOST_OVERLAP_S))
@@ -82,7 +82,7 @@ def make_operator_key(caller: Operator, new: dict[str, Any]) -> NewApiKey:
     "POST",
     "/keys/<uuid:operator_key_id>/replacement",
     audience="operator",
-    body=ReplacementSchema,
+    body=OperatorKeyReplacementSchema,
     answers=(201, OperatorSecretSchema),
     refuses=(ApiKeyUnknownError,),
 )

@@ -1,1 +1,1 @@
-"""What a shop's till calls: look up a voucher, redeem it."""
+"""What a shop calls: its tills redeem, its back office keeps offers, keys and staff, and reads statements."""

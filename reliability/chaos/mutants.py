@@ -18,7 +18,7 @@ from werkzeug.serving import run_simple
 
 import bontri.worker as worker_module
 import ingest.commit as commit_module
-import partners_api.shops.views as views_module
+import partners_api.shops.redemptions as redemptions_module
 from bontri.api import make_app
 from bontri.cli import main
 from ingest.commit import Committed, Tenant, commit_tenant
@@ -121,6 +121,7 @@ def look_then_write(
     code: str,
     redemption_key: str,
     now: datetime,
+    staff_id: UUID | None = None,
 ) -> Redemption:
     """Redeem a voucher by looking whether it is good, and then writing that it is redeemed."""
     found = connection.execute(
@@ -172,7 +173,7 @@ def run_trusting_bins() -> None:
 
 def run_looking_api() -> None:
     """Serve the API with redemption by look-then-write; threads of one process are enough for a race."""
-    views_module.redeem_voucher = look_then_write  # type: ignore[attr-defined]
+    redemptions_module.redeem_voucher = look_then_write  # type: ignore[attr-defined]
     run_simple(os.environ["BONTRI_API_HOST"], int(os.environ["BONTRI_API_PORT"]), make_app(), threaded=True)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from rewards.badges import announce_holders_change
 from rewards.cards.finding import get_card
+from rewards.citizens import Citizen
 from rewards.keyring import Keyring
 from rewards.outbox import post_to_wallets
 
@@ -27,13 +28,18 @@ def block_card(
     digests = keyring.badge_digests(authority_id=authority_id, badge=badge)
     blocked = connection.execute(BLOCK, {"authority_id": authority_id, "badge_digests": digests})
     if blocked.rowcount == 1:
-        announce_holders_change(connection, authority_id=authority_id)
-        post_to_wallets(
-            connection,
-            "card_blocked",
-            [(citizen.wallet_id, {})],
-            authority_id=authority_id,
-            now=now,
-            only_to=citizen.citizen_id,
-        )
+        tell_of_block(connection, citizen, authority_id=authority_id, now=now)
     return blocked.rowcount == 1
+
+
+def tell_of_block(connection: Connection, citizen: Citizen, *, authority_id: int, now: datetime.datetime) -> None:
+    """Let workers know that a citizen's card was blocked, and write so to the citizen."""
+    announce_holders_change(connection, authority_id=authority_id)
+    post_to_wallets(
+        connection,
+        "card_blocked",
+        [(citizen.wallet_id, {})],
+        authority_id=authority_id,
+        now=now,
+        only_to=citizen.citizen_id,
+    )

@@ -1,27 +1,21 @@
-"""Why a card is not blocked, replaced or claimed; each code is explained in ``docs/operators.md``.
+"""Why a card is not blocked, replaced or claimed; the first two are told to citizens too (``docs/errors.md``).
 
 No card is named: what was read from it is its secret.
 """
 
-from rewards.errors import OperatorRefusedError
+from rewards.errors import OperatorRefusedError, RewardsError
 
 
-class CardUnknownError(OperatorRefusedError):
-    """No citizen of the authority has this card."""
+class CardUnknownError(RewardsError):
+    """No citizen has this card, or none who may see it: check what was read from it."""
 
     code = "card_unknown"
 
-    def __init__(self) -> None:
-        super().__init__("no citizen of this authority has the card: check what was read from it")
 
-
-class CardBlockedError(OperatorRefusedError):
-    """The card is blocked, and blocked cards stay so."""
+class CardBlockedError(RewardsError):
+    """The card is blocked, and blocked cards stay so: take another one."""
 
     code = "card_blocked"
-
-    def __init__(self) -> None:
-        super().__init__("the card is blocked: take another one")
 
 
 class CitizenUnknownError(OperatorRefusedError):

@@ -1,9 +1,10 @@
-"""Corrections: a credit that was wrong is taken back, or expired points are given back, by a transfer the other way.
+"""Corrections: a wrong credit is taken back, expired points are given back, missing ones are credited, by a transfer.
 
 Both need a reason and a second person. Nothing is ever changed or deleted. What the citizen has spent meanwhile is the
 authority's loss, and shown as such.
 """
 
+from rewards.corrections.crediting import Granted
 from rewards.corrections.deciding import approve_correction, reject_correction
 from rewards.corrections.reading import Correction, get_correction, list_corrections
 from rewards.corrections.refusals import (
@@ -19,7 +20,7 @@ from rewards.corrections.refusals import (
     TransferUnknownError,
 )
 from rewards.corrections.reinstating import Reinstated
-from rewards.corrections.requesting import request_correction, request_reinstatement
+from rewards.corrections.requesting import request_correction, request_credit, request_reinstatement
 from rewards.corrections.reversing import Corrected
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "CorrectionDecidedError",
     "CorrectionUnknownError",
     "ExpiredPointsCorrectedError",
+    "Granted",
     "LotWithoutWalletError",
     "Reinstated",
     "SecondPersonRequiredError",
@@ -41,5 +43,6 @@ __all__ = [
     "list_corrections",
     "reject_correction",
     "request_correction",
+    "request_credit",
     "request_reinstatement",
 ]

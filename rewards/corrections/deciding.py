@@ -1,12 +1,14 @@
 """Deciding about a correction: one guarded update says who decides, and an approval moves the points."""
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.corrections.crediting import Granted, grant_missing
 from rewards.corrections.refusals import (
     CorrectionDecidedError,
     CorrectionUnknownError,
@@ -30,7 +32,7 @@ FIND = text("SELECT state FROM corrections WHERE authority_id = :authority_id AN
 class Decided:
     """What was decided about."""
 
-    kind: Literal["reversal", "reinstatement"]
+    kind: Literal["reversal", "reinstatement", "credit"]
     transfer_id: UUID
 
 
@@ -42,13 +44,13 @@ def approve_correction(
     decided_by: str,
     agent_id: UUID | None = None,
     now: datetime.datetime,
-) -> Corrected | Reinstated:
-    """Take a credit's points back to the account they came from, or give expired ones back to their lot.
+) -> Corrected | Reinstated | Granted:
+    """Take a credit's points back to the account they came from, give expired ones back, or credit missing ones.
 
     Raises:
         CorrectionUnknownError, CorrectionDecidedError, SecondPersonRequiredError: in this order; nothing was changed.
-        LotWithoutWalletError, ExpiredPointsCorrectedError: expired points cannot be given back, or not any more; the
-            transaction must be rolled back.
+        LotWithoutWalletError, ExpiredPointsCorrectedError: points cannot be given, or not any more; the transaction
+            must be rolled back.
     """
     decided = decide(
         connection,
@@ -59,8 +61,12 @@ def approve_correction(
         agent_id=agent_id,
         now=now,
     )
-    move = take_credit_back if decided.kind == "reversal" else give_back_expired
-    return move(connection, correction_id, decided.transfer_id, authority_id=authority_id, now=now)
+    moves: dict[str, Callable[..., Corrected | Reinstated | Granted]] = {
+        "reversal": take_credit_back,
+        "reinstatement": give_back_expired,
+        "credit": grant_missing,
+    }
+    return moves[decided.kind](connection, correction_id, decided.transfer_id, authority_id=authority_id, now=now)
 
 
 def reject_correction(

@@ -10,7 +10,8 @@ from rewards.corrections.refusals import CorrectionUnknownError
 
 LIST = text("""
     SELECT c.correction_id, c.transfer_id, c.kind, t.points, c.reason, c.note, c.state, c.requested_by, c.requested_at,
-           c.decided_by, c.decided_at, c.taken_points, c.expired_points, c.lost_points
+           c.decided_by, c.decided_at, c.taken_points, c.expired_points, c.lost_points,
+           c.granted_points
       FROM corrections c
       JOIN transfers t ON t.authority_id = c.authority_id AND t.transfer_id = c.transfer_id
      WHERE c.authority_id = :authority_id AND (:with_decided OR c.state = 'requested')
@@ -24,7 +25,7 @@ LIST = text("""
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A ``reversal`` of a credit of ``points``, or a ``reinstatement`` of expired ones.
+    """A ``reversal`` of a credit of ``points``, a ``reinstatement`` of expired ones, or a ``credit`` of missing ones.
 
     Of an approved reversal: where its points were taken from.
     """
@@ -43,6 +44,7 @@ class Correction:
     taken_points: int | None
     expired_points: int | None
     lost_points: int | None
+    granted_points: int | None
 
 
 def list_corrections(

@@ -22,11 +22,12 @@ from rewards.wallets import find_wallet_of_lot
 
 CorrectionReason = Literal["bin_fault", "wrong_card", "fraud", "mistake"]
 ReinstatementReason = Literal["outage", "hardship", "mistake"]
+CreditReason = Literal["bin_fault", "outage", "mistake"]
 
 FIND_TRANSFER = text("""
     SELECT t.journal_no IS NOT NULL AND (t.phase = 'single' OR r.state IN ('approved', 'lapsed')) AS is_credit,
            coalesce(r.state = 'open', false) AS is_in_review, coalesce(t.reason = 'expiry', false) AS is_expiry,
-           t.debit_account_id
+           t.debit_account_id, t.credit_account_id
       FROM transfers t
       LEFT JOIN reviews r ON r.authority_id = t.authority_id AND r.transfer_id = t.transfer_id
      WHERE t.authority_id = :authority_id AND t.transfer_id = :transfer_id
@@ -101,6 +102,39 @@ def request_reinstatement(
         "requested_at": now,
     }
     said["requested_by_agent_id"] = requested_by_agent_id
+    return add_request(connection, transfer_id, said, authority_id=authority_id)
+
+
+def request_credit(
+    connection: Connection,
+    transfer_id: UUID,
+    *,
+    authority_id: int,
+    points: int,
+    reason: CreditReason,
+    note: str,
+    requested_by: str,
+    requested_by_agent_id: UUID | None = None,
+    now: datetime.datetime,
+) -> UUID:
+    """Ask that points which a deposit's credit lacked be credited; return the id to approve or reject it by.
+
+    ``reason`` is told to the citizen, ``note`` (1 to 500 characters) to the authority's people only.
+
+    Raises:
+        TransferUnknownError, TransferInReviewError, TransferNotCorrectableError, LotWithoutWalletError: there is
+            nothing to add to.
+        TransferAlreadyCorrectedError: it was corrected before; the transaction must be rolled back.
+    """
+    found = get_transfer(connection, transfer_id, authority_id=authority_id)
+    if found.is_in_review:
+        raise TransferInReviewError(transfer_id)
+    if not found.is_credit:
+        raise TransferNotCorrectableError(transfer_id)
+    if find_wallet_of_lot(connection, found.credit_account_id, authority_id=authority_id) is None:
+        raise LotWithoutWalletError(transfer_id)
+    said: dict[str, Any] = {"kind": "credit", "granted_points": points, "reason": reason, "note": note}
+    said |= {"requested_by": requested_by, "requested_by_agent_id": requested_by_agent_id, "requested_at": now}
     return add_request(connection, transfer_id, said, authority_id=authority_id)
 
 

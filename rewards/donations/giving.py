@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from rewards.donations.refusals import CauseNotActiveError, CauseUnknownError, DonationPointsError
 from rewards.ids import new_id
 from rewards.ledger import Transfer, record_transfers
-from rewards.wallets import Lot, lock_lots, pay_from_lots
+from rewards.wallets import WALLETS_OF, Lot, lock_lots, pay_from_lots
 
 MOST_POINTS = 1_000_000
 
@@ -27,6 +27,35 @@ GET = text("""
     SELECT donation_id, to_cause_id, to_goal_id, points, donated_at FROM donations
      WHERE authority_id = :authority_id AND donation_id = :donation_id
 """)
+
+
+LIST_OWN = text(f"""
+    SELECT d.donation_id, d.to_cause_id, d.to_goal_id, d.points, d.donated_at, d.returned_at,
+           coalesce(c.name, g.title) AS receiver
+      FROM donations d
+      LEFT JOIN causes c ON c.authority_id = d.authority_id AND c.cause_id = d.to_cause_id
+      LEFT JOIN goals g ON g.authority_id = d.authority_id AND g.goal_id = d.to_goal_id
+     WHERE d.authority_id = :authority_id
+       AND d.donation_id IN (SELECT t.cause_id FROM wallet_accounts w
+                               JOIN transfers t ON t.authority_id = w.authority_id AND t.debit_account_id = w.account_id
+                              WHERE w.authority_id = :authority_id AND w.wallet_id = ANY({WALLETS_OF})
+                                AND t.reason = 'donation' AND t.journal_no IS NULL)
+       AND (CAST(:before AS uuid) IS NULL OR d.donation_id < :before)
+     ORDER BY d.donation_id DESC LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDonation:
+    """A gift as its givers see it; ``returned_at``: the goal was missed, and the points came back."""
+
+    donation_id: UUID
+    to_cause_id: UUID | None
+    to_goal_id: UUID | None
+    points: int
+    donated_at: datetime.datetime
+    returned_at: datetime.datetime | None
+    receiver: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +132,17 @@ def get_donation(connection: Connection, donation_id: UUID, *, authority_id: int
     """Return a donation just made; whose it was is not told."""
     values = {"authority_id": authority_id, "donation_id": donation_id}
     return Donation(*connection.execute(GET, values).one())
+
+
+def list_own_donations(
+    connection: Connection,
+    *,
+    authority_id: int,
+    wallet_id: UUID,
+    after: tuple[UUID] | None = None,
+    limit: int = 50,
+) -> list[OwnDonation]:
+    """List what a wallet gave, newest first, behind the id of ``after``."""
+    values = {"authority_id": authority_id, "wallet_id": wallet_id, "limit": limit}
+    rows = connection.execute(LIST_OWN, {**values, "before": after[0] if after else None})
+    return [OwnDonation(*row) for row in rows]

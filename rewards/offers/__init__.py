@@ -17,7 +17,9 @@ from rewards.offers.moderating import (
     reject_offer,
     resume_offer,
     submit_offer,
+    withdraw_offer,
 )
+from rewards.offers.of_shops import OwnOffer, change_draft, get_own_offer, list_own_offers, lock_own_offer
 from rewards.offers.reading import (
     OFFERS_MAX,
     ModeratedOffer,
@@ -28,39 +30,50 @@ from rewards.offers.reading import (
 )
 from rewards.offers.refusals import (
     FunderBudgetSpentError,
+    OfferHeldError,
     OfferLimitReachedError,
     OfferNotOnSaleError,
     OfferSoldOutError,
     OfferStateError,
+    OfferTermsError,
     OfferUnknownError,
     StockBelowSoldError,
 )
 from rewards.offers.selling import change_stock, return_to_stock, take_from_stock
-from rewards.offers.terms import OfferTerms
+from rewards.offers.terms import Category, LimitPeriod, OfferTerms
 
 __all__ = [
     "OFFERS_MAX",
     "BudgetBelowCommittedError",
+    "Category",
     "FunderBudget",
     "FunderBudgetSpentError",
+    "LimitPeriod",
     "ModeratedOffer",
     "Offer",
+    "OfferHeldError",
     "OfferLimitReachedError",
     "OfferNotOnSaleError",
     "OfferSoldOutError",
     "OfferStateError",
     "OfferTerms",
+    "OfferTermsError",
     "OfferUnknownError",
+    "OwnOffer",
     "StockBelowSoldError",
     "change_budget",
+    "change_draft",
     "change_stock",
     "draft_offer",
     "end_offer",
     "get_offer",
+    "get_own_offer",
     "give_back_to_budgets",
     "list_budgets",
     "list_moderated_offers",
     "list_offers",
+    "list_own_offers",
+    "lock_own_offer",
     "pause_offer",
     "publish_offer",
     "put_on_sale",
@@ -70,4 +83,5 @@ __all__ = [
     "spend_budget",
     "submit_offer",
     "take_from_stock",
+    "withdraw_offer",
 ]

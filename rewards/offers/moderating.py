@@ -1,4 +1,8 @@
-"""From draft to end: a shop drafts and submits, the authority publishes or rejects; each step one guarded update."""
+"""From draft to end: a shop drafts and submits, the authority publishes or rejects; each step one guarded update.
+
+A step with ``shop_id`` is the shop's own: it can be taken with its offers alone, and does not undo what the authority
+decided.
+"""
 
 import datetime
 from dataclasses import asdict
@@ -8,21 +12,34 @@ from sqlalchemy import Connection, insert, text
 
 from rewards.funders import get_funder_id
 from rewards.ids import new_id
-from rewards.offers.refusals import OfferStateError, OfferUnknownError
-from rewards.offers.terms import OfferTerms
+from rewards.offers.refusals import OfferHeldError, OfferStateError, OfferUnknownError
+from rewards.offers.terms import OfferTerms, require_possible
 from rewards.outbox import post_to_shop
 from rewards.schema import Offer as OfferRow
 
 STEP = text("""
-    UPDATE offers SET state = :to, moderated_by = coalesce(:by, moderated_by), moderated_at = :now, note = :note
+    UPDATE offers SET state = :to, moderated_by = coalesce(:by, moderated_by), moderated_at = :now, note = :note,
+           paused_by = CASE WHEN :to = 'paused'
+                            THEN CASE WHEN CAST(:shop_id AS uuid) IS NULL THEN 'authority' ELSE 'shop' END END
      WHERE authority_id = :authority_id AND offer_id = :offer_id AND state = ANY(CAST(:from AS text[]))
+       AND (CAST(:shop_id AS uuid) IS NULL
+            OR (shop_id = :shop_id AND (:to <> 'published' OR paused_by IS DISTINCT FROM 'authority')))
+""")
+FIND_STATE = text("""
+    SELECT state FROM offers
+     WHERE authority_id = :authority_id AND offer_id = :offer_id
+       AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = :shop_id)
 """)
 GET_OFFER = text("SELECT shop_id, title FROM offers WHERE authority_id = :authority_id AND offer_id = :offer_id")
-FIND_STATE = text("SELECT state FROM offers WHERE authority_id = :authority_id AND offer_id = :offer_id")
 
 
 def draft_offer(connection: Connection, terms: OfferTerms, *, authority_id: int) -> UUID:
-    """Keep an offer as a draft and return its id."""
+    """Keep an offer as a draft and return its id.
+
+    Raises:
+        OfferTermsError: the terms contradict each other.
+    """
+    require_possible(terms)
     return keep_offer(connection, terms, "draft", authority_id=authority_id)
 
 
@@ -40,18 +57,25 @@ def keep_offer(connection: Connection, terms: OfferTerms, state: str, *, authori
     return offer_id
 
 
-def submit_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+def submit_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime, shop_id: UUID | None = None
+) -> None:
     """Ask the authority to publish a draft."""
-    step(connection, offer_id, ["draft"], "submitted", authority_id=authority_id, by=None, note=None, now=now)
+    step(connection, offer_id, ["draft"], "submitted", authority_id=authority_id, now=now, shop_id=shop_id)
+
+
+def withdraw_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime, shop_id: UUID | None = None
+) -> None:
+    """Take a submitted offer back, as a draft, before the authority has decided."""
+    step(connection, offer_id, ["submitted"], "draft", authority_id=authority_id, now=now, shop_id=shop_id)
 
 
 def publish_offer(
     connection: Connection, offer_id: UUID, *, authority_id: int, published_by: str, now: datetime.datetime
 ) -> None:
     """Put a submitted offer on sale."""
-    step(
-        connection, offer_id, ["submitted"], "published", authority_id=authority_id, by=published_by, note=None, now=now
-    )
+    step(connection, offer_id, ["submitted"], "published", authority_id=authority_id, by=published_by, now=now)
     tell_shop(connection, offer_id, "offer_published", authority_id=authority_id, note=None, now=now)
 
 
@@ -79,20 +103,26 @@ def tell_shop(
         post_to_shop(connection, kind, offer.shop_id, told, authority_id=authority_id, now=now)
 
 
-def pause_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+def pause_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime, shop_id: UUID | None = None
+) -> None:
     """Sell no more for a while; vouchers already sold stay good."""
-    step(connection, offer_id, ["published"], "paused", authority_id=authority_id, by=None, note=None, now=now)
+    step(connection, offer_id, ["published"], "paused", authority_id=authority_id, now=now, shop_id=shop_id)
 
 
-def resume_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+def resume_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime, shop_id: UUID | None = None
+) -> None:
     """Sell a paused offer again."""
-    step(connection, offer_id, ["paused"], "published", authority_id=authority_id, by=None, note=None, now=now)
+    step(connection, offer_id, ["paused"], "published", authority_id=authority_id, now=now, shop_id=shop_id)
 
 
-def end_offer(connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime) -> None:
+def end_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, now: datetime.datetime, shop_id: UUID | None = None
+) -> None:
     """End an offer for good, whatever its state; vouchers already sold stay good."""
     before = ["draft", "submitted", "published", "paused"]
-    step(connection, offer_id, before, "ended", authority_id=authority_id, by=None, note=None, now=now)
+    step(connection, offer_id, before, "ended", authority_id=authority_id, now=now, shop_id=shop_id)
 
 
 def step(
@@ -102,20 +132,22 @@ def step(
     after: str,
     *,
     authority_id: int,
-    by: str | None,
-    note: str | None,
     now: datetime.datetime,
+    by: str | None = None,
+    note: str | None = None,
+    shop_id: UUID | None = None,
 ) -> None:
     """Move an offer from one of some states to another.
 
     Raises:
-        OfferUnknownError: the authority has no such offer.
+        OfferUnknownError: the authority, or the shop that asks, has no such offer.
         OfferStateError: it is in none of these states; nothing was changed.
+        OfferHeldError: the authority has paused it, and a shop asks to resume it.
     """
-    values = {"authority_id": authority_id, "offer_id": offer_id, "from": before, "to": after}
+    values = {"authority_id": authority_id, "offer_id": offer_id, "shop_id": shop_id, "from": before, "to": after}
     if connection.execute(STEP, {**values, "by": by, "note": note, "now": now}).rowcount == 1:
         return
     state = connection.scalar(FIND_STATE, values)
     if state is None:
         raise OfferUnknownError
-    raise OfferStateError(state)
+    raise OfferHeldError if state in before else OfferStateError(state)

@@ -59,6 +59,9 @@ OFFERS = f"""
 LIST_OFFERS = text(f"""
     {OFFERS} AND {IS_ON_SALE} AND (o.stock IS NULL OR o.sold < o.stock)
        AND (b.year IS NULL OR b.committed_cents + o.value_cents <= b.budget_cents)
+       AND (CAST(:category AS text) IS NULL OR o.category = :category)
+       AND (CAST(:shop_id AS uuid) IS NULL OR o.shop_id IS NULL OR o.shop_id = :shop_id)
+       AND (CAST(:most_points AS bigint) IS NULL OR o.price_points <= :most_points)
        AND (CAST(:after_price AS bigint) IS NULL
             OR (o.price_points, o.offer_id) > (:after_price, CAST(:after_id AS uuid)))
      ORDER BY o.price_points, o.offer_id LIMIT :limit
@@ -108,13 +111,20 @@ def list_offers(
     *,
     authority_id: int,
     now: datetime.datetime,
+    category: str | None = None,
+    shop_id: UUID | None = None,
+    price_points_max: int | None = None,
     after: tuple[int, UUID] | None = None,
     limit: int = OFFERS_MAX,
 ) -> list[Offer]:
-    """List the offers on sale, cheapest first, those behind the (price, id) of ``after``."""
+    """List the offers on sale, cheapest first, those behind the (price, id) of ``after``.
+
+    A shop's are those of all shops too.
+    """
     price, offer_id = after or (None, None)
     values = {"authority_id": authority_id, "now": now, "after_price": price, "after_id": offer_id, "limit": limit}
-    rows = connection.execute(LIST_OFFERS, values)
+    wanted = {"category": category, "shop_id": shop_id, "most_points": price_points_max}
+    rows = connection.execute(LIST_OFFERS, {**values, **wanted})
     return [Offer(*facts) for *facts, _ in rows.all()]
 
 

@@ -51,6 +51,18 @@ class OfferStateError(RewardsError):
         self.state = state
 
 
+class OfferHeldError(RewardsError):
+    """The authority has paused the offer: only it can put it on sale again."""
+
+    code = "offer_held"
+
+
+class OfferTermsError(RewardsError):
+    """The terms contradict each other: an end before the beginning, or a limit without its period."""
+
+    code = "offer_terms_wrong"
+
+
 class StockBelowSoldError(RewardsError):
     """A stock cannot be less than what was sold of it."""
 

@@ -24,7 +24,11 @@ RETURN = text("""
              GROUP BY offer_id ORDER BY offer_id) AS v
      WHERE o.authority_id = :authority_id AND o.offer_id = v.offer_id AND o.stock IS NOT NULL
 """)
-CHANGE = text("UPDATE offers SET stock = :stock WHERE authority_id = :authority_id AND offer_id = :offer_id")
+CHANGE = text("""
+    UPDATE offers SET stock = :stock
+     WHERE authority_id = :authority_id AND offer_id = :offer_id
+       AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = :shop_id)
+""")
 # The wallet's lots are locked by whoever asks: two purchases of one wallet count one after the other.
 COUNT_HAD = text(f"""
     SELECT count(*) FROM vouchers v
@@ -55,15 +59,18 @@ def return_to_stock(connection: Connection, voucher_ids: Collection[UUID], *, au
     connection.execute(RETURN, {"authority_id": authority_id, "voucher_ids": list(voucher_ids)})
 
 
-def change_stock(connection: Connection, offer_id: UUID, stock: int | None, *, authority_id: int) -> None:
-    """Give an offer another stock, None for one without end.
+def change_stock(
+    connection: Connection, offer_id: UUID, stock: int | None, *, authority_id: int, shop_id: UUID | None = None
+) -> None:
+    """Give an offer another stock, None for one without end; with ``shop_id`` only one of that shop.
 
     Raises:
         OfferUnknownError: the authority has no such offer.
         StockBelowSoldError: more was sold; the transaction must be rolled back.
     """
     try:
-        changed = connection.execute(CHANGE, {"authority_id": authority_id, "offer_id": offer_id, "stock": stock})
+        values = {"authority_id": authority_id, "offer_id": offer_id, "shop_id": shop_id, "stock": stock}
+        changed = connection.execute(CHANGE, values)
     except IntegrityError as error:
         if violates(error, "ck_offers_sold_within_stock"):
             raise StockBelowSoldError from error

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from rewards.offers.refusals import OfferTermsError
+
 Category = Literal["local_shop", "leisure", "donation", "authority"]
 """``donation``: goods a partner shop gives to somebody in need, paid like any voucher. Points themselves are given to
 a cause (``rewards/donations``)."""
@@ -34,3 +36,10 @@ class OfferTerms:
     most_per_wallet: int | None = None
     limit_period: LimitPeriod | None = None
     minimum_purchase_cents: int = 0
+
+
+def require_possible(terms: OfferTerms) -> None:
+    """Raise OfferTermsError when terms contradict each other; the database would not keep them either."""
+    is_reversed = terms.offered_from and terms.offered_until and terms.offered_from >= terms.offered_until
+    if is_reversed or (terms.most_per_wallet is None) != (terms.limit_period is None):
+        raise OfferTermsError

@@ -16,18 +16,27 @@ from sqlalchemy import Connection, Row, text
 
 from rewards.cards import CitizenUnknownError
 from rewards.citizens import EMAIL_PURPOSE
+from rewards.disputes.opening import WORDS_PURPOSE
 from rewards.explanations import Language
 from rewards.keyring import Keyring
+from rewards.profiles import NAME_PURPOSE
+from rewards.sessions import LABEL_PURPOSE
 from rewards.statements import Movement, explain, list_movements
 from rewards.vouchers import list_vouchers
 from rewards.wallets import WALLETS_OF, get_wallet
 
 PAGE = 1000
+PURPOSES = {
+    "email_encrypted": EMAIL_PURPOSE,
+    "display_name_encrypted": NAME_PURPOSE,
+    "label_encrypted": LABEL_PURPOSE,
+    "words_encrypted": WORDS_PURPOSE,
+}
 
 FIND_CITIZEN = text("""
     SELECT c.citizen_id, c.wallet_id, c.state, c.created_at, c.first_credited_on, c.inactivity_warned_at,
            coalesce(c.language, a.language) AS language, c.wants_notices,
-           k.email_encrypted, a.slug, a.name, a.timezone
+           k.email_encrypted, k.display_name_encrypted, a.slug, a.name, a.timezone
       FROM citizens c
       JOIN authorities a ON a.authority_id = c.authority_id
       LEFT JOIN contacts k ON k.authority_id = c.authority_id AND k.citizen_id = c.citizen_id
@@ -35,7 +44,7 @@ FIND_CITIZEN = text("""
 """)
 SECTIONS = {
     "cards": text("""
-        SELECT state, paired_at FROM badges
+        SELECT card_id, label_encrypted, state, paired_at FROM badges
          WHERE authority_id = :authority_id AND citizen_id = :citizen_id ORDER BY paired_at
     """),
     "caps": text("""
@@ -43,12 +52,17 @@ SECTIONS = {
          WHERE authority_id = :authority_id AND citizen_id = :citizen_id ORDER BY starts_on, period
     """),
     "sessions": text("""
-        SELECT session_id, created_at, expires_at, revoked_at FROM sessions
+        SELECT session_id, label_encrypted, created_at, used_on, expires_at, revoked_at FROM sessions
          WHERE authority_id = :authority_id AND citizen_id = :citizen_id ORDER BY session_id
     """),
     "sign_ins": text("""
         SELECT sign_in_id, expires_at, tries_left, used_at FROM sign_in_codes
          WHERE authority_id = :authority_id AND citizen_id = :citizen_id ORDER BY sign_in_id
+    """),
+    "disputes": text("""
+        SELECT dispute_id, transfer_id, reason, words_encrypted, opened_at, state, decided_at, refusal, answer
+          FROM disputes
+         WHERE authority_id = :authority_id AND citizen_id = :citizen_id ORDER BY dispute_id
     """),
     "letters": text("""
         SELECT message_id, kind, facts, created_at, sent_at, given_up_at FROM outbox
@@ -126,7 +140,8 @@ def export_citizen(
     wallet = get_wallet(connection, authority_id=authority_id, wallet_id=found.wallet_id, now=now)
     timezone = ZoneInfo(found.timezone)
     sections = {
-        name: [dict(row) for row in connection.execute(query, own).mappings()] for name, query in SECTIONS.items()
+        name: [open_sealed(row, keyring) for row in connection.execute(query, own).mappings()]
+        for name, query in SECTIONS.items()
     }
     exported: dict[str, Any] = {
         "exported_at": now,
@@ -152,9 +167,21 @@ def export_citizen(
     return plain
 
 
+def open_sealed(row: Mapping[Any, Any], keyring: Keyring) -> dict[str, Any]:
+    """Return a row with what the citizen wrote in clear words, under the name of its column without ``_encrypted``."""
+    return {
+        name.removesuffix("_encrypted"): unseal(value, keyring, name) if name in PURPOSES else value
+        for name, value in row.items()
+    }
+
+
+def unseal(sealed: bytes | None, keyring: Keyring, column: str) -> str | None:
+    """Return what a column holds encrypted."""
+    return None if sealed is None else keyring.decrypt(bytes(sealed), purpose=PURPOSES[column]).decode()
+
+
 def describe_citizen(found: Row[Any], keyring: Keyring) -> dict[str, Any]:
     """Return what is known of the person."""
-    encrypted = found.email_encrypted
     return {
         "citizen_id": found.citizen_id,
         "state": found.state,
@@ -163,7 +190,8 @@ def describe_citizen(found: Row[Any], keyring: Keyring) -> dict[str, Any]:
         "inactivity_warned_at": found.inactivity_warned_at,
         "language": found.language,
         "wants_notices": found.wants_notices,
-        "email": None if encrypted is None else keyring.decrypt(bytes(encrypted), purpose=EMAIL_PURPOSE).decode(),
+        "email": unseal(found.email_encrypted, keyring, "email_encrypted"),
+        "display_name": unseal(found.display_name_encrypted, keyring, "display_name_encrypted"),
     }
 
 

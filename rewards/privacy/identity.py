@@ -8,7 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-OF_CITIZENS = ("badges", "cap_usages", "contacts", "invitation_tries", "outbox", "sessions", "sign_in_codes")
+OF_CITIZENS = (
+    "badges",
+    "cap_usages",
+    "contacts",
+    "disputes",
+    "invitation_tries",
+    "outbox",
+    "sessions",
+    "sign_in_codes",
+)
 
 DELETE_OF_CITIZENS = [
     text(f"DELETE FROM {table} WHERE authority_id = :authority_id AND citizen_id = ANY(CAST(:citizen_ids AS uuid[]))")

@@ -1,6 +1,6 @@
 """The tables of Bontri, a file per subject. Importing this package registers all of them."""
 
-from rewards.schema.access import Agent, ApiKey, IdempotentRequest, OperatorKey, Session, SignInCode
+from rewards.schema.access import Agent, ApiKey, IdempotentRequest, LimitedTry, OperatorKey, Session, SignInCode
 from rewards.schema.base import Base
 from rewards.schema.causes import Cause, Donation, Goal
 from rewards.schema.citizens import (
@@ -34,6 +34,7 @@ from rewards.schema.ledger import (
     Transfer,
     WalletAccount,
 )
+from rewards.schema.requests import BinProblem, Dispute
 from rewards.schema.settlements import Settlement, SettlementLine, SettlementNumber
 from rewards.schema.shops import (
     CardTry,
@@ -43,8 +44,10 @@ from rewards.schema.shops import (
     RedemptionAttempt,
     Shop,
     ShopContact,
+    ShopStaff,
     ShortCode,
     ShortCodeTry,
+    StaffTry,
     Voucher,
 )
 from rewards.schema.tariffs import Campaign, Tariff, TariffLine
@@ -74,6 +77,7 @@ __all__ = [
     "BinDirectory",
     "BinJournal",
     "BinKey",
+    "BinProblem",
     "BinReport",
     "Campaign",
     "CapUsage",
@@ -85,6 +89,7 @@ __all__ = [
     "Contact",
     "Correction",
     "DailyDeposits",
+    "Dispute",
     "Donation",
     "Draft",
     "Event",
@@ -95,6 +100,7 @@ __all__ = [
     "IdempotentRequest",
     "InvitationTry",
     "Job",
+    "LimitedTry",
     "Material",
     "Offer",
     "OperatorKey",
@@ -111,10 +117,12 @@ __all__ = [
     "SettlementNumber",
     "Shop",
     "ShopContact",
+    "ShopStaff",
     "ShortCode",
     "ShortCodeTry",
     "SignInCode",
     "Site",
+    "StaffTry",
     "Tariff",
     "TariffLine",
     "Transfer",

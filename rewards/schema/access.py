@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,7 +42,8 @@ class Agent(Base):
 class SignInCode(Base):
     """A code sent by e-mail: kept as a keyed digest, usable once, for ten minutes and five tries.
 
-    Neither citizen nor agent for an address nobody holds: the answer is the same, and so is the work.
+    Neither citizen nor agent for an address nobody holds: the answer is the same, and so is the work. With
+    ``email_encrypted`` the code makes a citizen of whoever has that address.
     """
 
     __tablename__ = "sign_in_codes"
@@ -51,6 +52,10 @@ class SignInCode(Base):
         tenant_key("agent_id", to="agents"),
         CheckConstraint("tries_left >= 0", name="tries_left_not_negative"),
         CheckConstraint("num_nonnulls(citizen_id, agent_id) <= 1", name="for_one"),
+        CheckConstraint(
+            "email_encrypted IS NULL OR num_nonnulls(citizen_id, agent_id) = 0", name="address_of_nobody_known"
+        ),
+        Index("ix_sign_in_codes_over", "authority_id", "expires_at"),
         Index("ix_sign_in_codes_citizen", "authority_id", "citizen_id"),
         Index("ix_sign_in_codes_agent", "authority_id", "agent_id"),
         {"info": DISTRIBUTED},
@@ -59,6 +64,7 @@ class SignInCode(Base):
     sign_in_id: Mapped[Id]
     citizen_id: Mapped[uuid.UUID | None]
     agent_id: Mapped[uuid.UUID | None]
+    email_encrypted: Mapped[bytes | None]
     code_digest: Mapped[Digest]
     expires_at: Mapped[Instant]
     tries_left: Mapped[int] = mapped_column(SmallInteger)
@@ -68,7 +74,8 @@ class SignInCode(Base):
 class Session(Base):
     """A citizen or an agent signed in on one device; a row, so that it can be listed and revoked.
 
-    An agent's ends at ``idle_until`` too, which is put off while it is used.
+    ``used_on`` is the last day of use, and nothing finer: the label is what the device called itself. An agent's ends
+    at ``idle_until`` too, which is put off while it is used.
     """
 
     __tablename__ = "sessions"
@@ -77,6 +84,7 @@ class Session(Base):
         tenant_key("agent_id", to="agents"),
         UniqueConstraint("authority_id", "token_digest"),
         CheckConstraint("num_nonnulls(citizen_id, agent_id) = 1", name="of_one"),
+        Index("ix_sessions_citizen", "authority_id", "citizen_id", "session_id"),
         CheckConstraint("(agent_id IS NULL) = (idle_until IS NULL)", name="idle_if_an_agents"),
         {"info": DISTRIBUTED},
     )
@@ -89,6 +97,24 @@ class Session(Base):
     expires_at: Mapped[Instant]
     idle_until: Mapped[datetime.datetime | None]
     revoked_at: Mapped[datetime.datetime | None]
+    label_encrypted: Mapped[bytes | None]
+    used_on: Mapped[datetime.date | None]
+
+
+class LimitedTry(Base):
+    """How often somebody tried something of late, ``most`` times before the window ends: who and what is a digest."""
+
+    __tablename__ = "limited_tries"
+    __table_args__ = (
+        CheckConstraint("tries BETWEEN 0 AND most", name="tries_range"),
+        Index("ix_limited_tries_over", "authority_id", "window_ends_at"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId] = mapped_column(ForeignKey("authorities.authority_id"))
+    subject_digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    tries: Mapped[int]
+    most: Mapped[int]
+    window_ends_at: Mapped[Instant]
 
 
 class ApiKey(Base):

@@ -123,12 +123,17 @@ class Citizen(Base):
 
 
 class Badge(Base):
-    """What identifies a citizen at a bin, as an HMAC under a pepper outside the database."""
+    """What identifies a citizen at a bin, as an HMAC under a pepper outside the database.
+
+    ``card_id`` is what its citizen calls it by, whatever the pepper; the label is theirs too.
+    """
 
     __tablename__ = "badges"
     __table_args__ = (
         tenant_key("citizen_id", to="citizens"),
         CheckConstraint("state IN ('active', 'blocked')", name="state_known"),
+        UniqueConstraint("authority_id", "card_id"),
+        Index("ix_badges_citizen", "authority_id", "citizen_id"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -137,10 +142,14 @@ class Badge(Base):
     citizen_id: Mapped[uuid.UUID]
     state: Mapped[str]
     paired_at: Mapped[Instant]
+    card_id: Mapped[uuid.UUID]
+    label_encrypted: Mapped[bytes | None]
 
 
 class Contact(Base):
-    """The e-mail address of a citizen: a keyed digest to find it by, the address itself encrypted under ``key_no``."""
+    """The e-mail address of a citizen: a keyed digest to find it by, the address itself and a name encrypted under
+    ``key_no``.
+    """
 
     __tablename__ = "contacts"
     __table_args__ = (
@@ -153,3 +162,4 @@ class Contact(Base):
     email_digest: Mapped[Digest]
     email_encrypted: Mapped[Digest]
     key_no: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    display_name_encrypted: Mapped[bytes | None]

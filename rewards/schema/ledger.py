@@ -34,6 +34,11 @@ CORRECTION_REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
 REINSTATEMENT_REASONS = ("outage", "hardship", "mistake")
 """Why expired points are given back; told to the citizen."""
 
+CREDIT_REASONS = ("bin_fault", "outage", "mistake")
+"""Why points that were missing are credited after all; told to the citizen."""
+
+MOST_GRANTED = 100_000
+
 REVIEW_RULES = ("large_deposit", "doubtful_clock")
 """Why a deposit's credit waits for a review; told to the citizen."""
 
@@ -197,7 +202,8 @@ class Correction(Base):
 
     A ``reversal`` takes a credit back: ``taken_points`` came from the wallet, ``expired_points`` had expired in the
     credit's own lot, ``lost_points`` were spent before and are the authority's loss; all are None until it is approved.
-    A ``reinstatement`` gives back what expired, whole. Agents are kept by id besides, since names can be changed.
+    A ``reinstatement`` gives back what expired, whole. A ``credit`` gives ``granted_points`` that the transfer lacked.
+    Agents are kept by id besides, since names can be changed.
     """
 
     __tablename__ = "corrections"
@@ -206,7 +212,8 @@ class Correction(Base):
         tenant_key("decided_by_agent_id", to="agents.agent_id"),
         CheckConstraint(
             f"(kind = 'reversal' AND reason IN {CORRECTION_REASONS})"
-            f" OR (kind = 'reinstatement' AND reason IN {REINSTATEMENT_REASONS})",
+            f" OR (kind = 'reinstatement' AND reason IN {REINSTATEMENT_REASONS})"
+            f" OR (kind = 'credit' AND reason IN {CREDIT_REASONS})",
             name="reason_known",
         ),
         CheckConstraint("state IN ('requested', 'approved', 'rejected')", name="state_known"),
@@ -222,6 +229,8 @@ class Correction(Base):
             "taken_points IS NULL OR (state = 'approved' AND kind = 'reversal')", name="points_only_approved"
         ),
         CheckConstraint("num_nulls(taken_points, expired_points, lost_points) IN (0, 3)", name="points_whole"),
+        CheckConstraint("(kind = 'credit') = (granted_points IS NOT NULL)", name="credits_say_how_much"),
+        CheckConstraint(f"granted_points BETWEEN 1 AND {MOST_GRANTED}", name="granted_points_range"),
         Index(
             "uq_corrections_transfer",
             "authority_id",
@@ -248,6 +257,7 @@ class Correction(Base):
     taken_points: Mapped[int | None] = mapped_column(BigInteger)
     expired_points: Mapped[int | None] = mapped_column(BigInteger)
     lost_points: Mapped[int | None] = mapped_column(BigInteger)
+    granted_points: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Review(Base):

@@ -121,10 +121,15 @@ TABLES = {
     "authorities": Classified(
         none="slug name address timezone language epoch fleet_version holders_version config_version display_texts"
         " points_valid_months points_expired_on review_over_items review_over_mass_g reviews_doubtful_clocks"
-        " inactive_after_months is_simulated created_at"
+        " inactive_after_months sign_up_is_open claiming_is_open is_simulated created_at"
     ),
     "authority_accounts": Classified(none="kind account_id"),
-    "badges": Classified("accounts", pseudonymous="badge_digest citizen_id state paired_at", none="pepper_no"),
+    "badges": Classified(
+        "accounts",
+        personal="label_encrypted",
+        pseudonymous="badge_digest card_id citizen_id state paired_at",
+        none="pepper_no",
+    ),
     "bin_alarms": Classified(none="bin_id kind detail raised_at last_seen_at ended_at times"),
     "bin_cap_usages": Classified(none="bin_id starts_at cap_points used_points last_granted"),
     "bin_commands": Classified(
@@ -135,6 +140,11 @@ TABLES = {
         none="journal_no bin_id journal received lost next_seq oldest_held last_received_at created_at"
     ),
     "bin_keys": Classified(none="bin_id key_number state created_at"),
+    "bin_problems": Classified(
+        "staff",
+        personal="closed_by",
+        none="problem_id bin_id kind reports reported_at last_reported_at closed_at outcome",
+    ),
     "bin_reports": Classified(
         none="bin_id last_heard_at hello_boot hello_n firmware model materials capacity_l config_version status_boot"
         " status_n status_at status presence_boot presence_conn is_online"
@@ -168,17 +178,25 @@ TABLES = {
     ),
     "communes": Classified(none="insee_code name population population_year"),
     "contacts": Classified(
-        "contact", personal="email_encrypted", pseudonymous="citizen_id email_digest", none="key_no"
+        "contact",
+        personal="email_encrypted display_name_encrypted",
+        pseudonymous="citizen_id email_digest",
+        none="key_no",
     ),
     "corrections": Classified(
         "staff",
         personal="note requested_by decided_by",
-        pseudonymous="correction_id transfer_id taken_points expired_points lost_points requested_at decided_at"
-        " requested_by_agent_id decided_by_agent_id",
+        pseudonymous="correction_id transfer_id taken_points expired_points lost_points granted_points requested_at"
+        " decided_at requested_by_agent_id decided_by_agent_id",
         none="kind reason state",
     ),
     "daily_deposits": Classified(
         none="day bin_id site_id material deposits credited_deposits items mass_g refused points"
+    ),
+    "disputes": Classified(
+        "accounts",
+        personal="words_encrypted answer decided_by",
+        pseudonymous="dispute_id citizen_id transfer_id reason opened_at state decided_at refusal correction_id",
     ),
     "donations": Classified(
         "ledger",
@@ -213,9 +231,10 @@ TABLES = {
     "offers": Classified(
         "staff",
         personal="moderated_by note",
-        none="offer_id shop_id title category price_points value_cents funder_id voucher_valid_days stock sold"
-        " offered_from offered_until most_per_wallet limit_period minimum_purchase_cents state moderated_at",
+        none="paused_by offer_id shop_id title category price_points value_cents funder_id voucher_valid_days stock"
+        " sold offered_from offered_until most_per_wallet limit_period minimum_purchase_cents state moderated_at",
     ),
+    "limited_tries": Classified("access", pseudonymous="subject_digest tries most window_ends_at"),
     "operator_keys": Classified(
         "access", personal="label", pseudonymous="operator_key_id secret_digest created_at expires_at revoked_at"
     ),
@@ -245,7 +264,9 @@ TABLES = {
         "staff", personal="decided_by note", pseudonymous="transfer_id due_at decided_at", none="rule state reason"
     ),
     "sessions": Classified(
-        "access", pseudonymous="session_id citizen_id agent_id token_digest created_at expires_at idle_until revoked_at"
+        "access",
+        personal="label_encrypted",
+        pseudonymous="session_id citizen_id agent_id token_digest created_at used_on expires_at idle_until revoked_at",
     ),
     "settlement_lines": Classified(
         "partners",
@@ -261,13 +282,23 @@ TABLES = {
         " payable_cents locked_at state sent_at paid_on",
     ),
     "shop_contacts": Classified("contact", personal="email_encrypted", none="shop_id language key_no"),
-    "shops": Classified("partners", personal="name address", none="shop_id account_id insee_code state created_at"),
+    "shop_staff": Classified(
+        "partners", personal="name", pseudonymous="staff_id pin_digest state created_at", none="shop_id"
+    ),
+    "shops": Classified(
+        "partners",
+        personal="name address phone",
+        none="shop_id account_id insee_code opening_hours wants_pins state created_at",
+    ),
     "short_code_tries": Classified("access", pseudonymous="shop_id tries window_ends_at"),
     "short_codes": Classified("access", pseudonymous="voucher_id code_digest expires_at", none="shop_id"),
     "sign_in_codes": Classified(
-        "access", pseudonymous="sign_in_id citizen_id agent_id code_digest expires_at tries_left used_at"
+        "access",
+        personal="email_encrypted",
+        pseudonymous="sign_in_id citizen_id agent_id code_digest expires_at tries_left used_at",
     ),
     "sites": Classified(none="site_id reference insee_code address latitude longitude"),
+    "staff_tries": Classified("access", pseudonymous="staff_id tries window_ends_at"),
     "tariff_lines": Classified(none="tariff_line_id tariff_id material basis points"),
     "tariffs": Classified(
         none="tariff_id name valid_from day_cap_points week_cap_points bin_hour_cap_points welcome_points"
@@ -281,7 +312,8 @@ TABLES = {
     "vouchers": Classified(
         "ledger",
         personal="reversed_by",
-        pseudonymous="voucher_id code_digest issued_at expires_at ended_at redemption_key reversed_at",
+        pseudonymous="voucher_id code_digest issued_at expires_at ended_at redemption_key reversed_at"
+        " redeemed_by_staff_id reversed_by_staff_id",
         none="offer_id shop_id price_points value_cents funder_id status redeemed_by_shop_id reversal_reason"
         " budget_year settled_at deducted_at",
     ),

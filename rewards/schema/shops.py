@@ -1,4 +1,4 @@
-"""Shops, what they offer, and the vouchers citizens take there."""
+"""Shops and their staff, what they offer, and the vouchers citizens take there."""
 
 import datetime
 import uuid
@@ -14,13 +14,18 @@ REVERSAL_REASONS = ("mistake", "goods_returned", "fraud", "other")
 
 
 class Shop(Base):
-    """A partner shop; its account collects the points of redeemed vouchers."""
+    """A partner shop; its account collects the points of redeemed vouchers.
+
+    Where it ``wants_pins`` nobody redeems or takes back without one of its staff.
+    """
 
     __tablename__ = "shops"
     __table_args__ = (
         tenant_key("account_id", to="accounts"),
         tenant_key("insee_code", to="communes"),
         CheckConstraint("state IN ('active', 'revoked')", name="state_known"),
+        CheckConstraint("char_length(phone) <= 30", name="phone_length"),
+        CheckConstraint("char_length(opening_hours) <= 300", name="opening_hours_length"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -31,6 +36,48 @@ class Shop(Base):
     insee_code: Mapped[str]
     state: Mapped[str]
     created_at: Mapped[Instant]
+    phone: Mapped[str] = mapped_column(server_default=text("''"))
+    opening_hours: Mapped[str] = mapped_column(server_default=text("''"))
+    wants_pins: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class ShopStaff(Base):
+    """Somebody who works at a shop's till, known by a PIN of six digits.
+
+    Of the PIN only a slow digest is kept, salted, of a keyed one (rewards/staff/pins.py).
+    """
+
+    __tablename__ = "shop_staff"
+    __table_args__ = (
+        tenant_key("shop_id", to="shops"),
+        # Who redeems and who takes back is of the shop that does: keys of vouchers refer to both.
+        UniqueConstraint("authority_id", "shop_id", "staff_id"),
+        CheckConstraint("char_length(name) BETWEEN 1 AND 100", name="name_length"),
+        CheckConstraint("state IN ('active', 'blocked')", name="state_known"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    staff_id: Mapped[Id]
+    shop_id: Mapped[uuid.UUID]
+    name: Mapped[str]
+    pin_digest: Mapped[Digest]
+    state: Mapped[str]
+    created_at: Mapped[Instant]
+
+
+class StaffTry(Base):
+    """How many PINs were tried of late for one of a shop's staff: five in ten minutes, a right one not counted."""
+
+    __tablename__ = "staff_tries"
+    __table_args__ = (
+        tenant_key("staff_id", to="shop_staff"),
+        CheckConstraint("tries BETWEEN 0 AND 5", name="tries_range"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    staff_id: Mapped[Id]
+    tries: Mapped[int]
+    window_ends_at: Mapped[Instant]
 
 
 class ShopContact(Base):
@@ -99,7 +146,7 @@ class Offer(Base):
     """What is given for points: the price in points, the value a shop is paid in cents, and by whom.
 
     Without a ``shop_id`` every partner shop takes its vouchers. ``sold`` counts the vouchers out or redeemed, where
-    there is a ``stock``.
+    there is a ``stock``. What the authority has paused its shop cannot resume: ``paused_by`` says who did.
     """
 
     __tablename__ = "offers"
@@ -119,6 +166,9 @@ class Offer(Base):
         CheckConstraint("limit_period IN ('day', 'week', 'month', 'ever')", name="limit_period_known"),
         CheckConstraint("(most_per_wallet IS NULL) = (limit_period IS NULL)", name="limit_whole"),
         CheckConstraint("minimum_purchase_cents >= 0", name="minimum_purchase_cents_not_negative"),
+        CheckConstraint("(state = 'paused') = (paused_by IS NOT NULL)", name="paused_by_somebody"),
+        CheckConstraint("paused_by IN ('shop', 'authority')", name="paused_by_known"),
+        Index("ix_offers_shop", "authority_id", "shop_id", "offer_id"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]
@@ -141,6 +191,7 @@ class Offer(Base):
     moderated_by: Mapped[str | None]
     moderated_at: Mapped[datetime.datetime | None]
     note: Mapped[str | None]
+    paused_by: Mapped[str | None]
 
 
 class Voucher(Base):
@@ -148,7 +199,7 @@ class Voucher(Base):
 
     Names no wallet: whose it is follows from the lots its pending transfers debit. Only a keyed digest of the
     128-bit code is stored. Price, value and funder are those of the day it was issued. Without a ``shop_id`` every
-    partner shop takes it; ``redeemed_by_shop_id`` did.
+    partner shop takes it; ``redeemed_by_shop_id`` did, and which of its staff where they have PINs.
 
     ``budget_year`` names the funder's budget it counts in. ``settled_at`` says that a statement has a line for its
     redemption, ``deducted_at`` that a later one takes it off again; both are claimed by whoever locks the statement.
@@ -159,6 +210,16 @@ class Voucher(Base):
         tenant_key("offer_id", to="offers"),
         tenant_key("shop_id", to="shops"),
         tenant_key("redeemed_by_shop_id", to="shops.shop_id"),
+        *(
+            tenant_key(
+                "redeemed_by_shop_id",
+                staff_id,
+                to="shop_staff",
+                key=("shop_id", "staff_id"),
+                name=f"fk_vouchers_{staff_id}",
+            )
+            for staff_id in ("redeemed_by_staff_id", "reversed_by_staff_id")
+        ),
         tenant_key("funder_id", to="funders"),
         tenant_key("funder_id", "budget_year", to="funder_budgets", key=("funder_id", "year")),
         UniqueConstraint("authority_id", "code_digest"),
@@ -175,6 +236,10 @@ class Voucher(Base):
         CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversed_for_a_reason"),
         CheckConstraint(f"reversal_reason IN {REVERSAL_REASONS}", name="reversal_reason_known"),
         CheckConstraint("redeemed_by_shop_id = shop_id", name="redeemed_by_its_shop"),
+        CheckConstraint(
+            "redeemed_by_staff_id IS NULL OR redeemed_by_shop_id IS NOT NULL", name="redeemed_by_staff_of_a_shop"
+        ),
+        CheckConstraint("reversed_by_staff_id IS NULL OR status = 'reversed'", name="reversed_by_staff_once"),
         CheckConstraint("settled_at IS NULL OR status IN ('redeemed', 'reversed')", name="settled_if_redeemed"),
         CheckConstraint(
             "deducted_at IS NULL OR (status = 'reversed' AND settled_at IS NOT NULL)", name="deducted_if_settled"
@@ -196,6 +261,14 @@ class Voucher(Base):
                 " OR (status = 'reversed' AND settled_at IS NOT NULL AND deducted_at IS NULL)"
             ),
         ),
+        Index(
+            "ix_vouchers_redeemed",
+            "authority_id",
+            "redeemed_by_shop_id",
+            "ended_at",
+            "voucher_id",
+            postgresql_where=text("redemption_key IS NOT NULL"),
+        ),
         Index("ix_vouchers_expiring", "authority_id", "expires_at", postgresql_where=text("status = 'issued'")),
         {"info": DISTRIBUTED},
     )
@@ -216,6 +289,8 @@ class Voucher(Base):
     reversed_at: Mapped[datetime.datetime | None]
     reversed_by: Mapped[str | None]
     reversal_reason: Mapped[str | None]
+    redeemed_by_staff_id: Mapped[uuid.UUID | None]
+    reversed_by_staff_id: Mapped[uuid.UUID | None]
     budget_year: Mapped[int | None]
     settled_at: Mapped[datetime.datetime | None]
     deducted_at: Mapped[datetime.datetime | None]
@@ -279,8 +354,18 @@ class RedemptionAttempt(Base):
         tenant_key("shop_id", to="shops"),
         CheckConstraint(
             "outcome IN ('redeemed', 'voucher_unknown', 'voucher_of_another_shop', 'voucher_already_redeemed',"
-            " 'voucher_cancelled', 'voucher_expired', 'shop_revoked', 'voucher_reversed', 'short_code_unknown')",
+            " 'voucher_cancelled', 'voucher_expired', 'shop_revoked', 'voucher_reversed', 'short_code_unknown',"
+            " 'pin_required', 'staff_refused')",
             name="outcome_known",
+        ),
+        # What was redeemed is listed from the vouchers: the till that redeems has no index to keep here.
+        Index(
+            "ix_redemption_attempts_refused",
+            "authority_id",
+            "shop_id",
+            "attempted_at",
+            "attempt_id",
+            postgresql_where=text("outcome <> 'redeemed'"),
         ),
         {"info": DISTRIBUTED},
     )

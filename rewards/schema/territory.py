@@ -22,6 +22,7 @@ class Authority(Base):
     ``config_version`` for what bins show on their displays. By ``points_expired_on`` all lots that had to are empty.
     Deposits beyond ``review_over_…``, or of bins whose clock is in doubt, are credited pending a review; None holds
     none. Citizens who did nothing for ``inactive_after_months`` are erased; None keeps them.
+    none. Strangers may sign up while ``sign_up_is_open``, citizens claim cards themselves while ``claiming_is_open``.
     """
 
     __tablename__ = "authorities"
@@ -54,6 +55,8 @@ class Authority(Base):
     review_over_mass_g: Mapped[int | None]
     reviews_doubtful_clocks: Mapped[bool] = mapped_column(server_default=text("false"))
     inactive_after_months: Mapped[int | None] = mapped_column(SmallInteger)
+    sign_up_is_open: Mapped[bool] = mapped_column(server_default=text("true"))
+    claiming_is_open: Mapped[bool] = mapped_column(server_default=text("true"))
     is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Instant]
 
@@ -92,6 +95,7 @@ class Site(Base):
         tenant_key("insee_code", to="communes"),
         UniqueConstraint("authority_id", "reference"),
         CheckConstraint("latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", name="on_earth"),
+        Index("ix_sites_place", "authority_id", "latitude", "longitude"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId]

@@ -1,15 +1,18 @@
 """Vouchers: issued for points that stay pending, then redeemed at a shop, cancelled or expired: one of these, once."""
 
+from rewards.vouchers.at_shops import Refusal, ShopRedemption, list_redemptions, list_refusals
 from rewards.vouchers.by_card import list_vouchers_of_card, redeem_by_card, take_card_try
 from rewards.vouchers.codes import voucher_text
 from rewards.vouchers.issuing import cancel_voucher, expire_vouchers, issue_voucher
-from rewards.vouchers.reading import Voucher, get_voucher, list_vouchers, look_up_voucher
+from rewards.vouchers.reading import Voucher, get_voucher, get_voucher_by_id, list_vouchers, look_up_voucher
 from rewards.vouchers.redeeming import Redemption, record_refusal, redeem_voucher
 from rewards.vouchers.refusals import (
     CardsLockedError,
+    PinRequiredError,
     ReversalTooLateError,
     ShortCodeLockedError,
     ShortCodeUnknownError,
+    StaffRefusedError,
     VoucherAlreadyRedeemedError,
     VoucherCancelledError,
     VoucherExpiredError,
@@ -19,15 +22,26 @@ from rewards.vouchers.refusals import (
     VoucherReversedError,
     VoucherUnknownError,
 )
-from rewards.vouchers.reversing import reverse_redemption
-from rewards.vouchers.short_codes import make_short_code, redeem_by_short_code, take_try
+from rewards.vouchers.reversing import ReversalReason, reverse_redemption
+from rewards.vouchers.short_codes import (
+    is_short_code,
+    look_up_by_short_code,
+    make_short_code,
+    redeem_by_short_code,
+    take_try,
+)
 
 __all__ = [
     "CardsLockedError",
+    "PinRequiredError",
     "Redemption",
+    "Refusal",
+    "ReversalReason",
     "ReversalTooLateError",
+    "ShopRedemption",
     "ShortCodeLockedError",
     "ShortCodeUnknownError",
+    "StaffRefusedError",
     "Voucher",
     "VoucherAlreadyRedeemedError",
     "VoucherCancelledError",
@@ -40,9 +54,14 @@ __all__ = [
     "cancel_voucher",
     "expire_vouchers",
     "get_voucher",
+    "get_voucher_by_id",
+    "is_short_code",
     "issue_voucher",
+    "list_redemptions",
+    "list_refusals",
     "list_vouchers",
     "list_vouchers_of_card",
+    "look_up_by_short_code",
     "look_up_voucher",
     "make_short_code",
     "record_refusal",

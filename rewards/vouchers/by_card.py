@@ -38,7 +38,7 @@ def take_card_try(connection: Connection, *, authority_id: int, shop_id: UUID, n
         CardsLockedError: none is left for now.
     """
     if not TRIES.take(connection, shop_id, authority_id=authority_id, now=now):
-        raise CardsLockedError
+        raise CardsLockedError(TRIES.find_wait_s(connection, shop_id, authority_id=authority_id, now=now))
 
 
 def list_vouchers_of_card(
@@ -67,6 +67,7 @@ def redeem_by_card(
     voucher_id: UUID,
     redemption_key: str,
     now: datetime.datetime,
+    staff_id: UUID | None = None,
 ) -> Redemption:
     """Redeem one of a card's vouchers at the shop, as ``redeem_voucher`` does; the try is given back.
 
@@ -85,6 +86,7 @@ def redeem_by_card(
         shop_id=shop_id,
         redemption_key=redemption_key,
         now=now,
+        staff_id=staff_id,
     )
     if not redemption.is_repeat:
         TRIES.give_back(connection, shop_id, authority_id=authority_id)

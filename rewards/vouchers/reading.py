@@ -61,6 +61,7 @@ LIST_VOUCHERS = text(f"""
        AND (CAST(:before AS uuid) IS NULL OR v.voucher_id < :before)
      ORDER BY v.voucher_id DESC LIMIT :limit
 """)
+GET_VOUCHER_BY_ID = text(f"{VOUCHERS} AND v.voucher_id = :voucher_id")
 LOOK_UP = text(f"{VOUCHERS} AND v.code_digest = :code_digest")
 
 
@@ -74,6 +75,21 @@ def get_voucher(
     """
     values = {"authority_id": authority_id, "wallet_id": wallet_id, "voucher_id": voucher_id, "now": now}
     row = connection.execute(GET_VOUCHER, values).first()
+    if row is None:
+        raise VoucherUnknownError
+    return Voucher(*row)
+
+
+def get_voucher_by_id(
+    connection: Connection, voucher_id: UUID, *, authority_id: int, now: datetime.datetime
+) -> Voucher:
+    """Return a voucher whosever it is; the caller has seen its code.
+
+    Raises:
+        VoucherUnknownError: the authority has no such voucher.
+    """
+    values = {"authority_id": authority_id, "voucher_id": voucher_id, "now": now}
+    row = connection.execute(GET_VOUCHER_BY_ID, values).one_or_none()
     if row is None:
         raise VoucherUnknownError
     return Voucher(*row)

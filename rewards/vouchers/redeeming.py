@@ -18,10 +18,11 @@ from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, end_pending_transfers, lock_pending_transfers, record_transfers
 from rewards.pipelining import Write, execute_write, fetch_rows
-from rewards.shops import ShopRevokedError, is_active
+from rewards.shops import ShopRevokedError, is_active, wants_pins
 from rewards.vouchers.codes import digest_of_entered_code
 from rewards.vouchers.refusals import (
     REFUSAL_OF_STATUS,
+    PinRequiredError,
     VoucherExpiredError,
     VoucherOfAnotherShopError,
     VoucherRefusedError,
@@ -55,13 +56,13 @@ class Redeemed(NamedTuple):
 
 REDEEM = text("""
     UPDATE vouchers v SET status = 'redeemed', ended_at = :now, redemption_key = :redemption_key,
-           redeemed_by_shop_id = s.shop_id
+           redeemed_by_shop_id = s.shop_id, redeemed_by_staff_id = CAST(:staff_id AS uuid)
       FROM offers o, shops s
      WHERE v.authority_id = :authority_id AND v.code_digest = :code_digest
        AND v.status = 'issued' AND v.expires_at > :now
        AND o.authority_id = v.authority_id AND o.offer_id = v.offer_id
        AND s.authority_id = v.authority_id AND s.shop_id = :shop_id AND s.shop_id = coalesce(v.shop_id, s.shop_id)
-       AND s.state = 'active'
+       AND s.state = 'active' AND (NOT s.wants_pins OR CAST(:staff_id AS uuid) IS NOT NULL)
     RETURNING v.voucher_id, o.title, v.price_points, v.value_cents, v.ended_at, v.shop_id, s.account_id
 """)
 
@@ -91,8 +92,11 @@ def redeem_voucher(
     code: str,
     redemption_key: str,
     now: datetime.datetime,
+    staff_id: UUID | None = None,
 ) -> Redemption:
     """Redeem the voucher with this code at the shop: its points are posted to the shop's account.
+
+    ``staff_id`` names who does it, of the shop's staff and shown to be so (``rewards/staff``).
 
     Safe to repeat: the same key with the same voucher returns the first redemption again, for ever.
     A refusal is to be noted with :func:`record_refusal` in a second transaction.
@@ -100,7 +104,7 @@ def redeem_voucher(
     Raises:
         IdempotencyKeyReusedError: the shop redeemed another voucher with this key.
         VoucherUnknownError, VoucherOfAnotherShopError, VoucherAlreadyRedeemedError, VoucherReversedError,
-        VoucherCancelledError, ShopRevokedError, VoucherExpiredError: in this order of precedence.
+        VoucherCancelledError, ShopRevokedError, PinRequiredError, VoucherExpiredError: in this order of precedence.
     """
     return redeem_by_digest(
         connection,
@@ -109,6 +113,7 @@ def redeem_voucher(
         shop_id=shop_id,
         redemption_key=redemption_key,
         now=now,
+        staff_id=staff_id,
     )
 
 
@@ -120,6 +125,7 @@ def redeem_by_digest(
     shop_id: UUID,
     redemption_key: str,
     now: datetime.datetime,
+    staff_id: UUID | None = None,
 ) -> Redemption:
     """Do what :func:`redeem_voucher` does, by the digest of the voucher's code."""
     values = {
@@ -127,6 +133,7 @@ def redeem_by_digest(
         "shop_id": shop_id,
         "code_digest": code_digest,
         "redemption_key": redemption_key,
+        "staff_id": staff_id,
         "now": now,
     }
     try:
@@ -142,7 +149,10 @@ def redeem_by_digest(
             return redemption
         if not is_active(connection, shop_id, authority_id=authority_id):
             raise ShopRevokedError
-        raise VoucherExpiredError(next(row.voucher_id for row in found if row.has_code))
+        voucher_id = next(row.voucher_id for row in found if row.has_code)
+        if staff_id is None and wants_pins(connection, shop_id, authority_id=authority_id):
+            raise PinRequiredError(voucher_id)
+        raise VoucherExpiredError(voucher_id)
     row = Redeemed(*rows[0])
     also = [row.account_id] if row.shop_id is None else []
     pending = lock_pending_transfers(connection, [row.voucher_id], authority_id=authority_id, also=also)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from rewards.errors import RewardsError
+from rewards.tries import TriesSpentError
 
 
 class VoucherRefusedError(RewardsError):
@@ -55,16 +56,28 @@ class ShortCodeUnknownError(VoucherRefusedError):
     code = "short_code_unknown"
 
 
-class ShortCodeLockedError(RewardsError):
+class ShortCodeLockedError(TriesSpentError):
     """The shop got five typed codes wrong within ten minutes: scan the QR code, or wait."""
 
     code = "short_code_locked"
 
 
-class CardsLockedError(RewardsError):
+class CardsLockedError(TriesSpentError):
     """The shop read ten cards within ten minutes and redeemed nothing: wait, or scan the voucher."""
 
     code = "cards_locked"
+
+
+class PinRequiredError(VoucherRefusedError):
+    """The shop wants to know who does this: name one of its staff, with the PIN."""
+
+    code = "pin_required"
+
+
+class StaffRefusedError(VoucherRefusedError):
+    """The shop has nobody of this id and PIN at work."""
+
+    code = "staff_refused"
 
 
 class VoucherNotRedeemedError(RewardsError):

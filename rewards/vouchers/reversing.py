@@ -15,6 +15,7 @@ from rewards.ledger import Transfer, lock_pending_transfers, open_authority_acco
 from rewards.offers import give_back_to_budgets, return_to_stock
 from rewards.territory import get_timezone
 from rewards.vouchers.refusals import (
+    PinRequiredError,
     ReversalTooLateError,
     VoucherNotRedeemedError,
     VoucherOfAnotherShopError,
@@ -24,15 +25,19 @@ from rewards.vouchers.refusals import (
 ReversalReason = Literal["mistake", "goods_returned", "fraud", "other"]
 
 REVERSE = text("""
-    UPDATE vouchers v SET status = 'reversed', reversed_at = :now, reversed_by = :reversed_by, reversal_reason = :reason
+    UPDATE vouchers v SET status = 'reversed', reversed_at = :now, reversed_by = :reversed_by,
+           reversed_by_staff_id = CAST(:staff_id AS uuid), reversal_reason = :reason
       FROM shops s
      WHERE v.authority_id = :authority_id AND v.voucher_id = :voucher_id AND v.status = 'redeemed'
        AND s.authority_id = v.authority_id AND s.shop_id = v.redeemed_by_shop_id
-       AND (CAST(:shop_id AS uuid) IS NULL OR (v.redeemed_by_shop_id = :shop_id AND v.ended_at >= :today))
+       AND (CAST(:shop_id AS uuid) IS NULL
+            OR (v.redeemed_by_shop_id = :shop_id AND v.ended_at >= :today
+                AND (NOT s.wants_pins OR CAST(:staff_id AS uuid) IS NOT NULL)))
     RETURNING s.account_id, v.settled_at
 """)
 FIND = text("""
-    SELECT status, redeemed_by_shop_id FROM vouchers WHERE authority_id = :authority_id AND voucher_id = :voucher_id
+    SELECT v.status, v.redeemed_by_shop_id, v.ended_at >= :today AS is_of_today
+      FROM vouchers v WHERE v.authority_id = :authority_id AND v.voucher_id = :voucher_id
 """)
 
 
@@ -45,11 +50,15 @@ def reverse_redemption(
     reversed_by: str,
     now: datetime.datetime,
     shop_id: UUID | None = None,
+    staff_id: UUID | None = None,
 ) -> None:
     """Take a redemption back; ``shop_id`` names the shop that asks, None stands for the authority.
 
+    ``staff_id`` names who does it, of the shop's staff and shown to be so (``rewards/staff``).
+
     Raises:
-        VoucherUnknownError, VoucherOfAnotherShopError, VoucherNotRedeemedError, ReversalTooLateError: in this order.
+        VoucherUnknownError, VoucherOfAnotherShopError, VoucherNotRedeemedError, ReversalTooLateError,
+        PinRequiredError: in this order.
         OverdraftError: the points are not where they were paid to.
     """
     local = now.astimezone(get_timezone(connection, authority_id=authority_id))
@@ -59,6 +68,7 @@ def reverse_redemption(
         "shop_id": shop_id,
         "today": local.replace(hour=0, minute=0, second=0, microsecond=0),
         "reversed_by": reversed_by,
+        "staff_id": staff_id,
         "reason": reason,
         "now": now,
     }
@@ -82,4 +92,6 @@ def refusal_of(found: Row[Any] | None, voucher_id: UUID, *, shop_id: UUID | None
         return VoucherUnknownError()
     if shop_id is not None and found.redeemed_by_shop_id not in (None, shop_id):
         return VoucherOfAnotherShopError(voucher_id)
-    return VoucherNotRedeemedError() if found.status != "redeemed" else ReversalTooLateError()
+    if found.status != "redeemed":
+        return VoucherNotRedeemedError()
+    return PinRequiredError(voucher_id) if found.is_of_today else ReversalTooLateError()

@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from rewards.agents import invite_agent
 from rewards.offers import OfferTerms, draft_offer, submit_offer
 from rewards.reviews import set_review_rules
-from rewards.sign_ins import begin_sign_in, open_session
 from rewards.suspicion import ReviewRules
 from rewards.vouchers import redeem_voucher
-from tests.api_client import Api, assert_problem, start_api
+from tests.api_client import Api, assert_problem, sign_agent_in, start_api
 from tests.databases import DatabasePool
 from tests.factories import build_key, deposit
 
@@ -37,20 +35,8 @@ def api(databases: DatabasePool) -> Iterator[Api]:
         with api.owner.begin() as connection:
             api.tokens["viewer"] = build_key(connection, api.town, "authority", role="viewer")
             for name in ("ada", "bob"):
-                api.tokens[name] = sign_in(connection, api, name)
+                api.tokens[name] = sign_agent_in(connection, api, name)
         yield api
-
-
-def sign_in(connection, api: Api, name: str) -> str:
-    """Invite an agent and open a session for them."""
-    who = {"authority_id": api.town.authority_id, "now": api.now}
-    keyring, email = api.town.keyring, f"{name}@town.example"
-    invite_agent(connection, keyring, **who, name=name.title(), email=email, role="admin")
-    begun = begin_sign_in(connection, keyring, **who, email=email, holder="agent")
-    code = {"sign_in_id": begun.sign_in_id, "code": begun.code}
-    session = open_session(connection, keyring, **who, **code, holder="agent")
-    assert session is not None
-    return session.token
 
 
 def ask(api: Api, method: str, path: str, status: int = 200, *, who: str = "ada", **options: Any) -> Any:

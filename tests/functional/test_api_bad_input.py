@@ -56,7 +56,7 @@ def test_pages_have_their_bound_and_csv_calculates_nothing(trial: Trial) -> None
 def test_posts_at_once_with_one_key_are_done_once(api: Api, trial: Trial) -> None:
     bodies = {
         "citizen_buy_voucher": {"offer_id": str(api.town.offer_id)},
-        "shop_redeem": {"code": api.buy()["code"]},
+        "shop_redeem": {"code": api.buy()["code"], "staff_id": None, "pin": None},
         "operator_provision_bin": {"bin_id": "RACE-0001", "site": "A"},
         "path of operator_rotate_bin_key": {"bin_id": api.town.bin_ids[0]},
         "path of operator_order_reboot": {"bin_id": api.town.bin_ids[0]},

@@ -8,9 +8,11 @@ from sqlalchemy import create_engine
 from structlog.testing import capture_logs
 
 import partners_api.app  # the whole tree of refusals is loaded
+from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.errors import CODE_OF_STATUS, STATUS_OF
 from rewards.errors import OperatorRefusedError, RewardsError
+from rewards.tries import TriesSpentError
 from rewards.vouchers import VoucherRefusedError
 from tests.api_client import EMAIL, Api, assert_problem, start_api
 from tests.databases import Database
@@ -32,8 +34,8 @@ def api(database: Database, keyring, now) -> Api:
 
 
 def test_every_refusal_has_a_status_and_a_code_and_a_title():
-    # These two are never raised themselves.
-    refusals = set(list_refusals()) - {RewardsError, VoucherRefusedError}
+    # These three are never raised themselves.
+    refusals = set(list_refusals()) - {RewardsError, VoucherRefusedError, TriesSpentError}
     # Of what operators' commands are refused, the API serves a part.
     assert refusals == {refusal for refusal in STATUS_OF if not issubclass(refusal, OperatorRefusedError)}
     assert all(refusal.code and refusal.__doc__ for refusal in STATUS_OF)
@@ -78,7 +80,14 @@ def test_bug_is_a_500_without_its_details_and_is_logged_once(api: Api):
 
 def test_database_away_is_a_503_that_says_so(keyring):
     engine = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    app = create_app(ApiConfig(), engine=engine, agents_engine=engine, keyring=keyring, send_codes=print)
+    app = create_app(
+        ApiConfig(),
+        engine=engine,
+        agents_engine=engine,
+        keyring=keyring,
+        send_codes=print,
+        render_statement=statement_as_pdf,
+    )
     client = app.test_client()
     assert client.get("/healthz").json == {"status": "alive"}
     assert_problem(client.get("/readyz"), 503, "service_unavailable")

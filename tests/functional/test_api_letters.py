@@ -130,4 +130,5 @@ def test_as_much_is_written_for_an_unknown_address_as_for_a_known_one(api: Api) 
     assert len(api.sent) == 1
     inserted = [[statement for statement in each if "INSERT" in statement] for each in (known, unknown)]
     assert inserted[0] == inserted[1]
-    assert len(inserted[0]) == 2
+    # A try, a code and a letter.
+    assert len(inserted[0]) == 3

@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from bontri.api import THREADS
 from bontri.demo.services import wait_until_serving
+from bontri.documents.statements import statement_as_pdf
 from bontri.embedded.listeners import LOOPBACK, choose_free_port
 from bontri.embedded.process_tree import list_descendants
 from bontri.embedded.processes import Child, start_child
@@ -255,6 +256,7 @@ def test_only_as_many_entries_are_believed_as_there_are_proxies(api, keys, proxi
         agents_engine=api.owner,
         keyring=keys,
         send_codes=lambda _: None,
+        render_statement=statement_as_pdf,
     )
     app.add_url_rule("/seen", view_func=lambda: {"address": request.remote_addr, "scheme": request.scheme})
     sent = {"X-Forwarded-For": "192.0.2.1, 198.51.100.7, 203.0.113.9", "X-Forwarded-Proto": "https, http, https"}

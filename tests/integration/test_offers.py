@@ -177,7 +177,9 @@ ALLOWED = {
 @pytest.mark.parametrize("asked", STEPS)
 def test_only_what_follows_on_a_state_is_done(scene: Scene, state: str, asked: str) -> None:
     offer_id = scene.owner(draft_offer, scene.terms)
-    scene.owner(lambda connection, **_: connection.execute(text("UPDATE offers SET state = :s"), {"s": state}))
+    at = {"state": state, "paused_by": "authority" if state == "paused" else None}
+    put = text("UPDATE offers SET state = :state, paused_by = :paused_by")
+    scene.owner(lambda connection, **_: connection.execute(put, at))
     work, named = STEPS[asked]
     if asked in ALLOWED[state]:
         scene.owner(work, offer_id, **named, now=scene.now)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from rewards.badges import find_holders
 from rewards.cards import CardUnknownError, CitizenUnknownError, claim_card, get_card
 from rewards.citizens import Citizen, register_citizen
+from rewards.disputes.opening import WORDS_PURPOSE
 from rewards.errors import RewardsError
 from rewards.goals import close_goal, donate_to_goal, give_back
 from rewards.households import invite_to_wallet, leave_household, merge_wallets
@@ -113,12 +114,15 @@ def live(scene: Scene) -> Citizen:
         begin_sign_in(connection, scene.keyring, authority_id=7, email="eve@example.org", now=scene.now)
         invite_to_wallet(connection, scene.keyring, authority_id=7, wallet_id=eve.wallet_id, now=scene.now)
         change_letter_wishes(connection, authority_id=7, citizen_id=eve.citizen_id, language="en")
-        own = {"a": 7, "c": eve.citizen_id, "w": eve.wallet_id, "id": new_id(), "now": scene.now}
+        words = scene.keyring.encrypt(b"not mine", purpose=WORDS_PURPOSE)
+        own = {"a": 7, "c": eve.citizen_id, "w": eve.wallet_id, "id": new_id(), "now": scene.now, "words": words}
         for statement in (
             "INSERT INTO cap_usages VALUES (:a, :c, 'day', '2026-11-21', 9, 9, 9)",
             "INSERT INTO invitation_tries VALUES (:a, :c, 1, :now)",
             "INSERT INTO idempotent_requests VALUES (:a, :c, 'key', 'x', '{}', :now)",
             "INSERT INTO expiry_warnings VALUES (:a, :w, '2026-12-01', :now)",
+            "INSERT INTO disputes (authority_id, dispute_id, citizen_id, transfer_id, reason, words_encrypted,"
+            " opened_at, state) VALUES (:a, :id, :c, :id, 'other', :words, :now, 'open')",
             "INSERT INTO outbox (authority_id, message_id, citizen_id, kind, facts, created_at, next_try_at)"
             " VALUES (:a, :id, :c, 'points_expiring', '{}', :now, :now)",
         ):

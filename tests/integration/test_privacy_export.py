@@ -17,6 +17,7 @@ SECTION_OF = {
     "badges": "cards",
     "cap_usages": "caps",
     "contacts": "citizen",
+    "disputes": "disputes",
     "expiry_warnings": "expiry_warnings",
     "idempotent_requests": "stored_answers",
     "invitation_tries": "invitation_tries",

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
+from bontri.documents.statements import statement_as_pdf
 from bontri.jobs.expiring import expire_vouchers_of, for_all
 from migrations.tenancy import IS_OWN
 from partners_api.app import ApiConfig, create_app
@@ -81,6 +82,7 @@ class Two:
             agents_engine=engine,
             keyring=self.keyring,
             send_codes=lambda _: None,
+            render_statement=statement_as_pdf,
             clock=lambda: NOW,
         )
         return engine, *(

@@ -178,6 +178,20 @@ def test_a_town_of_an_earlier_version_is_taken_along(database: Database) -> None
     }
 
 
+@pytest.mark.usefixtures("town")
+def test_an_offer_paused_before_it_was_noted_by_whom_is_the_authoritys_to_resume(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")))
+    with database.engine().connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0024")
+        connection.execute(text("UPDATE offers SET state = 'paused'"))
+        connection.commit()
+        command.upgrade(config, "head")
+        connection.commit()
+        assert connection.execute(text("SELECT state, paused_by FROM offers")).all() == [("paused", "authority")]
+
+
 def test_no_table_has_a_trigger_a_sequence_or_a_rule(connection: Connection) -> None:
     queries = {
         "triggers": "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal",
@@ -240,10 +254,10 @@ def test_the_api_and_the_counter_learn_whose_a_card_is_and_no_more(database: Dat
                 "SELECT citizen_id FROM badges WHERE authority_id = 7 AND badge_digest = '\\x00' AND state = 'active'"
             )
             assert connection.execute(text(found)).all() == []
-        assert_forbidden(database, role, "SELECT pepper_no, paired_at FROM badges")
+        assert_forbidden(database, role, "SELECT pepper_no FROM badges")
         assert_forbidden(database, role, "UPDATE badges SET badge_digest = ''")
         assert_forbidden(database, role, "UPDATE wallet_changes SET points = 0")
-    assert_forbidden(database, "bontri_api", "UPDATE badges SET citizen_id = citizen_id")
+    assert_forbidden(database, "bontri_operator", "SELECT card_id, label_encrypted FROM badges")
     assert_forbidden(database, "bontri_api", "INSERT INTO accounts (authority_id, credits_posted) VALUES (7, 10)")
     assert_forbidden(database, "bontri_operator", "SELECT email_encrypted FROM contacts")
 

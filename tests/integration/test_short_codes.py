@@ -151,7 +151,7 @@ def test_control_tries_counted_after_the_guess_let_them_all_through(scene: Scene
             tries = connection.scalar(count)
         seen.wait(10)
         if tries >= 5:
-            raise ShortCodeLockedError
+            raise ShortCodeLockedError(1)
 
     assert guess_at_once(look_first) == 20
 

@@ -15,6 +15,7 @@ from rewards.corrections import approve_correction, reject_correction, request_c
 from rewards.donations import donate_to_cause
 from rewards.goals import close_goal, donate_to_goal, give_back
 from rewards.households import leave_household, merge_wallets
+from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.ledger import Transfer, open_authority_account, record_transfers
 from rewards.reviews import set_review_rules
@@ -297,6 +298,28 @@ def spend_a_budget_for_nothing(scene: Scene) -> None:
     )
 
 
+def say_that_missing_points_were_credited(scene: Scene) -> None:
+    scene.damage(
+        """INSERT INTO corrections (authority_id, correction_id, transfer_id, kind, reason, note, requested_by,
+                                    requested_at, state, decided_by, decided_at, granted_points)
+           VALUES (:authority, :id, :transfer, 'credit', 'outage', 'x', 'ada', :now, 'approved', 'grace', :now, 5)""",
+        id=new_id(),
+        transfer=new_id(),
+        now=scene.now,
+    )
+
+
+def accept_a_dispute_by_nothing(scene: Scene) -> None:
+    scene.damage(
+        """INSERT INTO disputes (authority_id, dispute_id, citizen_id, transfer_id, reason, words_encrypted, opened_at,
+                                 state, decided_by, decided_at, answer, correction_id)
+           VALUES (:authority, :id, :citizen, :id, 'other', '', :now, 'accepted', 'ada', :now, 'x', :id)""",
+        id=new_id(),
+        citizen=scene.citizen.citizen_id,
+        now=scene.now,
+    )
+
+
 def ask_for_a_reinstatement_of_no_expiry(scene: Scene) -> None:
     scene.damage(
         "INSERT INTO corrections (authority_id, correction_id, transfer_id, kind, reason, note, state, requested_by,"
@@ -432,6 +455,14 @@ DAMAGES = {
     "reinstatements_give_back_what_expired": (
         ask_for_a_reinstatement_of_no_expiry,
         {"reinstatements_give_back_what_expired": 1},
+    ),
+    "credits_give_what_was_granted": (
+        say_that_missing_points_were_credited,
+        {"credits_give_what_was_granted": 1},
+    ),
+    "accepted_disputes_have_their_correction": (
+        accept_a_dispute_by_nothing,
+        {"accepted_disputes_have_their_correction": 1},
     ),
     "reviews_are_in_exactly_one_state": (say_that_a_review_lapsed, {"reviews_are_in_exactly_one_state": 1}),
     "no_review_is_long_overdue": (forget_a_review, {"no_review_is_long_overdue": 1}),

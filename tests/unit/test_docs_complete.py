@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine
 
 from bontri.cli import cli
+from bontri.documents.statements import statement_as_pdf
 from bontri.settings import TABLE
 from ingest.metrics import IngestMetrics
 from ingest.verification import MessageCode
@@ -54,7 +55,14 @@ def list_routes() -> list[str]:
     """List "METHOD /path" of every operation; building the application connects to nothing."""
     nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
     secrets = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
-    app = create_app(ApiConfig(), engine=nowhere, agents_engine=nowhere, keyring=secrets, send_codes=print)
+    app = create_app(
+        ApiConfig(),
+        engine=nowhere,
+        agents_engine=nowhere,
+        keyring=secrets,
+        send_codes=print,
+        render_statement=statement_as_pdf,
+    )
     paths = app.test_client().get("/api/v1/openapi.json").json["paths"]
     return [f"{method.upper()} {path}" for path, item in paths.items() for method in item if method in METHODS]
 
