@@ -110,7 +110,7 @@ def test_every_operation_answers_as_documented(api: Api, document: Any, method: 
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(
-            max_examples=8 if audience != "authority" else 4,
+            max_examples=3,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),

@@ -86,7 +86,7 @@ def test_new_authority_has_accounts_of_its_own(api: Api) -> None:
     with api.owner.connect() as connection:
         of_it = {"authority_id": made["authority_id"]}
         count = text("SELECT count(*) FROM authority_accounts WHERE authority_id = :authority_id")
-        assert connection.scalar(count, of_it) == 5
+        assert connection.scalar(count, of_it) == 6
         count = text("SELECT count(*) FROM funders WHERE authority_id = :authority_id")
         assert connection.scalar(count, of_it) == 1
 

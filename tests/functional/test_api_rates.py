@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.rates import MOST_CALLERS, OTHERS, Rates, network_of, share_out
 from rewards.database import open_engine
@@ -46,6 +47,7 @@ def served(database: Database, town: Api, config: ApiConfig, **engines: str) -> 
             agents_engine=database.engine("bontri_agent", of=None),
             keyring=KEYRING,
             send_codes=lambda authority_id: None,
+            render_statement=statement_as_pdf,
             clock=lambda: api.now,
         )
 
