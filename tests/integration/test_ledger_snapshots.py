@@ -19,7 +19,9 @@ from tests.factories import build_town
 
 AUTHORITY_ID = 7
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-ACCOUNTS, WRITERS, SNAPSHOTS = 12, 3, 150
+ACCOUNTS, WRITERS = 12, 3
+SNAPSHOTS, MOVES = 150, 60
+"""At least so many looks, and at least so many transfers while they are taken, however slow the machine is."""
 
 ONE_LOOK = text("""
     SELECT sum(debits_posted) = sum(credits_posted) AND sum(debits_pending) = sum(credits_pending)
@@ -31,8 +33,8 @@ DEBITS = text("SELECT sum(debits_posted) FROM accounts")
 CREDITS = text("SELECT sum(credits_posted) FROM accounts")
 
 
-def write(database: Database, accounts: list[UUID], stop: threading.Event, *, seed: int) -> None:
-    """Move points about at random, some at once, some held first; refusals are part of it."""
+def write(database: Database, accounts: list[UUID], moves: list[UUID], stop: threading.Event, *, seed: int) -> None:
+    """Move points about at random, some at once, some held first; refusals are part of it. ``moves`` gets each."""
     chance = random.Random(seed)
     engine = database.engine("bontri_api")
     while not stop.is_set():
@@ -43,6 +45,7 @@ def write(database: Database, accounts: list[UUID], stop: threading.Event, *, se
         try:
             with engine.begin() as connection:
                 record_transfers(connection, [transfer], authority_id=AUTHORITY_ID, now=START)
+            moves.append(transfer.transfer_id)
             if phase == "pending":
                 with engine.begin() as connection:
                     ending = chance.choice(["post", "void"])
@@ -70,10 +73,12 @@ def accounts(database: Database, keyring) -> list[UUID]:
 
 
 def look_under_load(database: Database, accounts: list[UUID], look: Callable[[Connection], bool]) -> list[bool]:
-    """Look again and again while writers are at work."""
+    """Look again and again while writers are at work, until they have done something."""
     stop = threading.Event()
+    moves: list[UUID] = []
+    looks: list[bool] = []
     writers = [
-        threading.Thread(target=write, args=(database, accounts, stop), kwargs={"seed": seed})
+        threading.Thread(target=write, args=(database, accounts, moves, stop), kwargs={"seed": seed})
         for seed in range(WRITERS)
     ]
     for writer in writers:
@@ -81,7 +86,9 @@ def look_under_load(database: Database, accounts: list[UUID], look: Callable[[Co
     try:
         with database.engine("bontri_reader").connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            return [look(connection) for _ in range(SNAPSHOTS)]
+            while len(looks) < SNAPSHOTS or len(moves) < MOVES:
+                looks.append(look(connection))
+            return looks
     finally:
         stop.set()
         for writer in writers:
@@ -90,14 +97,10 @@ def look_under_load(database: Database, accounts: list[UUID], look: Callable[[Co
 
 
 def test_every_snapshot_under_load_balances(database, accounts):
-    seen = set()
-
     def look(connection: Connection) -> bool:
-        seen.add(connection.scalar(CREDITS))
         return connection.execute(ONE_LOOK).scalar_one() is not False
 
     assert all(look_under_load(database, accounts, look))
-    assert len(seen) > SNAPSHOTS / 10, "nothing moved while it was looked at"
     assert verify(database.engine("bontri_reader")).is_sound
 
 
