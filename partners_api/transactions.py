@@ -1,16 +1,17 @@
 """One transaction per request, opened here and nowhere else: returning commits, raising rolls back.
 
-The connection is taken when first asked for. Requests that only read (GET, HEAD) work in autocommit: each of their
-statements is a snapshot of its own, and two round trips (BEGIN, COMMIT) are saved of four.
+The connection is taken when first asked for. Requests that only read (GET, HEAD) open none (``rewards/reading.py``).
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from partners_api.services import services
+from rewards.reading import reading
 from rewards.tenancy import enter_tenant, saying_next
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -38,8 +39,8 @@ def connection() -> Connection:
     """Return the connection of this request, inside its transaction; it works for no authority until it is told."""
     if "connection" not in g:
         engine = services().agents_engine if g.get("serves_agents") else services().engine
-        opened = engine.connect()
-        g.connection = opened.execution_options(isolation_level="AUTOCOMMIT") if request.method in READING else opened
+        with reading() if request.method in READING else nullcontext():
+            g.connection = engine.connect()
     found: Connection = g.connection
     return found
 
@@ -57,7 +58,7 @@ def connection_of_whoever_calls() -> Connection:
 
 def commit() -> None:
     """Make what was done so far last, such as the try a wrong code has cost, before refusing."""
-    if "connection" in g:
+    if "connection" in g and g.connection.in_transaction():
         g.connection.commit()
 
 

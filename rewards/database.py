@@ -11,6 +11,7 @@ from typing import Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine
 
+from rewards.reading import watch_readers
 from rewards.tenancy import watch_tenants
 
 DatabaseRole = Literal[
@@ -58,6 +59,8 @@ def open_engine(
         max_overflow=0,
         # Texts of exceptions end in logs; parameters may hold digests of badges and codes.
         hide_parameters=True,
+        # Nothing is under way on a connection that commits each statement by itself.
+        skip_autocommit_rollback=True,
         connect_args={
             "options": session_options(role, authority_id=authority_id, statement_seconds=statement_seconds),
             "connect_timeout": 10,
@@ -67,6 +70,7 @@ def open_engine(
     )
     if role in ("bontri_api", "bontri_agent") and authority_id is None:
         watch_tenants(engine)
+        watch_readers(engine)
     return engine
 
 

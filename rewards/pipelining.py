@@ -70,9 +70,9 @@ def fetch_rows(connection: Connection, statement: TextClause, values: Mapping[st
     Raises:
         sqlalchemy.exc.DBAPIError: what the driver raised.
     """
-    if not connection.in_transaction():
-        connection.begin()
     driver: Any = connection.connection.driver_connection
+    if not (driver.autocommit or connection.in_transaction()):
+        connection.begin()
     try:
         cursor = driver.cursor().execute(sql_of(statement), values)
         rows: list[Row] = cursor.fetchall()

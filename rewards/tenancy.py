@@ -38,10 +38,11 @@ def forget_tenant(driver: Any, record: Any, _: Any) -> None:
     """
     if HAS_ENTERED not in record.info or IS_SAID_NEXT.get():
         return
+    was_reading = driver.autocommit
     try:
         driver.autocommit = True
         driver.execute(FORGET)
-        driver.autocommit = False
+        driver.autocommit = was_reading
     except psycopg.Error as error:
         raise DisconnectionError from error
     del record.info[HAS_ENTERED]
