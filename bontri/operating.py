@@ -46,6 +46,18 @@ def database_in_use(settings: Settings) -> Iterator[str]:
         yield running
 
 
+def running_database(settings: Settings) -> str:
+    """Return the address of a database that runs: of the settings, else of a running demo. For what goes on for long.
+
+    Raises:
+        SettingsError: ``DATABASE_URL`` is not set and no demo runs.
+    """
+    found = settings.database_url or DemoFolder(settings.data_dir).find_running_database()
+    if found is None:
+        raise SettingsError(["DATABASE_URL is not set, and no demo runs"])
+    return found
+
+
 def keyring_in_use(settings: Settings) -> Keyring:
     """Return the secrets that belong to the database in use.
 

@@ -44,6 +44,8 @@ def jobs() -> None:
 def run_command() -> None:
     """Run jobs as they fall due, until SIGTERM or Ctrl-C. Several such processes share the work.
 
+    Works on the database of DATABASE_URL; without it on that of a running demo.
+
     \b
     Example:
       bontri jobs run
@@ -52,7 +54,7 @@ def run_command() -> None:
     from bontri.settings import read_settings
     from bontri.signals import stop_event
 
-    run_jobs(read_settings("DATABASE_URL"), stop_event())
+    run_jobs(read_settings(), stop_event())
 
 
 @jobs.command("once")

@@ -79,10 +79,14 @@ class DemoFolder:
         self._write(self.fleet_file.name, content)
 
     def write_walk_file(self, values: Mapping[str, str]) -> Path:
-        """Write what the walks through the API in ``docs/`` begin with, for a shell to read; return where."""
+        """Write what the walks through the API in ``docs/`` begin with, for a shell to read; return where.
+
+        Commands typed into that shell work on this demo, wherever its folder is.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / "walk.env"
-        write_private_file(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()))
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
+        write_private_file(path, "".join([*lines, 'export BONTRI_DATA_DIR="$DATA"\n']))
         return path
 
     @contextmanager

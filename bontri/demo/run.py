@@ -123,7 +123,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         f"  authority      {agent}",
         f"  operator       {services.town.keys.operator_key}",
         "",
-        "Try in another terminal, then any line of docs/citizens.md, shops.md, authorities.md:",
+        "Try in another terminal, then the walks of docs/citizens.md, shops.md, authorities.md, operators-api.md:",
         f"  . {walk}",
         f'  curl -s "$API/api/v1/authority/figures/deposits?from={today}&to={today}" -H "$AGENT"',
         f"  bontri settle --authority {SLUG} --month {today:%Y-%m} --pdf statements",

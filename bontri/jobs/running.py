@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from bontri.jobs.catalogue import Job, list_jobs_of
+from bontri.operating import running_database
 from bontri.readiness import notify_ready
 from bontri.settings import Settings
 from ingest.worker import describe_fault, utc_now
@@ -27,11 +28,13 @@ def run_jobs(settings: Settings, stop: threading.Event) -> None:
     """Run jobs until stopped; one that is under way is finished first. Others may do the same beside us.
 
     Raises:
+        SettingsError: no database is named, and no demo runs.
         sqlalchemy.exc.OperationalError: the database cannot be reached at the start; later that is waited out.
     """
+    url = running_database(settings)
     jobs = {job.name: job for job in list_jobs_of(settings)}
     with ExitStack() as stack:
-        engine = open_engine(settings.database_url or "", role="bontri_operator")
+        engine = open_engine(url, role="bontri_operator")
         stack.callback(engine.dispose)
         turns = Turns(jobs, engine)
         turns.add_all()

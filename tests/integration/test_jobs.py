@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from bontri.cli import cli
 from bontri.jobs.catalogue import Job
 from bontri.jobs.running import Turns
+from bontri.settings import SettingsError
 from rewards.jobs import FIRST_BACK_OFF, LEASE, add_jobs, end_job, fail_job, list_jobs, take_job
 from tests.databases import Database
 from tests.factories import Town, build_town
@@ -138,3 +141,10 @@ def test_single_jobs_run_from_cron(database: Database, keyring: Any, now: dateti
     assert succeed(post.database, "jobs", "list", "--authority", "plaine-commune").output.startswith("No job has run")
     without = run(post.database, "jobs", "once", "send-letters")
     assert without.exit_code != 0
+
+
+def test_jobs_that_go_on_want_a_database_named_or_a_demo_that_runs(tmp_path: Path) -> None:
+    told = CliRunner().invoke(cli, ["jobs", "run"], env={"DATABASE_URL": None, "BONTRI_DATA_DIR": str(tmp_path)})
+    assert isinstance(told.exception, SettingsError)
+    assert told.exception.faults == ["DATABASE_URL is not set, and no demo runs"]
+    assert list(tmp_path.iterdir()) == []
