@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
+from sqlalchemy.exc import OperationalError
 
 from bontri.api_watch import report_to_parent, watched_processes
 from bontri.documents.statements import statement_as_pdf
@@ -18,6 +20,7 @@ from bontri.embedded.processes import request_death_signal
 from bontri.letters.codes import CodeSender
 from bontri.letters.sending import open_post_office
 from bontri.logs import configure_logs
+from bontri.reencrypting import require_keys_of
 from bontri.settings import Settings, read_settings
 from partners_api.app import ApiConfig, create_app
 from partners_api.metrics import ApiMetrics
@@ -68,9 +71,13 @@ def run_api(settings: Settings) -> None:
     The server was chosen by measurement: docs/decisions/0037-the-server-again.md.
 
     Raises:
+        EncryptionKeyNeededError: a key that something may stand under is not given.
         MonitoringError: the listener for monitoring cannot be opened.
     """
     configure_logs(settings)
+    # While the database is away the API starts all the same, and answers when it is back.
+    with suppress(OperationalError):
+        require_keys_of(settings.database_url or "", settings.keyring(), role="bontri_api")
     server = Granian(
         "bontri.api:make_app",
         address=settings.api_host,

@@ -1,5 +1,6 @@
 """Erasing citizens as operators and jobs do: the right role, the register beside the database, a transaction each."""
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,8 +25,10 @@ from rewards.privacy import (
     list_unfinished,
     list_unknown_erasures,
 )
+from rewards.privacy.requesting import ErasureAsked
 
 MOST_TRIES = 5
+OVERDUE_AFTER = datetime.timedelta(hours=1)
 REAPPLIED_AT_ONCE = 1000
 
 
@@ -103,6 +106,11 @@ def erase(
             if not tries_left:
                 raise
     raise AssertionError
+
+
+def is_overdue(asked: ErasureAsked) -> bool:
+    """Tell whether a request should have been done long ago: the job does not run, or has no register."""
+    return asked.due_at < utc_now() - OVERDUE_AFTER
 
 
 def reapply_register() -> Applied:

@@ -260,6 +260,8 @@ class Settings:
             faults.append("BONTRI_ENCRYPTION_KEY has number 2 or more in BONTRI_ENCRYPTION_KEY_NO; 1 is none at all")
         if self.old_badge_pepper is not None and self.badge_pepper_no == 1:
             faults.append("BONTRI_OLD_BADGE_PEPPER stands beside a pepper of BONTRI_BADGE_PEPPER_NO 2 or more")
+        if self.old_encryption_key is not None and self.encryption_key_no in (1, 2):
+            faults.append("BONTRI_OLD_ENCRYPTION_KEY stands beside a key of BONTRI_ENCRYPTION_KEY_NO 3 or more")
         if faults:
             raise SettingsError(faults)
         return replace(

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
-from sqlalchemy import text
 
 from bontri.database_probe import DatabaseProbe
 from bontri.monitoring import monitoring_listener
@@ -29,6 +28,7 @@ from ingest.sessions import end_former_sessions
 from ingest.worker import Worker
 from rewards.crash_points import crash
 from rewards.database import open_engine
+from rewards.privacy.reencrypting import require_encryption_keys
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ def run_worker(settings: Settings, *, report_to: Path | None = None) -> None:
         stack.callback(errands_engine.dispose)
         stack.enter_context(monitoring_listener(watch, host=settings.ingest_http_host, port=settings.ingest_http_port))
         with engine.connect() as connection:
-            connection.execute(text("SELECT 1 FROM authorities LIMIT 1"))
+            require_encryption_keys(connection, settings.keyring())
         observer.vitals.database_answered_s = observer.vitals.clock()
         if report_to is None and topic_filter.startswith("$share/"):
             end_former_sessions(broker, client_id=settings.mqtt_client_id, count=1)

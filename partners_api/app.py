@@ -37,6 +37,8 @@ from partners_api.citizens import (
     cards,
     disputes,
     donations,
+    erasure,
+    export,
     household,
     letters,
     profile,
@@ -84,6 +86,8 @@ OPERATIONS_OF_CITIZENS = (
     wallet,
     vouchers,
     donations,
+    export,
+    erasure,
 )
 OPERATIONS_OF_SHOPS = (details, shop_keys, staff, redemptions, shop_cards, offers, statements)
 OPERATIONS_OF_AUTHORITIES = (

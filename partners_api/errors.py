@@ -72,6 +72,7 @@ from rewards.offers import (
     OfferUnknownError,
     StockBelowSoldError,
 )
+from rewards.privacy.requesting import ErasureBegunError, ErasureNotAskedError
 from rewards.rehearsal import RehearsalTooLargeError
 from rewards.sessions import SessionUnknownError
 from rewards.settlement import OwnStatementUnknownError
@@ -123,6 +124,8 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     DisputeUnknownError: HTTPStatus.NOT_FOUND,
     DonationPointsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     EmailTakenError: HTTPStatus.CONFLICT,
+    ErasureBegunError: HTTPStatus.CONFLICT,
+    ErasureNotAskedError: HTTPStatus.NOT_FOUND,
     HouseholdTooSoonError: HTTPStatus.CONFLICT,
     GoalNotOpenError: HTTPStatus.CONFLICT,
     GoalUnknownError: HTTPStatus.NOT_FOUND,

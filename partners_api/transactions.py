@@ -3,16 +3,19 @@
 The connection is taken when first asked for. Requests that only read (GET, HEAD) open none (``rewards/reading.py``).
 """
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from partners_api.services import services
 from rewards.reading import reading
 from rewards.tenancy import enter_tenant, saying_next
+
+BEGIN_SNAPSHOT = text("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+END_SNAPSHOT = text("ROLLBACK")
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -48,6 +51,20 @@ def connection() -> Connection:
 def serve_agents() -> None:
     """Let this request work with the rights of agents and operators; before the connection is first asked for."""
     g.serves_agents = True
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Give the connection of a request that only reads; within the block it sees one instant of the database."""
+    found = connection()
+    # Said to PostgreSQL itself: the driver opens no transaction here by itself.
+    found.execute(BEGIN_SNAPSHOT)
+    try:
+        yield found
+    finally:
+        # A connection that was lost has ended it already.
+        if not found.invalidated:
+            found.execute(END_SNAPSHOT)
 
 
 def connection_of_whoever_calls() -> Connection:

@@ -108,7 +108,6 @@ def invite_agent(
         "name": name,
         "email_digest": keyring.secret_digest(EMAIL_PURPOSE, address),
         "email_encrypted": keyring.encrypt(address.encode(), purpose=EMAIL_PURPOSE),
-        "key_no": keyring.encryption_key_no,
         "role": role,
         "state": "active",
         "created_at": now,

@@ -145,7 +145,6 @@ def note_email(connection: Connection, keyring: Keyring, *, authority_id: int, c
             citizen_id=citizen_id,
             email_digest=keyring.secret_digest(EMAIL_PURPOSE, address),
             email_encrypted=keyring.encrypt(address.encode(), purpose=EMAIL_PURPOSE),
-            key_no=keyring.encryption_key_no,
         )
         .on_conflict_do_nothing()
         .returning(ContactRow.citizen_id)

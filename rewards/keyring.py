@@ -144,7 +144,7 @@ class Keyring:
     def encrypt(self, plaintext: bytes, *, purpose: str) -> bytes:
         """Return ``plaintext`` under AES-256-GCM with a fresh nonce in front; bound to ``purpose``."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._ciphers()[0].encrypt(nonce, plaintext, purpose.encode())
+        return nonce + self._ciphers()[self.encryption_key_no].encrypt(nonce, plaintext, purpose.encode())
 
     def decrypt(self, ciphertext: bytes, *, purpose: str) -> bytes:
         """Return what :meth:`encrypt` was given.
@@ -152,15 +152,31 @@ class Keyring:
         Raises:
             cryptography.exceptions.InvalidTag: another key, another purpose, or changed bytes.
         """
-        *old, oldest = self._ciphers()
-        for cipher in old:
+        return self.unseal(ciphertext, purpose=purpose)[1]
+
+    def unseal(self, ciphertext: bytes, *, purpose: str) -> tuple[int, bytes]:
+        """Return the number of the key that ``ciphertext`` stands under, and what :meth:`encrypt` was given.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: another key, another purpose, or changed bytes.
+        """
+        *newer, oldest = self._ciphers().items()
+        for number, cipher in newer:
             # The tag tells for sure whether this was the key.
             with suppress(InvalidTag):
-                return cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
-        return oldest.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
+                return number, cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
+        number, cipher = oldest
+        return number, cipher.decrypt(ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:], purpose.encode())
 
-    def _ciphers(self) -> list[AESGCM]:
-        """Return the cipher in force, then those before it."""
-        first = hmac.digest(self.storage_key, b"encryption", "sha256")
-        given = [key for key in (self.encryption_key, self.old_encryption_key) if key is not None]
-        return [AESGCM(key) for key in (*(hmac.digest(key, b"encryption", "sha256") for key in given), first)]
+    def list_encryption_key_nos(self) -> list[int]:
+        """List the numbers of the keys that are given, the one in force first."""
+        return list(self._ciphers())
+
+    def _ciphers(self) -> dict[int, AESGCM]:
+        """Return the cipher in force, then those before it, by the number of their key."""
+        keys = {self.encryption_key_no: self.encryption_key, self.encryption_key_no - 1: self.old_encryption_key}
+        given = {number: key for number, key in keys.items() if key is not None}
+        return {
+            number: AESGCM(hmac.digest(key, b"encryption", "sha256"))
+            for number, key in {**given, 1: self.storage_key}.items()
+        }

@@ -17,7 +17,6 @@ def note_shop_contact(
     """Write down a shop's address, in place of an earlier one; ``language`` None is the authority's."""
     facts = {
         "email_encrypted": keyring.encrypt(normalise_email(email).encode(), purpose=EMAIL_PURPOSE),
-        "key_no": keyring.encryption_key_no,
         "language": language,
     }
     connection.execute(

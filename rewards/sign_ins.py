@@ -192,8 +192,7 @@ def begin_sign_in(
     if open_sign_ins >= OPEN_SIGN_INS_MAX:
         holder_id = None
     is_sign_up = takes_strangers and not is_known
-    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-    sign_in = SignIn(sign_in_id, code, address if holder_id or is_sign_up else None, is_sign_up)
+    sign_in = SignIn(sign_in_id, new_code(), address if holder_id or is_sign_up else None, is_sign_up)
     connection.execute(
         insert(SignInCode).values(
             **{f"{holder}_id": holder_id},
@@ -318,6 +317,11 @@ def revoke_session(
 def prune_sign_ins(connection: Connection, *, authority_id: int, now: datetime.datetime) -> int:
     """Remove the codes that are good no more, with the addresses of those who did not sign up; return how many."""
     return connection.execute(PRUNE, {"authority_id": authority_id, "now": now}).rowcount
+
+
+def new_code() -> str:
+    """Return a fresh code; stores nothing."""
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
 
 def code_digest(keyring: Keyring, sign_in_id: UUID, code: str) -> bytes:

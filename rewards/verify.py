@@ -76,8 +76,12 @@ INVARIANTS: dict[str, str] = {
                 OR (t.reason = 'forfeiture' AND (d.kind, t.phase) IS DISTINCT FROM ('lot', 'single')))
     """,
     "no_erasure_is_long_overdue": """
-        SELECT citizen_id, erased_at FROM citizens
+        SELECT citizen_id, erased_at AS since FROM citizens
          WHERE authority_id = :authority_id AND erased_at < CAST(:now AS timestamptz) - interval '30 days'
+        UNION ALL
+        SELECT citizen_id, asked_at FROM erasure_requests
+         WHERE authority_id = :authority_id AND taken_back_at IS NULL
+           AND asked_at < CAST(:now AS timestamptz) - interval '30 days'
     """,
     "endings_repeat_their_pending_transfer": """
         SELECT e.transfer_id FROM transfers e

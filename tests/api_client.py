@@ -126,7 +126,7 @@ def take_codes(
             if letter is None:
                 return
             note_sent(connection, letter, now=now)
-        if letter.address:
+        if letter.address and "code" in letter.facts:
             yield letter.address, letter.facts["code"], letter.language
 
 

@@ -19,15 +19,18 @@ CRON_JOBS = (
     "prune-letters",
     "prune-quarantine",
     "retain",
+    "erase-requested",
     "erase-inactive",
     "prune-sign-ins",
     "send-letters",
 )
 
 
+NO_REGISTER = "BONTRI_ERASURE_REGISTER is not set: a restore would bring back who was erased"
 MISSING = {
     "send-letters": "BONTRI_MAIL_URL is not set: send-letters has no mail server",
-    "erase-inactive": "BONTRI_ERASURE_REGISTER is not set: a restore would bring back who was erased",
+    "erase-requested": NO_REGISTER,
+    "erase-inactive": NO_REGISTER,
 }
 """What a job lacks that the settings do not allow."""
 

@@ -1,6 +1,7 @@
 """``bontri privacy``: what citizens may ask for, and what a data-protection officer asks about."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -74,6 +75,36 @@ def reapply_command(is_json: bool) -> None:
     )
 
 
+@privacy.command("requests")
+@of_authority
+@AS_JSON
+def requests_command(authority: str, is_json: bool) -> None:
+    """List who has asked to be erased and is not yet. Exits with 1 when one is an hour late: do jobs run?
+
+    Done by the job erase-requested, ten minutes after they asked.
+
+    \b
+    Example:
+      bontri privacy requests --authority plaine-commune
+    """
+    from bontri.commands.tenants import clock_of, tenant_in_use
+    from bontri.erasing import is_overdue
+    from rewards.privacy.requesting import list_erasure_requests
+
+    with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
+        asked = list_erasure_requests(connection, authority_id=tenant.authority_id)
+        clock = clock_of(connection, authority_id=tenant.authority_id)
+    if is_json:
+        click.echo(json.dumps([asdict(each) for each in asked], indent=2, default=str))
+    else:
+        for each in asked:
+            click.echo(f"citizen:{each.citizen_id} {each.state}, due {clock(each.due_at)}")
+        if not asked:
+            click.echo("Nobody waits to be erased.")
+    if any(is_overdue(each) for each in asked):
+        sys.exit(1)
+
+
 @privacy.command("export")
 @click.argument("holder", metavar="HOLDER", type=HolderType())
 @of_authority
@@ -128,6 +159,33 @@ def inactive_command(authority: str, after_months: int | None, never: bool, is_j
         click.echo("Nobody is erased for doing nothing." if months is None else f"Erased after {months} idle months.")
 
 
+@privacy.command("history")
+@of_authority
+@click.option("--kept-months", type=click.IntRange(12, 120), help="For so long after a month's points are gone.")
+@AS_JSON
+def history_command(authority: str, kept_months: int | None, is_json: bool) -> None:
+    """Say for how long citizens' deposits stay known as theirs, once all points of that month were spent or expired.
+
+    Done by the job retain. No point and no sum changes. Without options it tells what holds now.
+
+    \b
+    Examples:
+      bontri privacy history --authority plaine-commune --kept-months 12
+      bontri privacy history --authority plaine-commune
+    """
+    from bontri.commands.tenants import tenant_in_use
+    from rewards.privacy.resting import get_history, set_history
+
+    with tenant_in_use(authority) as (connection, tenant):
+        if kept_months is not None:
+            set_history(connection, kept_months, authority_id=tenant.authority_id)
+        months = get_history(connection, authority_id=tenant.authority_id)
+    if is_json:
+        click.echo(json.dumps({"history_kept_months": months}))
+    else:
+        click.echo(f"Deposits stay a citizen's for {months} months after the points of their month are gone.")
+
+
 @privacy.command("register")
 @AS_JSON
 def register_command(is_json: bool) -> None:
@@ -147,21 +205,30 @@ def register_command(is_json: bool) -> None:
 @privacy.command("reencrypt")
 @AS_JSON
 def reencrypt_command(is_json: bool) -> None:
-    """Encrypt all addresses under the present key, and tell which cards still stand under an old pepper.
+    """Encrypt everything under the present key, and tell which cards still stand under an old pepper.
 
-    Cards are stored anew when they are used at a bin. Safe to interrupt, and to run twice or at once.
+    Addresses, names, labels, words of disputes, letters and quarantined messages. Cards are stored anew when they are
+    used at a bin. Safe to interrupt, and to run twice or at once. Exits with 1 when something cannot be opened: then
+    the key before is still needed.
 
     \b
     Example:
       bontri privacy reencrypt
     """
+    from rich.console import Console
+
     from bontri.reencrypting import reencrypt_all
 
-    done = reencrypt_all()
+    with Console(stderr=True).status("Looking at what is encrypted") as status:
+        done = reencrypt_all(lambda column, looked_at: status.update(f"{column}: {looked_at:,} looked at"))
     if is_json:
         click.echo(json.dumps(asdict(done)))
-        return
-    click.echo(f"{done.addresses_reencrypted:,} addresses encrypted anew.")
-    for what, counts in (("cards under pepper", done.cards_by_pepper), ("addresses under key", done.addresses_by_key)):
-        for number, count in counts.items():
-            click.echo(f"{what} {number}: {count:,}")
+    else:
+        click.echo(f"{done.reencrypted:,} encrypted anew.")
+        for what, counts in (("cards under pepper", done.cards_by_pepper), ("under key", done.encrypted_by_key)):
+            for number, count in counts.items():
+                click.echo(f"{what} {number}: {count:,}")
+        for column, count in done.unreadable.items():
+            click.echo(f"{column}: {count:,} under no key that is given")
+    if done.unreadable:
+        sys.exit(1)

@@ -18,10 +18,12 @@ from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, regi
 from bontri.demo.services import Services, Town, running_services
 from bontri.demo.story import Story, StoryError, play_story
 from bontri.embedded.processes import Stopped, stop_on_signals
+from bontri.jobs.retaining import erase_requested_work
 from bontri.provisioning import fleet_file
 from bontri.settings import Settings
 from ingest.worker import utc_now
 from rewards.database import open_engine
+from rewards.privacy import ErasureRegister
 from rewards.verify import Verification, verify
 from simulators.counts import FleetCounts
 from simulators.fleet_file import ProvisionedFleet, read_fleet
@@ -203,20 +205,24 @@ def watch(
     since_ns: int,
     goes_on: Callable[[], bool],
 ) -> None:
-    """Show figures, and letters since an instant, once a second while it goes on and the worker runs."""
+    """Show figures, and letters since an instant, and erase who asked for it, once a second while the worker runs."""
     reader = open_engine(services.database_url, role="bontri_reader")
     post = open_engine(services.database_url, role="bontri_api", authority_id=AUTHORITY_ID)
     town, public_url = services.town, services.api_url
     letterbox = Letterbox(console, post, town.keyring, folder.mail, public_url=public_url, since_ns=since_ns)
+    privacy = open_engine(services.database_url, role="bontri_privacy")
+    erase_requested = erase_requested_work(town.keyring, ErasureRegister(folder.erasure_register))
     try:
         while goes_on() and services.worker.is_running:
             time.sleep(REFRESH_S)
+            erase_requested(privacy, AUTHORITY_ID)
             letterbox.look()
             if traffic.counts:
                 console.show(traffic.counts, read_totals(reader))
     finally:
         reader.dispose()
         post.dispose()
+        privacy.dispose()
 
 
 def summarise(

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from bontri.jobs.expiring import close_goals_of, expire_points_of, expire_vouchers_of, warn_of_expiry_of
 from bontri.jobs.pruning import prune_commands_of, prune_letters_of, prune_quarantine_of, prune_sign_ins_of
-from bontri.jobs.retaining import erase_inactive_work, retain_of
+from bontri.jobs.retaining import erase_inactive_work, erase_requested_work, retain_of
 from bontri.jobs.reviewing import post_reviewed_credits_of
 from bontri.jobs.settling import lock_statements_of
 from bontri.letters.sending import open_post_office, send_letters
@@ -60,6 +60,15 @@ def list_jobs_of(settings: Settings) -> list[Job]:
     ]
     if has_register(settings):
         keyring, register = keyring_in_use(settings), register_in_use(settings)
+        jobs.append(
+            Job(
+                "erase-requested",
+                MINUTE,
+                "bontri_privacy",
+                "erases citizens who asked for it ten minutes ago",
+                erase_requested_work(keyring, register),
+            )
+        )
         what = "warns and erases citizens who did nothing for long, where an authority says so"
         jobs.append(Job("erase-inactive", DAY, "bontri_privacy", what, erase_inactive_work(keyring, register)))
     if settings.mail_url:

@@ -17,6 +17,7 @@ from ingest.worker import describe_fault, utc_now
 from rewards.database import engine_of_tenant, open_engine
 from rewards.fleet.owners import list_authorities
 from rewards.jobs import Lease, add_jobs, end_job, fail_job, take_job
+from rewards.privacy.reencrypting import require_encryption_keys
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ def run_jobs(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         SettingsError: no database is named, and no demo runs.
+        EncryptionKeyNeededError: a key that something may stand under is not given.
         sqlalchemy.exc.OperationalError: the database cannot be reached at the start; later that is waited out.
     """
     url = running_database(settings)
@@ -36,6 +38,9 @@ def run_jobs(settings: Settings, stop: threading.Event) -> None:
     with ExitStack() as stack:
         engine = open_engine(url, role="bontri_operator")
         stack.callback(engine.dispose)
+        if settings.storage_key is not None:  # jobs that write or read nothing encrypted do without the secrets
+            with engine.connect() as connection:
+                require_encryption_keys(connection, settings.keyring())
         turns = Turns(jobs, engine)
         turns.add_all()
         notify_ready()

@@ -9,6 +9,7 @@ OFFER = {"title": "Une baguette tradition"}
 SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "sign_in_code": {"code": "12345678"},
     "sign_up_code": {"code": "12345678"},
+    "erasure_code": {"code": "12345678"},
     "points_expiring": {"points": 12, "expires_on": "2026-12-01"},
     "goal_reached": GOAL,
     "goal_missed": GOAL,

@@ -2,7 +2,9 @@
 
 Read ``erasing.py`` (a citizen is taken out), ``forfeiting.py`` (where their points go), ``identity.py`` (what names
 them), ``last_letters.py`` (they are told), ``erasure_register.py`` (kept outside the database, applied again after a
-restore), ``exporting.py`` (all that is held about a citizen), ``pruning.py`` (what is removed with time).
+restore), ``requesting.py`` (citizens ask for it by themselves), ``exporting.py`` (all that is held about a citizen),
+``pruning.py`` (what is removed with time), ``resting.py`` (lots become nobody's), ``reencrypting.py`` (keys rotate).
+The API asks and exports as ``bontri_api``.
 """
 
 from rewards.privacy.erasing import (

@@ -19,6 +19,7 @@ from rewards.citizens import EMAIL_PURPOSE
 from rewards.disputes.opening import WORDS_PURPOSE
 from rewards.explanations import Language
 from rewards.keyring import Keyring
+from rewards.limits import DAY, Limit, Trier, take_tries
 from rewards.profiles import NAME_PURPOSE
 from rewards.sessions import LABEL_PURPOSE
 from rewards.statements import Movement, explain, list_movements
@@ -26,6 +27,7 @@ from rewards.vouchers import list_vouchers
 from rewards.wallets import WALLETS_OF, get_wallet
 
 PAGE = 1000
+EXPORTED_BY_CITIZEN = Limit("export", 10, DAY)
 PURPOSES = {
     "email_encrypted": EMAIL_PURPOSE,
     "display_name_encrypted": NAME_PURPOSE,
@@ -63,6 +65,10 @@ SECTIONS = {
         SELECT dispute_id, transfer_id, reason, words_encrypted, opened_at, state, decided_at, refusal, answer
           FROM disputes
          WHERE authority_id = :authority_id AND citizen_id = :citizen_id ORDER BY dispute_id
+    """),
+    "erasure_requests": text("""
+        SELECT asked_at, due_at, taken_back_at, begun_at FROM erasure_requests
+         WHERE authority_id = :authority_id AND citizen_id = :citizen_id
     """),
     "letters": text("""
         SELECT message_id, kind, facts, created_at, sent_at, given_up_at FROM outbox
@@ -115,6 +121,17 @@ SECTIONS = {
 COUNT_MEMBERS = text("""
     SELECT count(*) FROM citizens WHERE authority_id = :authority_id AND wallet_id = :wallet_id AND state = 'active'
 """)
+
+
+def take_export_try(
+    connection: Connection, keyring: Keyring, *, authority_id: int, citizen_id: UUID, now: datetime.datetime
+) -> None:
+    """Take one of a citizen's exports of the day: each reads all there is.
+
+    Raises:
+        TooManyTriesError: none is left.
+    """
+    take_tries(connection, keyring, [Trier(EXPORTED_BY_CITIZEN, str(citizen_id))], authority_id=authority_id, now=now)
 
 
 def export_citizen(

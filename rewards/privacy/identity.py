@@ -13,6 +13,7 @@ OF_CITIZENS = (
     "cap_usages",
     "contacts",
     "disputes",
+    "erasure_requests",
     "invitation_tries",
     "outbox",
     "sessions",

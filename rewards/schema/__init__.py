@@ -34,7 +34,7 @@ from rewards.schema.ledger import (
     Transfer,
     WalletAccount,
 )
-from rewards.schema.requests import BinProblem, Dispute
+from rewards.schema.requests import BinProblem, Dispute, ErasureRequest
 from rewards.schema.settlements import Settlement, SettlementLine, SettlementNumber
 from rewards.schema.shops import (
     CardTry,
@@ -92,6 +92,7 @@ __all__ = [
     "Dispute",
     "Donation",
     "Draft",
+    "ErasureRequest",
     "Event",
     "ExpiryWarning",
     "Funder",

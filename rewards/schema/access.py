@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,10 +16,7 @@ SCOPES = ("redeem", "offers", "statements", "staff")
 
 
 class Agent(Base):
-    """Somebody who works for the authority; a key of the authority is made for a program instead.
-
-    ``key_no`` numbers the key the address is encrypted under.
-    """
+    """Somebody who works for the authority; a key of the authority is made for a program instead."""
 
     __tablename__ = "agents"
     __table_args__ = (
@@ -33,7 +30,6 @@ class Agent(Base):
     name: Mapped[str]
     email_digest: Mapped[Digest]
     email_encrypted: Mapped[Digest]
-    key_no: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     role: Mapped[str]
     state: Mapped[str]
     created_at: Mapped[Instant]

@@ -147,9 +147,7 @@ class Badge(Base):
 
 
 class Contact(Base):
-    """The e-mail address of a citizen: a keyed digest to find it by, the address itself and a name encrypted under
-    ``key_no``.
-    """
+    """The e-mail address of a citizen: a keyed digest to find it by, the address itself and a name are encrypted."""
 
     __tablename__ = "contacts"
     __table_args__ = (
@@ -161,5 +159,4 @@ class Contact(Base):
     citizen_id: Mapped[Id]
     email_digest: Mapped[Digest]
     email_encrypted: Mapped[Digest]
-    key_no: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     display_name_encrypted: Mapped[bytes | None]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from rewards.explanations import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, tenant_key
 
-CODE_KINDS = ("sign_in_code", "sign_up_code")
+CODE_KINDS = ("sign_in_code", "sign_up_code", "erasure_code")
 NOTICE_KINDS = ("points_expiring", "goal_reached", "goal_missed")
 """What a citizen may do without, and can switch off."""
 

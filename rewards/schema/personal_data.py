@@ -23,12 +23,17 @@ class Processing:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """A table's columns by what they say of people, names separated by blanks; ``authority_id`` says nothing."""
+    """A table's columns by what they say of people, names separated by blanks; ``authority_id`` says nothing.
+
+    Those that are ``encrypted`` are named there once more: they are encrypted anew when the key rotates
+    (``rewards/privacy/reencrypting.py``).
+    """
 
     processing: str | None = None
     personal: str = ""
     pseudonymous: str = ""
     none: str = ""
+    encrypted: str = ""
 
     def list_columns(self) -> list[str]:
         """List all columns named, with repetitions."""
@@ -70,7 +75,8 @@ PROCESSINGS = {
         "account for every point, explain it to the citizen, find mistakes and fraud",
         "art. 6(1)(b); books of public money, art. 6(1)(c)",
         "citizens, behind the link of a wallet to its lots alone",
-        "the entries for ever, naming nobody; the link to a wallet " + UNTIL_ERASURE,
+        "the entries for ever, naming nobody; the link to a wallet until the points of the month were spent or expired"
+        " and 24 months more (or as the authority says), or " + UNTIL_ERASURE,
         "a shop sees the voucher it redeems, and no person; causes see sums",
     ),
     "quarantine": Processing(
@@ -110,7 +116,7 @@ TABLES = {
         "access",
         personal="name email_encrypted",
         pseudonymous="agent_id email_digest role state created_at",
-        none="key_no",
+        encrypted="email_encrypted",
     ),
     "api_keys": Classified(
         "access",
@@ -121,7 +127,8 @@ TABLES = {
     "authorities": Classified(
         none="slug name address timezone language epoch fleet_version holders_version config_version display_texts"
         " points_valid_months points_expired_on review_over_items review_over_mass_g reviews_doubtful_clocks"
-        " inactive_after_months sign_up_is_open claiming_is_open is_simulated created_at"
+        " inactive_after_months history_kept_months sign_up_is_open claiming_is_open"
+        " is_simulated oldest_key_no created_at"
     ),
     "authority_accounts": Classified(none="kind account_id"),
     "badges": Classified(
@@ -129,6 +136,7 @@ TABLES = {
         personal="label_encrypted",
         pseudonymous="badge_digest card_id citizen_id state paired_at",
         none="pepper_no",
+        encrypted="label_encrypted",
     ),
     "bin_alarms": Classified(none="bin_id kind detail raised_at last_seen_at ended_at times"),
     "bin_cap_usages": Classified(none="bin_id starts_at cap_points used_points last_granted"),
@@ -181,7 +189,7 @@ TABLES = {
         "contact",
         personal="email_encrypted display_name_encrypted",
         pseudonymous="citizen_id email_digest",
-        none="key_no",
+        encrypted="email_encrypted display_name_encrypted",
     ),
     "corrections": Classified(
         "staff",
@@ -197,6 +205,7 @@ TABLES = {
         "accounts",
         personal="words_encrypted answer decided_by",
         pseudonymous="dispute_id citizen_id transfer_id reason opened_at state decided_at refusal correction_id",
+        encrypted="words_encrypted",
     ),
     "donations": Classified(
         "ledger",
@@ -208,6 +217,7 @@ TABLES = {
         personal="changed_by published_by",
         none="draft_id kind name definition state version changed_at rehearsed_at published_at published_id",
     ),
+    "erasure_requests": Classified("accounts", pseudonymous="citizen_id asked_at due_at taken_back_at begun_at"),
     "events": Classified(
         "ledger",
         pseudonymous="journal_no seq bin_id site_id material items mass_g refused occurred_at received_at recorded_at"
@@ -243,6 +253,7 @@ TABLES = {
         personal="address_encrypted facts_encrypted",
         pseudonymous="message_id citizen_id kind facts language created_at good_until sent_at given_up_at",
         none="shop_id next_try_at tries fault",
+        encrypted="address_encrypted facts_encrypted",
     ),
     "placements": Classified(none="placement_id bin_id site_id placed_at removed_at"),
     "quarantine_overflows": Classified(none="bin_id day code times"),
@@ -256,6 +267,7 @@ TABLES = {
         personal="payload_encrypted",
         pseudonymous="message_digest received_at last_received_at",
         none="topic bin_id code detail times replay_requested_at replay_taken_at replayed_at",
+        encrypted="payload_encrypted",
     ),
     "redemption_attempts": Classified(
         "ledger", pseudonymous="attempt_id voucher_id attempted_at", none="shop_id outcome"
@@ -267,6 +279,7 @@ TABLES = {
         "access",
         personal="label_encrypted",
         pseudonymous="session_id citizen_id agent_id token_digest created_at used_on expires_at idle_until revoked_at",
+        encrypted="label_encrypted",
     ),
     "settlement_lines": Classified(
         "partners",
@@ -281,7 +294,9 @@ TABLES = {
         none="settlement_id shop_id month year number authority_name authority_address points value_cents"
         " payable_cents locked_at state sent_at paid_on",
     ),
-    "shop_contacts": Classified("contact", personal="email_encrypted", none="shop_id language key_no"),
+    "shop_contacts": Classified(
+        "contact", personal="email_encrypted", none="shop_id language", encrypted="email_encrypted"
+    ),
     "shop_staff": Classified(
         "partners", personal="name", pseudonymous="staff_id pin_digest state created_at", none="shop_id"
     ),
@@ -296,6 +311,7 @@ TABLES = {
         "access",
         personal="email_encrypted",
         pseudonymous="sign_in_id citizen_id agent_id code_digest expires_at tries_left used_at",
+        encrypted="email_encrypted",
     ),
     "sites": Classified(none="site_id reference insee_code address latitude longitude"),
     "staff_tries": Classified("access", pseudonymous="staff_id tries window_ends_at"),

@@ -1,4 +1,4 @@
-"""What citizens ask of the authority: to look at a movement again, to see to a bin."""
+"""What citizens ask of the authority: to look at a movement again, to see to a bin, to be erased."""
 
 import datetime
 import uuid
@@ -59,6 +59,29 @@ class Dispute(Base):
     refusal: Mapped[str | None]
     answer: Mapped[str | None]
     correction_id: Mapped[uuid.UUID | None]
+
+
+class ErasureRequest(Base):
+    """A citizen asks to be erased, and has confirmed it by a code; a job does it from ``due_at`` on.
+
+    Until that has ``begun_at`` it can be taken back. The row goes with the citizen, or some time after it was taken
+    back. Source: docs/decisions/0043-erasure-on-request.md.
+    """
+
+    __tablename__ = "erasure_requests"
+    __table_args__ = (
+        tenant_key("citizen_id", to="citizens"),
+        CheckConstraint("taken_back_at IS NULL OR begun_at IS NULL", name="begun_or_taken_back"),
+        CheckConstraint("due_at >= asked_at", name="due_after_it_was_asked"),
+        Index("ix_erasure_requests_due", "authority_id", "due_at", postgresql_where=text("taken_back_at IS NULL")),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    citizen_id: Mapped[Id]
+    asked_at: Mapped[Instant]
+    due_at: Mapped[Instant]
+    taken_back_at: Mapped[datetime.datetime | None]
+    begun_at: Mapped[datetime.datetime | None]
 
 
 class BinProblem(Base):

@@ -3,7 +3,7 @@
 import datetime
 import uuid
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rewards.explanations import LANGUAGES
@@ -81,7 +81,7 @@ class StaffTry(Base):
 
 
 class ShopContact(Base):
-    """Where letters to a shop go, encrypted under the key ``key_no``; a shop without gets none.
+    """Where letters to a shop go, encrypted; a shop without gets none.
 
     ``language`` None is the authority's.
     """
@@ -95,7 +95,6 @@ class ShopContact(Base):
     authority_id: Mapped[AuthorityId]
     shop_id: Mapped[Id]
     email_encrypted: Mapped[Digest]
-    key_no: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     language: Mapped[str | None]
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from bontri.cli import cli
 from rewards.privacy import ErasureRegister
@@ -55,6 +56,26 @@ def test_a_citizen_is_erased_once_it_is_confirmed_and_again_after_a_restore(data
     assert verify(database.engine("bontri_reader")).is_sound
 
 
+def test_who_waits_to_be_erased_is_shown_and_the_job_does_it(database, town, tmp_path):
+    requests = ("privacy", "requests", "--authority", town.slug)
+    assert succeed(database, *requests).output == "Nobody waits to be erased.\n"
+    with database.engine().begin() as connection:
+        connection.execute(
+            text("INSERT INTO erasure_requests SELECT 7, citizen_id, now(), now() FROM contacts LIMIT 1")
+        )
+    [waiting] = json.loads(succeed(database, *requests, "--json").output)
+    assert waiting["state"] == "asked"
+    with database.engine().begin() as connection:
+        late = "UPDATE erasure_requests SET asked_at = now() - interval '1 day', due_at = now() - interval '23 hours'"
+        connection.execute(text(late))
+    overdue = run(database, *requests)
+    assert (overdue.exit_code, f"citizen:{waiting['citizen_id']} asked, due " in overdue.output) == (1, True)
+    settings = {"BONTRI_ERASURE_REGISTER": str(tmp_path / "erasures.jsonl")}
+    done = succeed(database, "jobs", "once", "erase-requested", **settings)
+    assert done.output == "erase-requested: 1 erased.\n"
+    assert succeed(database, *requests).output == "Nobody waits to be erased.\n"
+
+
 def test_what_is_held_is_written_into_a_new_private_file(database, town, tmp_path):
     out = tmp_path / "ada.json"
     export = ("privacy", "export", "card:A", "--authority", town.slug, "--out", out, "--language", "en")
@@ -80,14 +101,27 @@ def test_an_authority_says_when_who_does_nothing_is_erased(database, town):
     assert run(database, *inactive, "--after-months", "36", "--never").exit_code == 2
     succeed(database, *inactive, "--never")
     jobs = succeed(database, "jobs", "once", "retain").output
-    assert jobs == "retain: 0 rows, 0 erasures finished.\n"
+    assert jobs == "retain: 0 rows, 0 links cut, 0 erasures finished.\n"
     refused = run(database, "jobs", "once", "erase-inactive")
     assert "BONTRI_ERASURE_REGISTER is not set" in str(refused.exception)
 
 
-def test_addresses_are_encrypted_anew_by_a_command(database, town):
+def test_an_authority_says_how_long_deposits_are_a_citizen_s(database, town):
+    history = ("privacy", "history", "--authority", town.slug)
+    assert json.loads(succeed(database, *history, "--json").output) == {"history_kept_months": 24}
+    told = succeed(database, *history, "--kept-months", "12").output
+    assert told == "Deposits stay a citizen's for 12 months after the points of their month are gone.\n"
+    assert run(database, *history, "--kept-months", "6").exit_code == 2
+
+
+def test_what_is_encrypted_is_encrypted_anew_by_a_command(database, town):
     rotated = {"BONTRI_ENCRYPTION_KEY": "ab" * 32, "BONTRI_ENCRYPTION_KEY_NO": "2"}
-    told = succeed(database, "privacy", "reencrypt", **rotated).output.splitlines()
-    assert told == ["2 addresses encrypted anew.", "cards under pepper 1: 2", "addresses under key 2: 2"]
-    again = json.loads(succeed(database, "privacy", "reencrypt", "--json", **rotated).output)
-    assert again == {"addresses_reencrypted": 0, "cards_by_pepper": {"1": 2}, "addresses_by_key": {"2": 2}}
+    told = succeed(database, "privacy", "reencrypt", **rotated).stdout.splitlines()
+    assert told == ["2 encrypted anew.", "cards under pepper 1: 2", "under key 2: 2"]
+    again = json.loads(succeed(database, "privacy", "reencrypt", "--json", **rotated).stdout)
+    counts = {"cards_by_pepper": {"1": 2}, "encrypted_by_key": {"2": 2}}
+    assert again == {"reencrypted": 0, **counts, "unreadable": {}}
+    with database.engine().begin() as connection:
+        connection.execute(text("UPDATE contacts SET email_encrypted = repeat('lost', 9)::bytea"))
+    lost = run(database, "privacy", "reencrypt", **rotated)
+    assert (lost.exit_code, "contacts.email_encrypted: 2 under no key that is given" in lost.output) == (1, True)

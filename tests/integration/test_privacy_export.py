@@ -11,7 +11,7 @@ from rewards.ids import new_id
 from rewards.privacy import ErasureRegister, export_citizen
 from rewards.schema import Base
 from tests.factories import build_cause, deposit
-from tests.integration.test_privacy_erasure import DAY, Scene, live
+from tests.privacy_scene import DAY, Scene, live
 
 SECTION_OF = {
     "badges": "cards",
@@ -32,6 +32,7 @@ SECTION_OF = {
     "vouchers": "vouchers",
     "donations": "donations",
     "transfers": "movements",
+    "erasure_requests": "erasure_requests",
     "events": "movements",
     "capped_deposits": "movements",
     "corrections": "movements",

@@ -15,8 +15,8 @@ from rewards.privacy.inactivity import list_idle, set_inactivity
 from rewards.privacy.pruning import RULES, prune
 from tests.factories import build_citizen, open_session_for
 from tests.ingest_scene import scalar
-from tests.integration.test_privacy_erasure import DAY, Scene
 from tests.letter_scene import body_of
+from tests.privacy_scene import DAY, Scene
 
 HOUR = datetime.timedelta(hours=1)
 
@@ -44,6 +44,7 @@ def add_row(scene: Scene, table: str, ended_at: datetime.datetime) -> None:
         "short_code_tries": "INSERT INTO short_code_tries VALUES (7, :s, 1, :at)",
         "card_tries": "INSERT INTO card_tries VALUES (7, :s, 1, :at)",
         "expiry_warnings": "INSERT INTO expiry_warnings VALUES (7, :w, CAST(:at AS date), :at)",
+        "erasure_requests": "INSERT INTO erasure_requests VALUES (7, :c, :at, :at, :at)",
         "cap_usages": "INSERT INTO cap_usages VALUES (7, :c, 'day', CAST(:at AS date), 9, 9, 9)",
     }
     with scene.database.engine().begin() as connection:

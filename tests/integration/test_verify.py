@@ -419,6 +419,11 @@ def leave_an_erasure_unfinished(scene: Scene) -> None:
         then=scene.now - 31 * 24 * HOUR,
         id=scene.citizen.citizen_id,
     )
+    scene.damage(
+        "INSERT INTO erasure_requests VALUES (:authority, :id, :then, :then)",
+        then=scene.now - 31 * 24 * HOUR,
+        id=scene.citizen.citizen_id,
+    )
 
 
 DAMAGES = {
@@ -437,7 +442,7 @@ DAMAGES = {
         forfeit_what_was_in_no_lot,
         {"forfeitures_empty_lots_into_their_account": 1},
     ),
-    "no_erasure_is_long_overdue": (leave_an_erasure_unfinished, {"no_erasure_is_long_overdue": 1}),
+    "no_erasure_is_long_overdue": (leave_an_erasure_unfinished, {"no_erasure_is_long_overdue": 2}),
     "merged_wallets_lead_to_open_ones": (merge_in_a_circle, {"merged_wallets_lead_to_open_ones": 3}),
     "wallet_changes_equal_their_transfers": (
         note_more_than_was_moved,
