@@ -22,6 +22,7 @@ from bontri.settings import Settings
 from bontri.worker_reports import MetricsSum, ReportReceiver, ReportSender, WorkerReport
 from ingest.worker import utc_now
 from partners_api.metrics import ApiMetrics
+from rewards.instants import write_instant
 
 REPORT_EVERY_S = 1.0
 SILENT_AFTER_S = 10.0
@@ -32,7 +33,7 @@ class ProcessWatch:
     """One process of the API, as it tells about itself."""
 
     def __init__(self, metrics: ApiMetrics) -> None:
-        self._metrics, self._since = metrics, utc_now().isoformat()
+        self._metrics, self._since = metrics, write_instant(utc_now())
 
     def health(self) -> Health:
         """Return that it lives: who asks for more asks its /readyz."""
@@ -60,7 +61,7 @@ class ApiWatch(Collector):
     """All processes of the API, as they last told about themselves."""
 
     def __init__(self, *, processes: int) -> None:
-        self._processes, self._since = processes, utc_now().isoformat()
+        self._processes, self._since = processes, write_instant(utc_now())
         self._newest: dict[int, tuple[float, WorkerReport]] = {}
         self._sum, self._holding = MetricsSum(), threading.Lock()
 

@@ -1,6 +1,5 @@
 """The ``bontri`` command. Read from here: each command composes one part of the house and nothing else."""
 
-import json
 import secrets
 import sys
 from dataclasses import replace
@@ -16,6 +15,7 @@ from bontri.commands.bench import bench
 from bontri.commands.bins import bins
 from bontri.commands.broker import broker
 from bontri.commands.budgets import budgets
+from bontri.commands.campaigns import campaigns
 from bontri.commands.cards import cards
 from bontri.commands.causes import causes
 from bontri.commands.chaos import chaos
@@ -23,7 +23,6 @@ from bontri.commands.commands import commands
 from bontri.commands.corrections import corrections
 from bontri.commands.display import display
 from bontri.commands.docs import docs
-from bontri.commands.drafts import campaigns, tariffs
 from bontri.commands.goals import goals
 from bontri.commands.jobs import jobs
 from bontri.commands.ledger import ledger
@@ -40,9 +39,11 @@ from bontri.commands.settle import settle, settlements
 from bontri.commands.shop_keys import shop_keys
 from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.simulate_month import simulate_month
+from bontri.commands.tariffs import tariffs
 from bontri.commands.vouchers import vouchers
 from bontri.commands.wallets import wallets
 from bontri.embedded.processes import Stopped
+from bontri.json_output import AS_JSON, as_json
 
 EXIT_FAILED = 1
 EXIT_STOPPED = 130
@@ -140,7 +141,7 @@ def migrate() -> None:
 
 
 @cli.command()
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def verify(is_json: bool) -> None:
     """Check that the books balance and nothing is missing; exits with 1 when an invariant is broken.
 
@@ -209,14 +210,14 @@ def expire_vouchers_command() -> None:
 
 
 @cli.command()
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def settings(is_json: bool) -> None:
     """List every setting, its default and what it is for, and check those of this environment."""
     from bontri.settings import TABLE, read_settings
 
     if is_json:
         table = [{"name": each.variable, "default": each.default, "purpose": each.purpose} for each in TABLE]
-        click.echo(json.dumps(table, indent=2))
+        click.echo(as_json(table))
     else:
         for setting in TABLE:
             default = "" if setting.default is None else f" (default {setting.default})"

@@ -6,8 +6,8 @@ from bontri.commands.holders import Holder
 from bontri.operating import engine_in_use, keyring_in_use
 from bontri.settings import read_settings
 from ingest.worker import utc_now
-from rewards.explanations import Language
 from rewards.fleet.owners import get_authority
+from rewards.languages import Language
 from rewards.privacy import export_citizen
 from rewards.tenancy import enter_tenant
 

@@ -1,31 +1,20 @@
 """The fleet on a terminal: a table of bins, and one bin with everything known of it."""
 
-import dataclasses
 import datetime
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
 
+from bontri.json_output import as_plain
 from rewards.fleet.listing import ListedBin
 from rewards.fleet.portraits import Facts
 
 WIDTH_IN_FILES = 200
 LONGEST_AGES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-
-
-def as_json(content: Any) -> str:
-    """Return JSON; instants in ISO 8601."""
-    return json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
-
-
-def list_as_json(bins: Sequence[ListedBin]) -> str:
-    """Return the list as JSON."""
-    return as_json([dataclasses.asdict(each) for each in bins])
 
 
 def print_list(bins: Sequence[ListedBin], *, now: datetime.datetime) -> None:
@@ -101,12 +90,4 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, datetime.datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    return json.dumps(value, ensure_ascii=False, default=_plain) if isinstance(value, dict | list) else str(value)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime.datetime | datetime.date):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    return json.dumps(value, ensure_ascii=False, default=as_plain) if isinstance(value, dict | list) else str(value)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from bontri.documents.statements import statement_as_csv, statement_as_pdf
 from ingest.worker import utc_now
-from rewards.explanations import Language
+from rewards.languages import Language
 from rewards.settlement import (
     Statement,
     StatementLockedError,

@@ -1,6 +1,5 @@
 """``bontri simulate``: run a fleet of simulated bins and show how it goes."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bontri.json_output import as_json
 from bontri.signals import stop_event
 from simulators.counts import FleetCounts
 from simulators.fleet_file import read_fleet_file
@@ -48,7 +48,7 @@ def simulate_fleet(
 def print_counts(counts: FleetCounts, *, seed: int, is_json: bool) -> None:
     """Print what a fleet did."""
     if is_json:
-        click.echo(json.dumps({"seed": seed, **counts.as_dict()}, indent=2))
+        click.echo(as_json({"seed": seed, **counts.as_dict()}))
         return
     for name, value in {"seed": seed, **counts.as_dict()}.items():
         click.echo(f"{name:24} {value}")

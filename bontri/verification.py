@@ -1,10 +1,9 @@
 """``bontri verify``: check the invariants of the database in use, or of the demo's."""
 
-import json
-
 import click
 
 from bontri.demo.run import summary_of
+from bontri.json_output import as_json
 from bontri.operating import engine_in_use
 from bontri.settings import Settings
 from ingest.worker import utc_now
@@ -20,7 +19,7 @@ def verify_database(settings: Settings) -> Verification:
 def print_verification(verification: Verification, *, is_json: bool) -> None:
     """Print every invariant and how often it is broken."""
     if is_json:
-        click.echo(json.dumps(summary_of(verification), indent=2))
+        click.echo(as_json(summary_of(verification)))
         return
     for authority, counts in verification.counts.items():
         click.echo(

@@ -32,6 +32,7 @@ from ingest.broker_address import Broker
 from ingest.sessions import end_former_sessions, member_ids
 from ingest.vitals import SILENT_AFTER_S
 from ingest.worker import utc_now
+from rewards.instants import write_instant
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +150,7 @@ class WorkerGroup(Collector):
         for member in self.members:
             if member.process is None and monotonic() >= member.start_at_s:
                 member.report, member.heard_s, member.started_s = None, monotonic(), monotonic()
-                self.since[member.client_id] = utc_now().isoformat(timespec="seconds")
+                self.since[member.client_id] = write_instant(utc_now())
                 member.process = start_worker(member.client_id, self.receiver.path)
                 self.starts += 1
                 log.info("worker_started", client_id=member.client_id, pid=member.process.pid)
@@ -260,7 +261,7 @@ def run_worker_group(settings: Settings) -> None:
         stack.callback(receiver.close)
         end_former_sessions(Broker.from_url(settings.mqtt_url or ""), client_id=settings.mqtt_client_id, count=count)
         members = [Member(client_id) for client_id in member_ids(settings.mqtt_client_id, count)]
-        now = utc_now().isoformat(timespec="seconds")
+        now = write_instant(utc_now())
         group = WorkerGroup(settings, receiver, members, since=dict.fromkeys([each.client_id for each in members], now))
         stack.enter_context(monitoring_listener(group, host=settings.ingest_http_host, port=settings.ingest_http_port))
         group.run(stop)

@@ -21,6 +21,7 @@ from ingest.mqtt import MqttSource
 from ingest.observer import Observer
 from ingest.vitals import DEAD_STATES, SILENT_AFTER_S, State
 from ingest.worker import utc_now
+from rewards.instants import write_instant
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ class WorkerWatch:
             state=self._state if is_watching else "not_watched",
             is_alive=is_watching and self._state not in DEAD_STATES,
             is_ready=is_watching and self._state == "working",
-            since=self._since.isoformat(timespec="seconds"),
+            since=write_instant(self._since),
             facts={
                 "subscribed": vitals.subscribed_s is not None,
                 "heartbeats": "refused by the broker" if self._source.is_heartbeat_refused() else "through the broker",
@@ -126,7 +127,7 @@ class WorkerWatch:
             (log.warning if is_worse else log.info)("worker_health_changed", state=state, was=self._state)
             self._state, self._since, self._since_s = state, utc_now(), now_s
         if state in DEAD_STATES and now_s - self._since_s >= self._patience.stuck_after_s:
-            log.error("worker_stuck", state=state, since=self._since.isoformat(), where=list_stacks())
+            log.error("worker_stuck", state=state, since=write_instant(self._since), where=list_stacks())
             self._end()
 
     def _judge(self) -> State:
@@ -143,7 +144,7 @@ class WorkerWatch:
         if seen_s is None:
             return None
         age = datetime.timedelta(seconds=self._observer.vitals.clock() - seen_s)
-        return (utc_now() - age).isoformat(timespec="seconds")
+        return write_instant(utc_now() - age)
 
 
 def list_stacks() -> dict[str, list[str]]:

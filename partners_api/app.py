@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -11,43 +12,9 @@ from flask_smorest import Api
 from sqlalchemy import Engine
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.utils import find_modules
 
-from partners_api.authorities import (
-    agents,
-    api_keys,
-    bin_problems,
-    citizen_rules,
-    exports,
-    giving,
-    money,
-    reviews,
-    settings,
-    settlements,
-    tariffs,
-    territory,
-    views,
-)
-from partners_api.authorities import disputes as authority_disputes
-from partners_api.authorities import offers as authority_offers
-from partners_api.authorities import shops as partner_shops
-from partners_api.authorities import sign_ins as agents_sign_ins
 from partners_api.authorities.blueprint import authorities
-from partners_api.citizens import (
-    bins,
-    cards,
-    disputes,
-    donations,
-    erasure,
-    export,
-    household,
-    letters,
-    profile,
-    sessions,
-    sign_ins,
-    sign_ups,
-    vouchers,
-    wallet,
-)
 from partners_api.citizens.blueprint import citizens
 from partners_api.documentation import documentation
 from partners_api.errors import register_error_handlers
@@ -55,62 +22,21 @@ from partners_api.fast_json import FastJson
 from partners_api.health import health
 from partners_api.metrics import ApiMetrics, count_requests
 from partners_api.notices_off import notices_off
-from partners_api.operators import authorities as operators_authorities
-from partners_api.operators import bins as operators_bins
-from partners_api.operators import jobs, orders, quarantine
-from partners_api.operators import keys as operators_keys
 from partners_api.operators.blueprint import operators
 from partners_api.principals import SECURITY_SCHEMES
 from partners_api.rates import limit_rates
 from partners_api.request_log import ExceptionInfo, log_failure, log_requests
 from partners_api.security import add_security_headers
 from partners_api.services import EXTENSION, RenderStatement, SendCodes, Services, utc_now
-from partners_api.shops import cards as shop_cards
-from partners_api.shops import details, offers, redemptions, staff, statements
-from partners_api.shops import keys as shop_keys
 from partners_api.shops.blueprint import shops
 from partners_api.transactions import TransactionalFlask
 from rewards.keyring import Keyring
 
 BLUEPRINTS = (citizens, shops, authorities, operators)
-OPERATIONS_OF_CITIZENS = (
-    sign_ins,
-    sign_ups,
-    sessions,
-    profile,
-    letters,
-    cards,
-    household,
-    disputes,
-    bins,
-    wallet,
-    vouchers,
-    donations,
-    export,
-    erasure,
-)
-OPERATIONS_OF_SHOPS = (details, shop_keys, staff, redemptions, shop_cards, offers, statements)
-OPERATIONS_OF_AUTHORITIES = (
-    agents_sign_ins,
-    agents,
-    api_keys,
-    settings,
-    tariffs,
-    authority_offers,
-    giving,
-    money,
-    partner_shops,
-    settlements,
-    territory,
-    views,
-    exports,
-    reviews,
-    authority_disputes,
-    bin_problems,
-    citizen_rules,
-)
-OPERATIONS_OF_OPERATORS = (operators_authorities, operators_bins, orders, quarantine, jobs, operators_keys)
-"""Imported for the operations they add to their blueprint."""
+for blueprint in BLUEPRINTS:
+    # A file beside a blueprint is imported for the operations it adds to it, and is named nowhere else.
+    for module in find_modules(blueprint.import_name.rpartition(".")[0]):
+        import_module(module)
 
 API_PREFIX = "/api/v1"
 

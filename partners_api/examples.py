@@ -12,7 +12,7 @@ from marshmallow import fields, validate
 
 PLAIN: Mapping[type[fields.Field[Any]], Any] = {
     fields.UUID: "01936a2e-7c41-7b7e-9d5a-2f6c1e8b4a10",
-    fields.AwareDateTime: "2026-11-22T09:30:00+00:00",
+    fields.AwareDateTime: "2026-11-22T09:30:00.000000Z",
     fields.Date: "2026-11-22",
     fields.Boolean: True,
     fields.Integer: 12,

@@ -3,7 +3,7 @@
 from flask import request
 from marshmallow import fields, validate
 
-from rewards.explanations import LANGUAGES, Language
+from rewards.languages import LANGUAGES, Language
 
 LANGUAGE = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
 """What a query says it with."""

@@ -22,6 +22,7 @@ from marshmallow import fields, validate
 
 from partners_api.operations import Blueprint, View, operation
 from partners_api.schemas import Integer
+from partners_api.texts import WholeText
 from rewards.access import Audience, Role, Scope
 from rewards.errors import RewardsError
 
@@ -92,7 +93,7 @@ class Cursor(fields.String):
     def __init__(self, *types: type, **options: Any) -> None:
         self.parts = [PARTS[each] for each in types]
         pattern = r"\.".join(part.pattern for part in self.parts)
-        super().__init__(**{"validate": validate.Regexp(f"^{pattern}$"), **options})
+        super().__init__(**{"validate": WholeText(f"^{pattern}$"), **options})
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **options: Any) -> str | None:
         if value is None:

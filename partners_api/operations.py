@@ -32,6 +32,7 @@ from partners_api.refusals import (
     RoleInsufficientError,
     ScopeMissingError,
 )
+from partners_api.texts import WholeText
 from rewards.access import Audience, Role, Scope
 from rewards.errors import IdempotencyKeyReusedError, RewardsError
 
@@ -101,7 +102,7 @@ class IdempotencyKeySchema(ma.Schema):
     key = ma.fields.String(
         required=True,
         data_key="Idempotency-Key",
-        validate=ma.validate.Regexp(r"^[A-Za-z0-9_.:-]{1,128}$"),
+        validate=WholeText(r"^[A-Za-z0-9_.:-]{1,128}$"),
         metadata={"description": "Chosen by the caller, one per intention; a UUID does. Repeat it to repeat safely."},
     )
 

@@ -17,8 +17,7 @@ from partners_api.refusals import (
 from partners_api.services import keyring, now
 from partners_api.transactions import connection, connection_of_whoever_calls, serve_agents
 from rewards.access import RANK, Audience, Operator, Principal, Role, Scope, find_principal
-from rewards.sessions import note_use
-from rewards.sign_ins import keep_awake
+from rewards.sessions import keep_awake, note_use
 
 SECURITY_SCHEMES: dict[Audience, str] = {
     "citizen": "A session's token, from POST /citizen/sessions.",

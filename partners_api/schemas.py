@@ -1,27 +1,15 @@
 """Schemas more than one audience uses. All are strict: unknown fields, and numbers in strings, are refused."""
 
-from collections.abc import Callable
+import datetime
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
-SLUG = validate.Regexp(r"^[a-z0-9-]{2,32}$")
+from rewards.instants import write_instant
 
-
-def require_characters(text: str) -> None:
-    """Refuse halves of surrogate pairs, which JSON can write and UTF-8 cannot."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ma.ValidationError("Halves of surrogate pairs are no characters.")
-
-
-LABEL: list[Callable[[Any], Any]] = [validate.Regexp(r"^[^\x00-\x1f\x7f]{1,40}$"), require_characters]
-"""A line somebody calls a thing by: no control characters."""
-TEXT: list[Callable[[Any], Any]] = [validate.Regexp(r"^[^\x00-\x09\x0b-\x1f\x7f]{1,500}$"), require_characters]
-"""What somebody writes; newlines are the only control characters."""
-MATERIAL = validate.Regexp(r"^[a-z][a-z0-9_-]{1,31}$")
-BIN_ID = validate.Regexp(r"^[A-Z0-9-]{4,32}$")
-ENTERED_CODE = validate.Regexp(r"^[ -~]{1,100}$")
+YEAR_ONE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+YEAR_LAST = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 
 
 class Integer(fields.Integer):
@@ -35,33 +23,34 @@ class Integer(fields.Integer):
         return super()._validated(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
-class Text(fields.String):
-    """Text people write: one line of 1 to ``longest`` characters, or ``has_lines``; nothing that cannot be stored.
+class Boolean(fields.Boolean):
+    """True or false, written as JSON has them; not ``strict``, as a query has: the words."""
 
-    Not all blanks, unless ``least`` is 0.
-    """
-
-    def __init__(self, longest: int, *, least: int = 1, has_lines: bool = False, **options: Any) -> None:
-        printed = r"[^\x00-\x09\x0b-\x1f\x7f]" if has_lines else r"[^\x00-\x1f\x7f]"
-        pattern = rf"^{printed}*[^\x00-\x20\x7f]{printed}*$" if least else rf"^{printed}*$"
-        checks = [validate.Length(least, longest), validate.Regexp(pattern)]
-        super().__init__(**{"validate": checks, **options})
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        """Refuse halves of characters too: JSON can write them, UTF-8 and so PostgreSQL cannot."""
-        found = str(super()._deserialize(value, attr, data, **options))
-        if not is_storable(found):
-            raise ma.ValidationError("holds half a character")
-        return found
+    def __init__(self, *, strict: bool = True, **options: Any) -> None:
+        said = {"truthy": {True}, "falsy": {False}} if strict else {"truthy": {"true"}, "falsy": {"false"}}
+        super().__init__(**{**said, **options})
 
 
-def is_storable(text: str) -> bool:
-    """Tell whether a text can be written as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+class Instant(fields.AwareDateTime):
+    """An instant, in any time zone as it comes in and in UTC as it goes out."""
+
+    def _serialize(self, value: Any, *args: Any, **options: Any) -> str | None:
+        return None if value is None else write_instant(value)
+
+
+class NearInstant(Instant):
+    """An instant of this century: what is to be stored, or counted from."""
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        """Refuse other centuries."""
+        try:
+            instant = super()._deserialize(value, *args, **options)
+            is_near = YEAR_ONE <= instant < YEAR_LAST
+        except OverflowError:
+            is_near = False
+        if not is_near:
+            raise self.make_error("invalid", input=value, obj_type="datetime of this century")
+        return instant
 
 
 VOUCHER_STATES = ("issued", "redeemed", "reversed", "cancelled", "expired")
@@ -78,6 +67,6 @@ class VoucherSchema(ma.Schema):
     price_points = Integer(required=True)
     value_cents = Integer(required=True)
     status = fields.String(required=True, validate=validate.OneOf(VOUCHER_STATES))
-    issued_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(required=True)
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+    issued_at = Instant(required=True)
+    expires_at = Instant(required=True)
+    ended_at = Instant(required=True, allow_none=True)

@@ -8,8 +8,8 @@ from typing import Protocol
 from flask import current_app
 from sqlalchemy import Engine
 
-from rewards.explanations import Language
 from rewards.keyring import Keyring
+from rewards.languages import Language
 from rewards.settlement import Statement
 
 EXTENSION = "bontri"

@@ -129,10 +129,10 @@ def find_agent_by_email(connection: Connection, keyring: Keyring, *, authority_i
 
 
 def list_agents(
-    connection: Connection, keyring: Keyring, *, authority_id: int, after: UUID | None = None, limit: int = 500
+    connection: Connection, keyring: Keyring, *, authority_id: int, after: tuple[UUID] | None = None, limit: int = 500
 ) -> list[Agent]:
-    """List the authority's agents, blocked ones too, those first who were invited first."""
-    values = {"authority_id": authority_id, "agent_id": None, "after": after, "limit": limit}
+    """List the authority's agents, blocked ones too, those first who were invited first, behind the id of ``after``."""
+    values = {"authority_id": authority_id, "agent_id": None, "after": after[0] if after else None, "limit": limit}
     return [agent_of(keyring, row) for row in connection.execute(LIST, values).mappings()]
 
 

@@ -24,21 +24,20 @@ KeyAudience = Literal["shop", "authority"]
 OVERLAP = datetime.timedelta(days=7)
 """How long a replaced key goes on unless told otherwise."""
 
-LIST = text("""
-    SELECT api_key_id, audience, shop_id, role, scopes, label, created_at, expires_at, revoked_at
-      FROM api_keys
-     WHERE authority_id = :authority_id AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = CAST(:shop_id AS uuid))
-       AND (CAST(:audience AS text) IS NULL OR audience = CAST(:audience AS text))
-       AND (CAST(:after AS uuid) IS NULL OR api_key_id < CAST(:after AS uuid))
-     ORDER BY api_key_id DESC LIMIT :limit
+KEYS = """
+    SELECT k.api_key_id, k.audience, k.shop_id, s.name AS shop, k.role, k.scopes, k.label, k.created_at, k.expires_at,
+           k.revoked_at
+      FROM api_keys k
+      LEFT JOIN shops s ON s.authority_id = k.authority_id AND s.shop_id = k.shop_id
+     WHERE k.authority_id = :authority_id
+       AND (CAST(:audience AS text) IS NULL OR k.audience = CAST(:audience AS text))
+       AND (CAST(:shop_id AS uuid) IS NULL OR k.shop_id = CAST(:shop_id AS uuid))
+"""
+LIST = text(f"""
+    {KEYS} AND (CAST(:after AS uuid) IS NULL OR k.api_key_id < CAST(:after AS uuid))
+     ORDER BY k.api_key_id DESC LIMIT :limit
 """)
-GET = text("""
-    SELECT api_key_id, audience, shop_id, role, scopes, label, created_at, expires_at, revoked_at
-      FROM api_keys
-     WHERE authority_id = :authority_id AND api_key_id = :api_key_id
-       AND (CAST(:audience AS text) IS NULL OR audience = CAST(:audience AS text))
-       AND (CAST(:shop_id AS uuid) IS NULL OR shop_id = CAST(:shop_id AS uuid))
-""")
+GET = text(f"{KEYS} AND k.api_key_id = :api_key_id")
 # The one that is replaced must be good, and is replaced once: its own end decides.
 REPLACE = text("""
     UPDATE api_keys SET expires_at = :until
@@ -89,6 +88,7 @@ class ListedApiKey:
     api_key_id: UUID
     audience: KeyAudience
     shop_id: UUID | None
+    shop: str | None
     role: Role | None
     scopes: Collection[Scope] | None
     label: str
@@ -153,12 +153,13 @@ def list_api_keys(
     authority_id: int,
     shop_id: UUID | None = None,
     audience: KeyAudience | None = None,
-    after: UUID | None = None,
+    after: tuple[UUID] | None = None,
     limit: int = 50,
 ) -> list[ListedApiKey]:
-    """List keys of the authority and its shops, or of one shop or audience, newest first, ended ones too."""
+    """List keys of the authority and its shops, or of one shop or audience, newest first, ended ones
+    too, behind the id of ``after``."""
     values = {"authority_id": authority_id, "shop_id": shop_id, "audience": audience}
-    values |= {"after": after, "limit": limit}
+    values |= {"after": after[0] if after else None, "limit": limit}
     return [ListedApiKey(*row) for row in connection.execute(LIST, values)]
 
 
@@ -252,9 +253,11 @@ def create_operator_key(connection: Connection, keyring: Keyring, *, label: str,
     return key
 
 
-def list_operator_keys(connection: Connection, *, after: UUID | None = None, limit: int = 50) -> list[OperatorKeyFacts]:
-    """List operators' keys, newest first, ended ones too."""
-    rows = connection.execute(LIST_OPERATOR_KEYS, {"after": after, "limit": limit})
+def list_operator_keys(
+    connection: Connection, *, after: tuple[UUID] | None = None, limit: int = 50
+) -> list[OperatorKeyFacts]:
+    """List operators' keys, newest first, ended ones too, behind the id of ``after``."""
+    rows = connection.execute(LIST_OPERATOR_KEYS, {"after": after[0] if after else None, "limit": limit})
     return [OperatorKeyFacts(*row) for row in rows]
 
 

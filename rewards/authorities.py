@@ -67,10 +67,12 @@ class AuthorityFacts:
     created_at: datetime.datetime
 
 
-def list_authority_facts(connection: Connection, *, after: str | None = None, limit: int = 50) -> list[AuthorityFacts]:
-    """List authorities by slug."""
+def list_authority_facts(
+    connection: Connection, *, after: tuple[str] | None = None, limit: int = 50
+) -> list[AuthorityFacts]:
+    """List authorities by slug, behind that of ``after``."""
     wanted = select(*FACTS).order_by(Authority.slug).limit(limit)
-    rows = connection.execute(wanted if after is None else wanted.where(Authority.slug > after))
+    rows = connection.execute(wanted if after is None else wanted.where(Authority.slug > after[0]))
     return [AuthorityFacts(*row) for row in rows]
 
 

@@ -143,7 +143,7 @@ LIST = text("""
       FROM bin_commands
      WHERE authority_id = :authority_id AND (CAST(:bin_id AS text) IS NULL OR bin_id = :bin_id)
        AND (CAST(:issued_at AS timestamptz) IS NULL OR (issued_at, command_id) < (:issued_at, :command_id))
-     ORDER BY issued_at DESC, command_id DESC LIMIT :most
+     ORDER BY issued_at DESC, command_id DESC LIMIT :limit
 """)
 
 
@@ -153,10 +153,10 @@ def list_commands(
     authority_id: int,
     bin_id: str | None = None,
     after: tuple[datetime.datetime, UUID] | None = None,
-    most: int = 50,
+    limit: int = 50,
 ) -> list[ListedCommand]:
     """List commands, of one bin or of all, newest first; ``after`` is (issued at, id) of the last one seen."""
     issued_at, command_id = after or (None, None)
-    values = {"issued_at": issued_at, "command_id": command_id, "most": most}
+    values = {"issued_at": issued_at, "command_id": command_id, "limit": limit}
     rows = connection.execute(LIST, {"authority_id": authority_id, "bin_id": bin_id, **values})
     return [ListedCommand(*row) for row in rows]

@@ -136,8 +136,8 @@ def run_soon(connection: Connection, job: str, *, authority_id: int, now: dateti
 
 
 def list_jobs(
-    connection: Connection, *, authority_id: int, after: str | None = None, limit: int | None = None
+    connection: Connection, *, authority_id: int, after: tuple[str] | None = None, limit: int | None = None
 ) -> list[JobState]:
-    """List the jobs of an authority by name."""
-    values = {"authority_id": authority_id, "after": after, "limit": limit}
+    """List the jobs of an authority by name, behind that of ``after``."""
+    values = {"authority_id": authority_id, "after": after[0] if after else None, "limit": limit}
     return [JobState(*row) for row in connection.execute(LIST, values)]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from rewards.explanations import Language
+from rewards.languages import Language
 
 GET = text("""
     SELECT coalesce(c.language, a.language), c.wants_notices

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, delete
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from rewards.citizens import EMAIL_PURPOSE, normalise_email
-from rewards.explanations import Language
 from rewards.keyring import Keyring
+from rewards.languages import Language
 from rewards.schema import ShopContact
 
 

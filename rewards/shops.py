@@ -120,14 +120,12 @@ def wants_pins(connection: Connection, shop_id: UUID, *, authority_id: int) -> b
     return connection.scalar(wanted) is True
 
 
-def get_shop_details(connection: Connection, shop_id: UUID, *, authority_id: int) -> ShopDetails:
-    """Return what is known of a shop, which the caller knows to be there."""
-    return ShopDetails(*connection.execute(GET_DETAILS, {"authority_id": authority_id, "shop_id": shop_id}).one())
-
-
-def lock_shop_details(connection: Connection, shop_id: UUID, *, authority_id: int) -> ShopDetails:
-    """Return the same, and let nobody change it before the transaction has ended."""
-    return ShopDetails(*connection.execute(LOCK_DETAILS, {"authority_id": authority_id, "shop_id": shop_id}).one())
+def get_shop_details(
+    connection: Connection, shop_id: UUID, *, authority_id: int, is_to_change: bool = False
+) -> ShopDetails:
+    """Return what is known of a shop the caller knows to be there; locked until the transaction ends to change it."""
+    values = {"authority_id": authority_id, "shop_id": shop_id}
+    return ShopDetails(*connection.execute(LOCK_DETAILS if is_to_change else GET_DETAILS, values).one())
 
 
 def change_shop_details(connection: Connection, changed: ShopDetails, *, authority_id: int) -> None:

@@ -1,7 +1,5 @@
 """Citizens and agents sign in with a code sent by e-mail, and citizens sign up with one.
 
-A session is a row, so that it can be listed and revoked.
-
 An address nobody holds gets the same answer by the same work: nobody learns here who takes part. To sign up is to ask
 for a code that is sent to a strange address too; whoever enters it is made a citizen then, and not before.
 """
@@ -9,12 +7,10 @@ for a code that is sent to a strange address too; whoever enters it is made a ci
 import datetime
 import secrets
 from dataclasses import dataclass
-from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, TextClause, insert, select, text, update
+from sqlalchemy import Connection, insert, select, text
 
-from rewards.access import new_token
 from rewards.agents import find_agent_by_email
 from rewards.citizens import (
     EMAIL_PURPOSE,
@@ -25,26 +21,16 @@ from rewards.citizens import (
     register_citizen,
 )
 from rewards.errors import RewardsError
-from rewards.explanations import Language
 from rewards.ids import new_id
 from rewards.keyring import Keyring
+from rewards.languages import Language
 from rewards.letter_wishes import note_language
 from rewards.schema import Authority, SignInCode
-from rewards.schema import Session as SessionRow
-from rewards.sessions import seal_label
+from rewards.sessions import Holder, NewSession, add_session, for_each_holder
 
 CODE_DIGITS = 8
 CODE_VALID = datetime.timedelta(minutes=10)
 CODE_TRIES = 5
-
-Holder = Literal["citizen", "agent"]
-
-SESSION_VALID: dict[Holder, datetime.timedelta] = {
-    "citizen": datetime.timedelta(days=90),
-    "agent": datetime.timedelta(days=14),
-}
-AGENT_IDLE = datetime.timedelta(hours=12)
-"""So long an agent's session goes on without being used: a night, not a weekend."""
 
 
 class SignInCodeRefusedError(RewardsError):
@@ -72,31 +58,6 @@ class SignIn:
     is_sign_up: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NewSession:
-    """A session just opened; ``token`` is stored nowhere and shown this once."""
-
-    session_id: UUID
-    token: str
-    expires_at: datetime.datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ListedSession:
-    """A session that is good; ``idle_until`` is an agent's alone."""
-
-    session_id: UUID
-    created_at: datetime.datetime
-    expires_at: datetime.datetime
-    idle_until: datetime.datetime | None
-
-
-def for_each_holder(statement: str) -> dict[Holder, TextClause]:
-    """Return a statement for citizens and the same for agents; ``{holder}`` stands for either."""
-    holders: tuple[Holder, ...] = ("citizen", "agent")
-    return {holder: text(statement.replace("{holder}", holder)) for holder in holders}
-
-
 # One guarded update counts the try and uses the code up: two requests with the right code open one session.
 TRY_CODE = for_each_holder("""
     UPDATE sign_in_codes
@@ -117,19 +78,6 @@ LOCK_HOLDER = text("SELECT pg_advisory_xact_lock(7106003, hashtext(:authority_id
 COUNT_OPEN = for_each_holder("""
     SELECT count(*) FROM sign_in_codes
      WHERE authority_id = :authority_id AND {holder}_id = :holder_id AND expires_at > :now AND used_at IS NULL
-""")
-LIST_SESSIONS = for_each_holder("""
-    SELECT session_id, created_at, expires_at, idle_until FROM sessions
-     WHERE authority_id = :authority_id AND {holder}_id = :holder_id AND revoked_at IS NULL AND expires_at > :now
-       AND (idle_until IS NULL OR idle_until > :now)
-       AND (CAST(:after AS uuid) IS NULL OR session_id < :after)
-     ORDER BY session_id DESC LIMIT :limit
-""")
-# Written at most every few minutes, however much somebody clicks.
-KEEP_AWAKE = text("""
-    UPDATE sessions SET idle_until = :idle_until
-     WHERE authority_id = :authority_id AND session_id = :session_id AND revoked_at IS NULL
-       AND idle_until < CAST(:idle_until AS timestamptz) - interval '5 minutes'
 """)
 
 
@@ -243,21 +191,9 @@ def open_session(
         return None
     if language is not None and holder == "citizen":
         note_language(connection, authority_id=authority_id, citizen_id=holder_id, language=language)
-    session = NewSession(new_id(), new_token(connection, authority_id=authority_id), now + SESSION_VALID[holder])
-    connection.execute(
-        insert(SessionRow).values(
-            **{f"{holder}_id": holder_id},
-            authority_id=authority_id,
-            session_id=session.session_id,
-            token_digest=keyring.secret_digest("session", session.token),
-            created_at=now,
-            expires_at=session.expires_at,
-            label_encrypted=seal_label(keyring, label),
-            used_on=now.date(),
-            idle_until=now + AGENT_IDLE if holder == "agent" else None,
-        )
+    return add_session(
+        connection, keyring, authority_id=authority_id, holder=holder, holder_id=holder_id, label=label, now=now
     )
-    return session
 
 
 def register_or_find(
@@ -272,46 +208,6 @@ def register_or_find(
             return register_citizen(connection, keyring, authority_id=authority_id, email=email, now=now).citizen_id
     except EmailTakenError:
         return find_citizen_by_email(connection, keyring, authority_id=authority_id, email=email)
-
-
-def list_sessions(
-    connection: Connection,
-    holder_id: UUID,
-    *,
-    authority_id: int,
-    holder: Holder,
-    now: datetime.datetime,
-    after: UUID | None = None,
-    limit: int = 50,
-) -> list[ListedSession]:
-    """List the sessions of somebody that are good, newest first."""
-    values = {"authority_id": authority_id, "holder_id": holder_id, "now": now, "after": after, "limit": limit}
-    return [ListedSession(*row) for row in connection.execute(LIST_SESSIONS[holder], values)]
-
-
-def keep_awake(connection: Connection, *, authority_id: int, session_id: UUID, now: datetime.datetime) -> None:
-    """Put off the end of an agent's session that is being used."""
-    values = {"authority_id": authority_id, "session_id": session_id, "idle_until": now + AGENT_IDLE}
-    connection.execute(KEEP_AWAKE, values)
-
-
-def revoke_session(
-    connection: Connection,
-    *,
-    authority_id: int,
-    session_id: UUID,
-    agent_id: UUID | None = None,
-    now: datetime.datetime,
-) -> bool:
-    """Refuse a session from now on, with ``agent_id`` only one of that agent; False: nothing was left to revoke."""
-    revoke = update(SessionRow).where(
-        SessionRow.authority_id == authority_id,
-        SessionRow.session_id == session_id,
-        SessionRow.revoked_at.is_(None),
-    )
-    if agent_id is not None:
-        revoke = revoke.where(SessionRow.agent_id == agent_id)
-    return connection.execute(revoke.values(revoked_at=now)).rowcount == 1
 
 
 def prune_sign_ins(connection: Connection, *, authority_id: int, now: datetime.datetime) -> int:

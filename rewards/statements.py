@@ -20,7 +20,6 @@ from rewards.explanations import (
     DepositExplanation,
     DonationExplanation,
     Explanation,
-    Language,
     PlainExplanation,
     ReinstatementExplanation,
     ReviewExplanation,
@@ -34,6 +33,7 @@ from rewards.explanations import (
     explain_review,
     explain_voucher,
 )
+from rewards.languages import Language
 from rewards.wallets import WALLETS_OF
 
 PLAIN_KINDS = ("welcome", "points_expired", "wallets_merged", "member_left", "share_received")
@@ -162,8 +162,8 @@ LIST_MOVEMENTS = text(f"""
     ),
     page AS (
         SELECT * FROM movements
-         WHERE CAST(:before_at AS timestamptz) IS NULL
-            OR (recorded_at, movement_id COLLATE "C") < (:before_at, CAST(:before_id AS text))
+         WHERE CAST(:after_at AS timestamptz) IS NULL
+            OR (recorded_at, movement_id COLLATE "C") < (:after_at, CAST(:after_id AS text))
          ORDER BY recorded_at DESC, movement_id COLLATE "C" DESC
          LIMIT :limit
     )
@@ -198,18 +198,18 @@ def list_movements(
     authority_id: int,
     wallet_id: UUID,
     timezone: ZoneInfo,
-    before: Position | None = None,
+    after: Position | None = None,
     limit: int = 50,
 ) -> list[Movement]:
-    """List the movements of a wallet, newest first, those behind ``before``; ``timezone`` is the authority's."""
-    before_at, before_id = before or (None, None)
+    """List the movements of a wallet, newest first, those behind ``after``; ``timezone`` is the authority's."""
+    after_at, after_id = after or (None, None)
     rows = connection.execute(
         LIST_MOVEMENTS,
         {
             "authority_id": authority_id,
             "wallet_id": wallet_id,
-            "before_at": before_at,
-            "before_id": before_id,
+            "after_at": after_at,
+            "after_id": after_id,
             "limit": limit,
         },
     )

@@ -168,12 +168,12 @@ def list_published_tariffs(
     authority_id: int,
     now: datetime.datetime,
     tariff_id: UUID | None = None,
-    after: datetime.datetime | None = None,
+    after: tuple[datetime.datetime] | None = None,
     limit: int | None = None,
 ) -> list[PublishedTariff]:
-    """List the authority's tariffs, or one, the newest first; with ``after`` those in force before that instant."""
-    values = {"authority_id": authority_id, "now": now, "tariff_id": tariff_id, "after": after, "limit": limit}
-    rows = connection.execute(LIST_PUBLISHED, values)
+    """List the authority's tariffs, or one, the newest first; behind the beginning of ``after``."""
+    values = {"authority_id": authority_id, "now": now, "tariff_id": tariff_id, "limit": limit}
+    rows = connection.execute(LIST_PUBLISHED, {**values, "after": after[0] if after else None})
     tariffs = []
     for row in rows.mappings():
         lines = {material: (line[0], line[1]) for material, line in sorted((row["lines"] or {}).items())}

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select, update
 
-from rewards.explanations import Language
 from rewards.ids import new_id
+from rewards.languages import Language
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
 from rewards.schema import Authority, Commune, Funder, Material, Site
 

@@ -1,13 +1,12 @@
 """``bontri agents``: the people who work for an authority. The first admin is added here; they add the others."""
 
-import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
 from bontri.commands.tenants import LONGEST_NAME, Text, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.agents import Agent
@@ -43,7 +42,7 @@ def agents() -> None:
 @of_authority
 @click.option("--email", type=Email(LONGEST_ADDRESS), required=True, help="Where codes to sign in go.")
 @click.option("--role", type=ROLES, default="viewer", show_default=True, help="What they may do.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def add_command(name: str, authority: str, *, email: str, role: Any, is_json: bool) -> None:
     """Invite somebody called NAME. A viewer reads, a manager works, an admin configures, each as those before.
 
@@ -60,12 +59,12 @@ def add_command(name: str, authority: str, *, email: str, role: Any, is_json: bo
     with tenant_in_use(authority) as (connection, tenant):
         facts = {"authority_id": tenant.authority_id, "name": name, "email": email, "role": role}
         agent_id = invite_agent(connection, keyring, **facts, now=utc_now())
-    click.echo(json.dumps({"agent_id": str(agent_id)}) if is_json else f"{agent_id}  {name} can sign in as {role}.")
+    click.echo(as_json({"agent_id": str(agent_id)}) if is_json else f"{agent_id}  {name} can sign in as {role}.")
 
 
 @agents.command("list")
 @of_authority
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, is_json: bool) -> None:
     """List the agents of an authority, blocked ones too, those first who were invited first.
 
@@ -81,7 +80,7 @@ def list_command(authority: str, is_json: bool) -> None:
     with tenant_in_use(authority) as (connection, tenant):
         found = list_agents(connection, keyring, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     for each in found:
         click.echo(agent_as_line(each))
@@ -99,7 +98,7 @@ def agent_as_line(agent: "Agent") -> str:
 @click.argument("agent_id", metavar="AGENT", type=click.UUID)
 @click.argument("role", type=ROLES)
 @of_authority
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def role_command(agent_id: UUID, role: Any, authority: str, is_json: bool) -> None:
     """Give an agent another role, from the next request on. The last active admin stays one.
 
@@ -113,7 +112,7 @@ def role_command(agent_id: UUID, role: Any, authority: str, is_json: bool) -> No
 @agents.command("block")
 @click.argument("agent_id", metavar="AGENT", type=click.UUID)
 @of_authority
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def block_command(agent_id: UUID, authority: str, is_json: bool) -> None:
     """Block an agent and end all of their sessions at once. The last active admin cannot be blocked.
 
@@ -131,4 +130,4 @@ def change(agent_id: UUID, authority: str, changes: dict[str, Any], said: str, *
 
     with tenant_in_use(authority) as (connection, tenant):
         change_agent(connection, agent_id, authority_id=tenant.authority_id, **changes, now=utc_now())
-    click.echo(json.dumps({"agent_id": str(agent_id), **changes}) if is_json else said)
+    click.echo(as_json({"agent_id": str(agent_id), **changes}) if is_json else said)

@@ -1,9 +1,11 @@
 """``bontri alarms``: what an operator should look at, and ending what has been looked at."""
 
-import json
 from typing import Any, cast, get_args
 
 import click
+
+from bontri.commands.tenants import owners_in_use
+from bontri.json_output import AS_JSON, as_json
 
 
 @click.group()
@@ -18,7 +20,7 @@ def alarms() -> None:
 @click.option("--authority", metavar="SLUG", help="Only of this authority.")
 @click.option("--bin", "bin_id", metavar="BIN", help="Only of this bin.")
 @click.option("--all", "with_ended", is_flag=True, help="Those that ended too.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str | None, bin_id: str | None, with_ended: bool, is_json: bool) -> None:
     """List the alarms that are up, newest first.
 
@@ -27,39 +29,33 @@ def list_command(authority: str | None, bin_id: str | None, with_ended: bool, is
       bontri alarms list
       bontri alarms list --authority plaine-commune --all --json
     """
-    from bontri.operating import engine_in_use
-    from bontri.settings import read_settings
     from rewards.alarms import list_alarms
-    from rewards.fleet.owners import list_owners
 
     rows: list[dict[str, Any]] = []
-    with engine_in_use(read_settings(), role="bontri_reader") as engine:
-        with engine.connect() as connection:
-            owners = list_owners(connection, slug=authority, bin_id=bin_id)
-        for owner in owners:
-            with engine.connect() as connection:
-                found = list_alarms(connection, authority_id=owner.authority_id, bin_id=bin_id, with_ended=with_ended)
-            rows += [
-                {
-                    "authority": owner.slug,
-                    "bin": alarm.bin_id,
-                    "kind": alarm.kind,
-                    "raised_at": alarm.raised_at.isoformat(),
-                    "last_seen_at": alarm.last_seen_at.isoformat(),
-                    "ended_at": alarm.ended_at and alarm.ended_at.isoformat(),
-                    "times": alarm.times,
-                    "detail": dict(alarm.detail),
-                }
-                for alarm in found
-            ]
+    for connection, owner in owners_in_use(authority, bin_id=bin_id):
+        found = list_alarms(connection, authority_id=owner.authority_id, bin_id=bin_id, with_ended=with_ended)
+        rows += [
+            {
+                "authority": owner.slug,
+                "bin": alarm.bin_id,
+                "kind": alarm.kind,
+                "raised_at": alarm.raised_at,
+                "last_seen_at": alarm.last_seen_at,
+                "ended_at": alarm.ended_at,
+                "times": alarm.times,
+                "detail": dict(alarm.detail),
+            }
+            for alarm in found
+        ]
     rows.sort(key=lambda row: row["raised_at"], reverse=True)
     if is_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(as_json(rows))
         return
     for row in rows:
         detail = ", ".join(f"{name} {value}" for name, value in row["detail"].items())
-        ended = f", ended {row['ended_at']}" if row["ended_at"] else ""
-        click.echo(f"{row['raised_at']:.19}  {row['authority']}  {row['bin']}  {row['kind']}: {detail}{ended}")
+        ended = f", ended {row['ended_at']:%Y-%m-%dT%H:%M:%S}" if row["ended_at"] else ""
+        raised = f"{row['raised_at']:%Y-%m-%dT%H:%M:%S}  {row['authority']}  {row['bin']}"
+        click.echo(f"{raised}  {row['kind']}: {detail}{ended}")
     if not rows:
         click.echo("No alarm was ever raised." if with_ended else "No alarm is up.")
 

@@ -1,6 +1,5 @@
 """``bontri bench``: measurements of Bontri beside its peers. Ratios count; absolute figures are this machine's."""
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from bontri.json_output import as_json
 
 if TYPE_CHECKING:
     from bontri.progress import Teller
@@ -254,7 +255,7 @@ def measure(bench_it: "Callable[[Teller], Report]", as_text: Callable[[Report], 
     except BenchError as error:
         raise click.ClickException(str(error)) from error
     draw(report, output.pictures, tell)
-    click.echo(json.dumps(report, indent=2) if output.is_json else as_text(report))
+    click.echo(as_json(report) if output.is_json else as_text(report))
     sys.exit(0 if report["ok"] else 1)
 
 

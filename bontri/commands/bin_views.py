@@ -4,7 +4,8 @@ import datetime
 
 import click
 
-from bontri.fleet_tables import as_json, list_as_json, print_list, print_portrait
+from bontri.fleet_tables import print_list, print_portrait
+from bontri.json_output import as_json
 from bontri.operating import engine_in_use
 from bontri.settings import read_settings
 from ingest.worker import utc_now
@@ -35,7 +36,7 @@ def print_fleet(
                     silent_since=silent_since,
                 )
     if is_json:
-        click.echo(list_as_json(found))
+        click.echo(as_json(found))
     else:
         print_list(found, now=now)
 

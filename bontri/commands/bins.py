@@ -1,7 +1,6 @@
 """``bontri bins``: provisioning bins, looking at them, changing their keys, states and places."""
 
 import datetime
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import click
 
 from bontri.commands.durations import Duration
+from bontri.json_output import as_json
 
 AUTHORITY = click.option("--authority", metavar="SLUG", help="The authority, by its slug.")
 HAND_OVER = click.option(
@@ -186,7 +186,7 @@ def live(bin_id: str) -> None:
 def show_once(content: dict[str, Any], hand_over: Path | None) -> None:
     """Print what was not kept in a file; only there is it secret output that was asked for."""
     if hand_over is None:
-        click.echo(json.dumps(content, indent=1))
+        click.echo(as_json(content))
         click.echo(SHOWN_ONCE, err=True)
     else:
         click.echo(f"Keys and passwords are in {hand_over}, readable by you only.")

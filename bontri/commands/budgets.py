@@ -1,7 +1,5 @@
 """``bontri budgets``: what those who pay for vouchers give in a year, and what is left of it."""
 
-import json
-from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -9,6 +7,7 @@ import click
 
 from bontri.commands.settle import euros, print_table
 from bontri.commands.tenants import of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 MOST_EUROS = 1_000_000_000
 
@@ -66,7 +65,7 @@ def set_command(funder: str, authority: str, year: int | None, cents: int) -> No
 
 @budgets.command("list")
 @of_authority
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, is_json: bool) -> None:
     """List every funder with its budgets: what is redeemed, what is held by vouchers that are out, what is left.
 
@@ -79,7 +78,7 @@ def list_command(authority: str, is_json: bool) -> None:
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_budgets(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     rows: list[tuple[str, ...]] = []
     for each in found:

@@ -1,11 +1,10 @@
 """``bontri cards``: block, replace and claim cards over the counter."""
 
-import json
-
 import click
 
-from bontri.commands.holders import AS_JSON, CardValue, Holder, HolderType, counter_of
+from bontri.commands.holders import CardValue, Holder, HolderType, counter_of
 from bontri.commands.tenants import by_somebody, of_authority
+from bontri.json_output import AS_JSON, as_json
 
 
 @click.group()
@@ -34,7 +33,7 @@ def block_command(card: str, authority: str, is_json: bool) -> None:
     with counter_of(authority) as (connection, keyring, authority_id):
         is_changed = block_card(connection, keyring, authority_id=authority_id, badge=card, now=utc_now())
     if is_json:
-        click.echo(json.dumps({"is_changed": is_changed}))
+        click.echo(as_json({"is_changed": is_changed}))
         return
     click.echo("Blocked; its points wait for a new card." if is_changed else "It was blocked before.")
 
@@ -69,7 +68,7 @@ def replace_command(lost: str, new: str, authority: str, person: str, is_json: b
             now=utc_now(),
         )
     if is_json:
-        click.echo(json.dumps({"points": points}))
+        click.echo(as_json({"points": points}))
         return
     brought = f"; it brought {points:,} points of its own" if points else ""
     click.echo(f"The lost card is blocked, the new one stands in for it{brought}.")
@@ -105,6 +104,6 @@ def claim_command(card: str, holder: Holder, authority: str, person: str, is_jso
             now=utc_now(),
         )
     if is_json:
-        click.echo(json.dumps({"points": points}))
+        click.echo(as_json({"points": points}))
         return
     click.echo(f"The card is theirs; {points:,} points came with it.")

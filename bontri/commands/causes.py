@@ -3,7 +3,6 @@
 import csv
 import datetime
 import io
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from uuid import UUID
 import click
 
 from bontri.commands.tenants import LONGEST_NAME, Text, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.causes import MonthOfCause
@@ -106,7 +106,7 @@ make_step(
 @causes.command("list")
 @of_authority
 @click.option("--all", "with_all", is_flag=True, help="With those paused or ended.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, with_all: bool, is_json: bool) -> None:
     """List causes by name, with the points each was ever given.
 
@@ -120,7 +120,7 @@ def list_command(authority: str, with_all: bool, is_json: bool) -> None:
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_causes(connection, authority_id=tenant.authority_id, with_all=with_all)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     for each in found:
         paid = f"; {each.hundred_points_cents} cents per 100 from {each.funder}" if each.funder else ""
@@ -173,7 +173,7 @@ def months_as_text(months: "Sequence[MonthOfCause]") -> str:
 
 def months_as_json(months: "Sequence[MonthOfCause]") -> str:
     """Write months as JSON."""
-    return json.dumps([asdict(each) for each in months], indent=2, default=str) + "\n"
+    return as_json(months) + "\n"
 
 
 def months_as_csv(months: "Sequence[MonthOfCause]") -> str:

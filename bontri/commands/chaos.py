@@ -1,10 +1,11 @@
 """``bontri chaos``: kill everything under load, and see whether every promise holds."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
+
+from bontri.json_output import as_json
 
 EXIT_BROKEN, EXIT_INCOMPLETE = 1, 3
 RACES_A_MINUTE, OFFLINE_EVENTS_A_MINUTE = 100, 3400
@@ -104,6 +105,6 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
     written = write_picture(run.timeline, picture) if run.timeline else None
     if written is None:
         report["not_run"]["picture"] = "no storm, or vl-convert-python is not installed (bontri[bench])"
-    click.echo(json.dumps(report, indent=2) if is_json else as_text(report))
+    click.echo(as_json(report) if is_json else as_text(report))
     tell.line(f"Picture: {written}" if written else "No picture was drawn.")
     sys.exit(EXIT_BROKEN if not run.is_ok else 0 if run.is_complete else EXIT_INCOMPLETE)

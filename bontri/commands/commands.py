@@ -1,7 +1,6 @@
 """``bontri commands``: giving bins orders, seeing what became of them, removing old ones."""
 
 import datetime
-import json
 import re
 from typing import Any
 from uuid import UUID
@@ -9,6 +8,8 @@ from uuid import UUID
 import click
 
 from bontri.commands.durations import Duration
+from bontri.commands.tenants import owners_in_use
+from bontri.json_output import AS_JSON, as_json
 
 LONGEST_VALID = datetime.timedelta(days=7)
 LARGEST_SEQ = 2**63 - 2
@@ -91,7 +92,7 @@ def require_options_of(order: str, given: dict[str, Any]) -> None:
 @click.option("--authority", metavar="SLUG", help="Only of this authority.")
 @click.option("--bin", "bin_id", metavar="BIN", help="Only of this bin.")
 @click.option("--most", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Of each authority.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str | None, bin_id: str | None, most: int, is_json: bool) -> None:
     """List orders to bins and what became of them, newest first.
 
@@ -100,47 +101,41 @@ def list_command(authority: str | None, bin_id: str | None, most: int, is_json: 
       bontri commands list --bin PLC-00042
       bontri commands list --json
     """
-    from bontri.operating import engine_in_use
-    from bontri.settings import read_settings
     from rewards.commands import list_commands
-    from rewards.fleet.owners import list_owners
 
     rows: list[dict[str, Any]] = []
-    with engine_in_use(read_settings(), role="bontri_reader") as engine:
-        with engine.connect() as connection:
-            owners = list_owners(connection, slug=authority, bin_id=bin_id)
-        for owner in owners:
-            with engine.connect() as connection:
-                found = list_commands(connection, authority_id=owner.authority_id, bin_id=bin_id, most=most)
-            rows += [
-                {
-                    "authority": owner.slug,
-                    "id": str(each.command_id),
-                    "bin": each.bin_id,
-                    "kind": each.kind,
-                    "arguments": dict(each.arguments),
-                    "issued_at": each.issued_at.isoformat(),
-                    "expires_at": each.expires_at.isoformat(),
-                    "times_sent": each.times_sent,
-                    "outcome": each.outcome,
-                    "ended_at": each.ended_at and each.ended_at.isoformat(),
-                }
-                for each in found
-            ]
+    for connection, owner in owners_in_use(authority, bin_id=bin_id):
+        found = list_commands(connection, authority_id=owner.authority_id, bin_id=bin_id, limit=most)
+        rows += [
+            {
+                "authority": owner.slug,
+                "id": each.command_id,
+                "bin": each.bin_id,
+                "kind": each.kind,
+                "arguments": dict(each.arguments),
+                "issued_at": each.issued_at,
+                "expires_at": each.expires_at,
+                "times_sent": each.times_sent,
+                "outcome": each.outcome,
+                "ended_at": each.ended_at,
+            }
+            for each in found
+        ]
     rows.sort(key=lambda row: row["issued_at"], reverse=True)
     if is_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(as_json(rows))
         return
     for row in rows:
         arguments = "".join(f" {name} {value}" for name, value in row["arguments"].items())
         state = row["outcome"] or f"open, sent {row['times_sent']} times"
-        click.echo(f"{row['issued_at']:.19}  {row['id']}  {row['bin']}  {row['kind']}{arguments}: {state}")
+        issued = f"{row['issued_at']:%Y-%m-%dT%H:%M:%S}  {row['id']}  {row['bin']}"
+        click.echo(f"{issued}  {row['kind']}{arguments}: {state}")
     if not rows:
         click.echo("No order was given.")
 
 
 @commands.command("prune")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def prune_command(is_json: bool) -> None:
     """Remove orders that ended more than 35 days ago; for cron, safe to run twice and at once.
 
@@ -165,4 +160,4 @@ def prune_command(is_json: bool) -> None:
                 with engine.begin() as connection:
                     count, after = prune_commands(connection, authority_id=owner.authority_id, now=now, after=after)
                 removed += count
-    click.echo(json.dumps({"commands": removed}) if is_json else f"{removed:,} orders removed.")
+    click.echo(as_json({"commands": removed}) if is_json else f"{removed:,} orders removed.")

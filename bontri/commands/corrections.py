@@ -1,15 +1,14 @@
 """``bontri corrections``: taking back a wrong credit, giving expired points back, crediting missing ones, by two."""
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import Text, by_somebody, clock_of, of_authority, tenant_in_use
+from bontri.commands.tenants import Command, Text, by_somebody, clock_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.corrections import Corrected, Granted, Reinstated
@@ -18,6 +17,18 @@ REASONS = ("bin_fault", "wrong_card", "fraud", "mistake")
 REINSTATEMENT_REASONS = ("outage", "hardship", "mistake")
 CREDIT_REASONS = ("bin_fault", "outage", "mistake")
 LONGEST_NOTE = 500
+
+
+def because(reasons: Sequence[str]) -> Callable[[Command], Command]:
+    """Give a command the options that say why: to the citizen, and to the authority's people."""
+
+    def give(command: Command) -> Command:
+        noted = click.option(
+            "--note", type=Text(LONGEST_NOTE), required=True, help="For those who decide, and for later."
+        )(command)
+        return click.option("--reason", type=click.Choice(reasons), required=True, help="Told to the citizen.")(noted)
+
+    return give
 
 
 @click.group()
@@ -32,10 +43,10 @@ def corrections() -> None:
 @corrections.command("request")
 @click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
 @of_authority
-@click.option("--reason", type=click.Choice(REASONS), required=True, help="Told to the citizen.")
-@click.option("--note", type=Text(LONGEST_NOTE), required=True, help="For those who decide, and for later.")
+@because(REASONS)
 @by_somebody
-def request_command(transfer_id: UUID, authority: str, reason: Any, note: str, person: str) -> None:
+@AS_JSON
+def request_command(transfer_id: UUID, **asked: Any) -> None:
     """Ask that the credit of a deposit be taken back. Nothing moves before somebody else approves it.
 
     \b
@@ -45,16 +56,16 @@ def request_command(transfer_id: UUID, authority: str, reason: Any, note: str, p
     """
     from rewards.corrections import request_correction
 
-    ask(request_correction, transfer_id, authority=authority, reason=reason, note=note, person=person)
+    ask(request_correction, transfer_id, **asked)
 
 
 @corrections.command("reinstate")
 @click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
 @of_authority
-@click.option("--reason", type=click.Choice(REINSTATEMENT_REASONS), required=True, help="Told to the citizen.")
-@click.option("--note", type=Text(LONGEST_NOTE), required=True, help="For those who decide, and for later.")
+@because(REINSTATEMENT_REASONS)
 @by_somebody
-def reinstate_command(transfer_id: UUID, authority: str, reason: Any, note: str, person: str) -> None:
+@AS_JSON
+def reinstate_command(transfer_id: UUID, **asked: Any) -> None:
     """Ask that points which expired be given back, to be spent within 30 days. TRANSFER is their expiry.
 
     \b
@@ -64,17 +75,17 @@ def reinstate_command(transfer_id: UUID, authority: str, reason: Any, note: str,
     """
     from rewards.corrections import request_reinstatement
 
-    ask(request_reinstatement, transfer_id, authority=authority, reason=reason, note=note, person=person)
+    ask(request_reinstatement, transfer_id, **asked)
 
 
 @corrections.command("credit")
 @click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
 @of_authority
 @click.option("--points", type=click.IntRange(1, 100_000), required=True, help="How many are missing.")
-@click.option("--reason", type=click.Choice(CREDIT_REASONS), required=True, help="Told to the citizen.")
-@click.option("--note", type=Text(LONGEST_NOTE), required=True, help="For those who decide, and for later.")
+@because(CREDIT_REASONS)
 @by_somebody
-def credit_command(*, transfer_id: UUID, authority: str, points: int, reason: Any, note: str, person: str) -> None:
+@AS_JSON
+def credit_command(transfer_id: UUID, points: int, **asked: Any) -> None:
     """Ask that points be credited which the credit of a deposit lacked. TRANSFER is that credit.
 
     \b
@@ -84,12 +95,18 @@ def credit_command(*, transfer_id: UUID, authority: str, points: int, reason: An
     """
     from rewards.corrections import request_credit
 
-    request = partial(request_credit, points=points)
-    ask(request, transfer_id, authority=authority, reason=reason, note=note, person=person)
+    ask(partial(request_credit, points=points), transfer_id, **asked)
 
 
 def ask(
-    request: Callable[..., UUID], transfer_id: UUID, *, authority: str, reason: str, note: str, person: str
+    request: Callable[..., UUID],
+    transfer_id: UUID,
+    *,
+    authority: str,
+    reason: str,
+    note: str,
+    person: str,
+    is_json: bool,
 ) -> None:
     """Ask for a correction by one of the functions that do, and say who has to decide."""
     from ingest.worker import utc_now
@@ -104,14 +121,15 @@ def ask(
             requested_by=person,
             now=utc_now(),
         )
-    click.echo(f"{correction_id}  asked for; somebody else must approve it with bontri corrections approve")
+    said = f"{correction_id}  asked for; somebody else must approve it with bontri corrections approve"
+    click.echo(as_json({"correction_id": correction_id}) if is_json else said)
 
 
 @corrections.command("approve")
 @click.argument("correction_id", metavar="CORRECTION", type=click.UUID)
 @of_authority
 @by_somebody
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def approve_command(correction_id: UUID, authority: str, person: str, is_json: bool) -> None:
     """Approve a correction somebody else asked for: its points go back where they came from.
 
@@ -127,7 +145,7 @@ def approve_command(correction_id: UUID, authority: str, person: str, is_json: b
             connection, correction_id, authority_id=tenant.authority_id, decided_by=person, now=utc_now()
         )
     if is_json:
-        click.echo(json.dumps(asdict(done)))
+        click.echo(as_json(done))
         return
     click.echo(describe(done))
 
@@ -149,7 +167,8 @@ def describe(done: "Corrected | Reinstated | Granted") -> str:
 @click.argument("correction_id", metavar="CORRECTION", type=click.UUID)
 @of_authority
 @by_somebody
-def reject_command(correction_id: UUID, authority: str, person: str) -> None:
+@AS_JSON
+def reject_command(correction_id: UUID, authority: str, person: str, is_json: bool) -> None:
     """Reject a correction, also one's own: the points stay where they are.
 
     \b
@@ -161,14 +180,14 @@ def reject_command(correction_id: UUID, authority: str, person: str) -> None:
 
     with tenant_in_use(authority) as (connection, tenant):
         reject_correction(connection, correction_id, authority_id=tenant.authority_id, decided_by=person, now=utc_now())
-    click.echo("Rejected; no points were moved.")
+    click.echo(as_json({"correction_id": correction_id}) if is_json else "Rejected; no points were moved.")
 
 
 @corrections.command("list")
 @of_authority
 @click.option("--all", "with_decided", is_flag=True, help="With those that are decided.")
 @click.option("--most", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -> None:
     """List corrections, newest first: those to be decided, or all.
 
@@ -180,10 +199,10 @@ def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -
     from rewards.corrections import list_corrections
 
     with tenant_in_use(authority) as (connection, tenant):
-        found = list_corrections(connection, authority_id=tenant.authority_id, with_decided=with_decided, most=most)
+        found = list_corrections(connection, authority_id=tenant.authority_id, with_decided=with_decided, limit=most)
         clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     for each in found:
         taken = (

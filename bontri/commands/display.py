@@ -1,9 +1,10 @@
 """``bontri display``: what bins show on their displays."""
 
-import json
 from typing import Any
 
 import click
+
+from bontri.json_output import AS_JSON, as_json
 
 
 @click.group()
@@ -16,7 +17,7 @@ def display() -> None:
 
 @display.command("show")
 @click.option("--authority", metavar="SLUG", required=True, help="Whose bins.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def show_command(authority: str, is_json: bool) -> None:
     """Show what the bins of an authority are told to show, and how many have been told.
 
@@ -42,7 +43,7 @@ def show_command(authority: str, is_json: bool) -> None:
         "bins_told": told,
         "tariffs": [
             {
-                "valid_from": tariff.valid_from.isoformat(),
+                "valid_from": tariff.valid_from,
                 "lines": {
                     material: {"per": line.basis, "points": line.points}
                     for material, line in sorted(tariff.lines.items())
@@ -55,12 +56,12 @@ def show_command(authority: str, is_json: bool) -> None:
         "texts": {language: dict(words) for language, words in shown.texts.items()},
     }
     if is_json:
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        click.echo(as_json(content))
         return
     click.echo(f"{owner.slug}: version {shown.version}, told to {told} of {bins} bins")
     for tariff in content["tariffs"]:
         lines = ", ".join(f"{name} {line['points']} per {line['per']}" for name, line in tariff["lines"].items())
-        click.echo(f"  from {tariff['valid_from']:.19}: {lines}")
+        click.echo(f"  from {tariff['valid_from']:%Y-%m-%dT%H:%M:%S}: {lines}")
     for period in ("day", "week"):
         if (cap := content[f"{period}_cap_points"]) is not None:
             click.echo(f"  at most {cap} points a {period}")

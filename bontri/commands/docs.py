@@ -1,9 +1,10 @@
 """``bontri docs``: the documents for makers of bins, made from the code that reads and writes the messages."""
 
-import json
 from pathlib import Path
 
 import click
+
+from bontri.json_output import as_json
 
 
 @click.group("docs")
@@ -20,7 +21,7 @@ def docs() -> None:
 
 def as_text(document: object) -> str:
     """Return a document as it is published: indented, in UTF-8."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return as_json(document)
 
 
 @docs.command("asyncapi")
@@ -58,7 +59,7 @@ def schemas(folder: Path, is_json: bool) -> None:
             files.append(str(file))
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be written ({error.strerror}); choose another --folder") from error
-    click.echo(json.dumps(files) if is_json else "\n".join(files))
+    click.echo(as_json(files) if is_json else "\n".join(files))
 
 
 @docs.command("golden")

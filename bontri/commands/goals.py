@@ -1,21 +1,20 @@
 """``bontri goals``: points a school, a building or a commune wants to be given together."""
 
 import datetime
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from bontri.commands.tenants import LONGEST_NAME, Text, clock_of, instant_of, of_authority, tenant_in_use
+from bontri.commands.tenants import LOCAL, LONGEST_NAME, Text, clock_of, instant_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from rewards.goals import Goal
 
-LOCAL = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 GROUP_KINDS = ("school", "building", "commune", "other")
 LONGEST_REWARD = 1000
 MOST_TARGET = 1_000_000_000
@@ -65,7 +64,7 @@ def add_command(authority: str, starts: datetime.datetime | None, ends: datetime
 @goals.command("list")
 @of_authority
 @click.option("--all", "with_all", is_flag=True, help="With those to come and those that have ended.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, with_all: bool, is_json: bool) -> None:
     """List the goals that run, those that end first first, with how far they are.
 
@@ -82,7 +81,7 @@ def list_command(authority: str, with_all: bool, is_json: bool) -> None:
         timezone = get_timezone(connection, authority_id=tenant.authority_id)
         found = list_goals(connection, authority_id=tenant.authority_id, now=utc_now(), with_all=with_all)
     if is_json:
-        click.echo(json.dumps([goal_as_facts(each) for each in found], indent=2, default=str))
+        click.echo(as_json([goal_as_facts(each) for each in found]))
         return
     for each in found:
         click.echo(goal_as_line(each, timezone))
@@ -93,7 +92,7 @@ def list_command(authority: str, with_all: bool, is_json: bool) -> None:
 @goals.command("show")
 @click.argument("goal_id", metavar="GOAL", type=click.UUID)
 @of_authority
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def show_command(goal_id: UUID, authority: str, is_json: bool) -> None:
     """Show a goal: how far it is, and how many gave unless they are fewer than 11.
 
@@ -108,7 +107,7 @@ def show_command(goal_id: UUID, authority: str, is_json: bool) -> None:
         timezone = get_timezone(connection, authority_id=tenant.authority_id)
         found = get_goal(connection, goal_id, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps(goal_as_facts(found), indent=2, default=str))
+        click.echo(as_json(goal_as_facts(found)))
         return
     click.echo(goal_as_line(found, timezone))
     click.echo(f"  for {found.group_name} ({found.group_kind}): {found.reward}")
@@ -122,7 +121,7 @@ def show_command(goal_id: UUID, authority: str, is_json: bool) -> None:
 @goals.command("close")
 @click.argument("goal_id", metavar="GOAL", type=click.UUID)
 @of_authority
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def close_command(goal_id: UUID, authority: str, is_json: bool) -> None:
     """Close a goal now: reached, its points go to its cause; not reached, it is missed and they go back.
 
@@ -138,7 +137,7 @@ def close_command(goal_id: UUID, authority: str, is_json: bool) -> None:
     with tenant_in_use(authority, role="bontri_api") as (connection, tenant):
         closed = close_goal(connection, goal_id, authority_id=tenant.authority_id, now=utc_now())
     if is_json:
-        click.echo(json.dumps(asdict(closed)))
+        click.echo(as_json(closed))
     elif closed.state == "closed":
         click.echo(f"Closed; its {closed.points:,} points were reached: hand out the reward.")
     else:

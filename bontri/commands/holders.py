@@ -1,5 +1,6 @@
 """How commands name a citizen: by a card, an address, or an id. Cards are read at the counter and never printed."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from rewards.keyring import Keyring
 
 KINDS = ("card", "email", "citizen")
-
-AS_JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 
 
 @contextmanager
@@ -43,10 +42,17 @@ class CardValue(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return what was read from the card."""
-        read = str(value) if value != "-" else str(click.prompt("Card", hide_input=True))
+        read = str(value) if value != "-" else ask_for_card()
         if not read.strip():
             self.fail("is empty", param, ctx)
         return read.strip()
+
+
+def ask_for_card() -> str:
+    """Ask somebody at a terminal, who sees no echo; a pipe hands over a line a card."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Card", hide_input=True))
+    return sys.stdin.readline()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """``bontri jobs``: the process that does what has to be done again and again, its state, and single jobs for cron."""
 
-import json
 import sys
 from typing import Any
 
 import click
 
 from bontri.commands.tenants import Clock, clock_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 CRON_JOBS = (
     "expire-vouchers",
@@ -62,7 +62,7 @@ def run_command() -> None:
 
 @jobs.command("once")
 @click.argument("job", type=click.Choice(CRON_JOBS))
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def once_command(job: str, is_json: bool) -> None:
     """Do one job for every authority now; for cron, safe to run twice and at once.
 
@@ -84,7 +84,7 @@ def once_command(job: str, is_json: bool) -> None:
     with stop_on_signals(), engine_in_use(settings, role=found.role) as engine:
         outcome = for_all(engine, found.work, role=found.role)
     if is_json:
-        click.echo(json.dumps(dict(outcome)))
+        click.echo(as_json(dict(outcome)))
         return
     told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in outcome.items())
     click.echo(f"{job}: {told or 'there is no authority'}.")
@@ -92,7 +92,7 @@ def once_command(job: str, is_json: bool) -> None:
 
 @jobs.command("list")
 @of_authority
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, is_json: bool) -> None:
     """List the jobs of an authority: when each is due, and how its last run went. Exits with 1 when one fails.
 
@@ -100,7 +100,6 @@ def list_command(authority: str, is_json: bool) -> None:
     Example:
       bontri jobs list --authority plaine-commune
     """
-    from dataclasses import asdict
 
     from rewards.jobs import list_jobs
 
@@ -108,7 +107,7 @@ def list_command(authority: str, is_json: bool) -> None:
         found = list_jobs(connection, authority_id=tenant.authority_id)
         clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
     else:
         for each in found:
             click.echo(f"{each.job:21} due {clock(each.due_at)}  {describe(each, clock)}")

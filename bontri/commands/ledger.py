@@ -3,7 +3,6 @@
 import csv
 import datetime
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from uuid import UUID
 import click
 
 from bontri.commands.tenants import Clock, clock_of, instant_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
+from rewards.instants import write_instant
 
 if TYPE_CHECKING:
     from rewards.ledger import Entry
@@ -55,7 +56,7 @@ def ledger() -> None:
 @ledger.command("accounts")
 @of_authority
 @click.option("--kind", type=click.Choice(KINDS), help="Only of this kind; default: all but citizens' lots.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def accounts_command(authority: str, kind: str | None, is_json: bool) -> None:
     """List accounts with what they hold now, and whose they are.
 
@@ -69,7 +70,7 @@ def accounts_command(authority: str, kind: str | None, is_json: bool) -> None:
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_accounts(connection, authority_id=tenant.authority_id, kind=kind)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     for each in found:
         pending = f", {each.pending_points:+,} pending" if each.pending_points else ""
@@ -82,7 +83,7 @@ def accounts_command(authority: str, kind: str | None, is_json: bool) -> None:
 @click.argument("account_id", metavar="ACCOUNT", type=click.UUID)
 @of_authority
 @click.option("--at", type=DAY_OR_INSTANT, metavar="DATE", help="Then instead of now; a day means its beginning.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def balance_command(account_id: UUID, authority: str, at: datetime.datetime | None, is_json: bool) -> None:
     """Say what an account holds, or held at a time: summed from its transfers, which are never changed.
 
@@ -98,7 +99,7 @@ def balance_command(account_id: UUID, authority: str, at: datetime.datetime | No
         instant = instant_of(connection, at, authority_id=tenant.authority_id)
         found = get_balance(connection, account_id, authority_id=tenant.authority_id, at=instant)
     if is_json:
-        click.echo(json.dumps({"at": instant and instant.isoformat(), **asdict(found)}))
+        click.echo(as_json({"at": instant, **asdict(found)}))
         return
     pending = f", {found.pending_points:+,} pending" if found.pending_points else ""
     click.echo(f"{found.posted_points:,} points{pending}")
@@ -149,7 +150,7 @@ def entries_as_text(entries: "Sequence[Entry]", clock: Clock) -> str:
 
 def entries_as_json(entries: "Sequence[Entry]") -> str:
     """Write entries as JSON."""
-    return json.dumps([asdict(each) for each in entries], indent=2, default=str) + "\n"
+    return as_json(entries) + "\n"
 
 
 def why(entry: "Entry") -> str:
@@ -167,7 +168,7 @@ def entries_as_csv(entries: "Sequence[Entry]") -> str:
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(COLUMNS)
     for each in entries:
-        facts = {**asdict(each), "recorded_at": each.recorded_at.isoformat(), "why": why(each)}
+        facts = {**asdict(each), "recorded_at": write_instant(each.recorded_at), "why": why(each)}
         writer.writerow(facts[column] for column in COLUMNS)
     return written.getvalue()
 

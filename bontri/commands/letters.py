@@ -1,6 +1,5 @@
 """``bontri letters``: what has not left yet, what each kind says, and how shops are written to."""
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,13 +9,13 @@ import click
 
 from bontri.commands.holders import counter_of
 from bontri.commands.tenants import Clock, clock_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.outbox import ListedLetter
 
 LANGUAGE = click.Choice(["fr", "en"])
 SAMPLE_AUTHORITY = "Plaine Commune"
-AS_JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -45,7 +44,7 @@ def list_command(authority: str, is_json: bool) -> None:
         found = list_letters(connection, authority_id=tenant.authority_id)
         clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
     else:
         for each in found:
             click.echo(letter_as_line(each, clock))
@@ -88,7 +87,7 @@ def retry_command(message_ids: tuple[UUID, ...], with_all: bool, authority: str,
             connection, message_ids, authority_id=tenant.authority_id, with_all=with_all, now=utc_now()
         )
     if is_json:
-        click.echo(json.dumps({"retried": retried}))
+        click.echo(as_json({"retried": retried}))
         return
     click.echo(f"{retried} letters are due now." if retried else "No letter has failed: nothing to try again.")
 
@@ -111,13 +110,13 @@ def preview_command(kind: str | None, language: Any, is_html: bool, is_json: boo
     from bontri.letters.writing import find_words
 
     if kind is None:
-        click.echo(json.dumps(list(SAMPLES)) if is_json else "\n".join(SAMPLES))
+        click.echo(as_json(list(SAMPLES)) if is_json else "\n".join(SAMPLES))
         return
     if kind not in SAMPLES:
         raise click.BadParameter(f"there is no letter {kind!r}: one of {', '.join(SAMPLES)}")
     words = find_words(kind, language, SAMPLES[kind], authority=SAMPLE_AUTHORITY, off_link=None)
     if is_json:
-        click.echo(json.dumps(asdict(words), indent=2, ensure_ascii=False))
+        click.echo(as_json(asdict(words)))
     else:
         click.echo(words.html if is_html else f"{words.subject}\n\n{words.text}", nl=False)
 

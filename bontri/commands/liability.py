@@ -1,7 +1,6 @@
 """``bontri liability``: what the authority owes in points and vouchers, in euros."""
 
 import datetime
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import click
 
 from bontri.commands.settle import euros, print_table
 from bontri.commands.tenants import Clock, clock_of, instant_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.liability import Liability
@@ -24,7 +24,7 @@ BASES = {
 @click.command("liability")
 @of_authority
 @click.option("--as-of", type=DAY_OR_INSTANT, metavar="DATE", help="Then instead of now; a day means its beginning.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def liability(authority: str, as_of: datetime.datetime | None, is_json: bool) -> None:
     """Say what is owed: points not spent, by age; vouchers not redeemed; what shops are still to be paid.
 
@@ -47,7 +47,7 @@ def liability(authority: str, as_of: datetime.datetime | None, is_json: bool) ->
         found = get_liability(connection, authority_id=tenant.authority_id, now=now, as_of=instant)
         clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps(show_liability(found), indent=2, default=str))
+        click.echo(as_json(show_liability(found)))
     else:
         print_liability(found, clock)
 
@@ -56,7 +56,6 @@ def show_liability(found: "Liability") -> dict[str, object]:
     """Return a liability as plain values."""
     return {
         **asdict(found),
-        "as_of": found.as_of.isoformat(),
         "point_value": {
             **asdict(found.point_value),
             "cents_a_point": found.point_value.cents_a_point,

@@ -1,15 +1,14 @@
 """``bontri offers``: what citizens can have for points; put on sale by the authority, or proposed by shops."""
 
 import datetime
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
 from bontri.commands.tenants import LONGEST_NAME, Text, by_somebody, instant_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.offers import ModeratedOffer
@@ -155,7 +154,7 @@ def reject_command(offer_id: UUID, authority: str, note: str, person: str) -> No
 @offers.command("list")
 @of_authority
 @click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="Only in this state; repeatable.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, states: tuple[str, ...], is_json: bool) -> None:
     """List offers by title: all that have not ended, or those in some states.
 
@@ -169,7 +168,7 @@ def list_command(authority: str, states: tuple[str, ...], is_json: bool) -> None
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         found = list_moderated_offers(connection, states or STATES[:-1], authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     for each in found:
         click.echo(offer_as_line(each))

@@ -1,12 +1,11 @@
 """``bontri operator-keys``: who may run the installation over the API. The first key can be made nowhere else."""
 
-import json
-from dataclasses import asdict
 from uuid import UUID
 
 import click
 
 from bontri.commands.tenants import Text
+from bontri.json_output import AS_JSON, as_json
 
 LONGEST_LABEL = 200
 
@@ -21,7 +20,7 @@ def operator_keys() -> None:
 
 @operator_keys.command("add")
 @click.argument("label", type=Text(LONGEST_LABEL))
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def add_command(label: str, is_json: bool) -> None:
     """Make a key; LABEL says whose it is. It is printed this once, and only its keyed digest is stored.
 
@@ -39,14 +38,14 @@ def add_command(label: str, is_json: bool) -> None:
     with engine_in_use(settings, role="bontri_operator") as engine, engine.begin() as connection:
         made = create_operator_key(connection, keyring, label=label, now=utc_now())
     if is_json:
-        click.echo(json.dumps({"operator_key_id": str(made.api_key_id), "secret": made.secret}))
+        click.echo(as_json({"operator_key_id": str(made.api_key_id), "secret": made.secret}))
         return
     click.echo(made.secret)
     click.echo("The key is shown this once, and is stored nowhere.", err=True)
 
 
 @operator_keys.command("list")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(is_json: bool) -> None:
     """List the newest keys, ended ones too, without their secrets.
 
@@ -61,7 +60,7 @@ def list_command(is_json: bool) -> None:
     with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.connect() as connection:
         found = list_operator_keys(connection, limit=1000)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     for each in found:
         ended = f", revoked {each.revoked_at:%Y-%m-%d}" if each.revoked_at else ""

@@ -1,14 +1,14 @@
 """``bontri privacy``: what citizens may ask for, and what a data-protection officer asks about."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from bontri.commands.holders import AS_JSON, Holder, HolderType
+from bontri.commands.holders import Holder, HolderType
 from bontri.commands.tenants import by_somebody, of_authority
+from bontri.json_output import AS_JSON, as_json
 
 
 @click.group()
@@ -45,7 +45,7 @@ def erase_command(holder: Holder, authority: str, person: str, yes: bool, is_jso
             click.confirm(f"Erase citizen {citizen_id} for ever, with all points and vouchers?", abort=True, err=True)
         erased = eraser.erase(citizen_id, asked_by=person)
     if is_json:
-        click.echo(json.dumps({"citizen_id": str(citizen_id), **asdict(erased)}))
+        click.echo(as_json({"citizen_id": str(citizen_id), **asdict(erased)}))
         return
     if erased.is_repeat:
         click.echo("Erased before; nothing is left of them.")
@@ -68,7 +68,7 @@ def reapply_command(is_json: bool) -> None:
 
     applied = reapply_register()
     if is_json:
-        click.echo(json.dumps(asdict(applied)))
+        click.echo(as_json(applied))
         return
     click.echo(
         f"{applied.erasures:,} erasures are registered; {applied.again:,} citizens had come back and are erased."
@@ -95,7 +95,7 @@ def requests_command(authority: str, is_json: bool) -> None:
         asked = list_erasure_requests(connection, authority_id=tenant.authority_id)
         clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in asked], indent=2, default=str))
+        click.echo(as_json(asked))
     else:
         for each in asked:
             click.echo(f"citizen:{each.citizen_id} {each.state}, due {clock(each.due_at)}")
@@ -125,7 +125,7 @@ def export_command(holder: Holder, authority: str, out: Path, language: str) -> 
     if out.exists():
         raise click.BadParameter("there is a file already", param_hint="--out")
     exported = export_holder(holder, authority, language="fr" if language == "fr" else "en")
-    write_private_file(out, json.dumps(exported, ensure_ascii=False, indent=2) + "\n")
+    write_private_file(out, as_json(exported) + "\n")
     click.echo(f"Wrote {len(exported['movements']):,} movements and all else that is held to {out}.")
 
 
@@ -154,7 +154,7 @@ def inactive_command(authority: str, after_months: int | None, never: bool, is_j
             set_inactivity(connection, after_months, authority_id=tenant.authority_id)
         months = get_inactivity(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps({"inactive_after_months": months}))
+        click.echo(as_json({"inactive_after_months": months}))
     else:
         click.echo("Nobody is erased for doing nothing." if months is None else f"Erased after {months} idle months.")
 
@@ -181,7 +181,7 @@ def history_command(authority: str, kept_months: int | None, is_json: bool) -> N
             set_history(connection, kept_months, authority_id=tenant.authority_id)
         months = get_history(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps({"history_kept_months": months}))
+        click.echo(as_json({"history_kept_months": months}))
     else:
         click.echo(f"Deposits stay a citizen's for {months} months after the points of their month are gone.")
 
@@ -199,7 +199,7 @@ def register_command(is_json: bool) -> None:
     """
     from rewards.privacy.processing import list_processings, write_processings
 
-    click.echo(json.dumps(list_processings(), indent=2) if is_json else write_processings())
+    click.echo(as_json(list_processings()) if is_json else write_processings())
 
 
 @privacy.command("reencrypt")
@@ -222,7 +222,7 @@ def reencrypt_command(is_json: bool) -> None:
     with Console(stderr=True).status("Looking at what is encrypted") as status:
         done = reencrypt_all(lambda column, looked_at: status.update(f"{column}: {looked_at:,} looked at"))
     if is_json:
-        click.echo(json.dumps(asdict(done)))
+        click.echo(as_json(done))
     else:
         click.echo(f"{done.reencrypted:,} encrypted anew.")
         for what, counts in (("cards under pepper", done.cards_by_pepper), ("under key", done.encrypted_by_key)):

@@ -1,13 +1,13 @@
 """``bontri quarantine``: list, show, replay and prune what could not be accepted."""
 
 import datetime
-import json
 import sys
 from typing import get_args
 
 import click
 
 from bontri.commands.durations import Duration
+from bontri.json_output import as_json
 
 
 def check_code(_context: click.Context, _option: click.Parameter, code: str | None) -> str | None:
@@ -188,6 +188,6 @@ def prune_command(is_json: bool) -> None:
             desk, now=utc_now(), on_progress=lambda done: progress.update(task, completed=done)
         )
     if is_json:
-        click.echo(json.dumps({"messages": messages, "counters": counters}))
+        click.echo(as_json({"messages": messages, "counters": counters}))
     else:
         click.echo(f"{messages:,} messages removed, and {counters:,} counters; every number stays accounted for.")

@@ -1,9 +1,10 @@
 """``bontri races``: 64 at once for one voucher, one last piece, five tries."""
 
-import json
 import sys
 
 import click
+
+from bontri.json_output import as_json
 
 EXIT_BROKEN = 1
 
@@ -34,5 +35,5 @@ def races(races: int, seed: int, is_json: bool) -> None:
     with stop_on_signals():
         held = run_races(races=races, seed=seed, tell=Teller())
     report = held.report()
-    click.echo(json.dumps(report, indent=2) if is_json else races_as_text(report))
+    click.echo(as_json(report) if is_json else races_as_text(report))
     sys.exit(0 if held.is_ok else EXIT_BROKEN)

@@ -1,14 +1,14 @@
 """``bontri reviews``: credits of suspicious deposits, which wait seven days for somebody to look at them."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from bontri.commands.corrections import LONGEST_NOTE, REASONS
-from bontri.commands.tenants import Clock, Text, by_somebody, clock_of, of_authority, tenant_in_use
+from bontri.commands.corrections import REASONS, because
+from bontri.commands.tenants import Clock, by_somebody, clock_of, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.reviews import ListedReview
@@ -28,7 +28,7 @@ def reviews() -> None:
 @of_authority
 @click.option("--all", "with_decided", is_flag=True, help="With those that are decided.")
 @click.option("--most", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -> None:
     """List credits in review, those that post themselves soonest first. Whose they are is not told.
 
@@ -40,10 +40,10 @@ def list_command(authority: str, with_decided: bool, most: int, is_json: bool) -
     from rewards.reviews import list_reviews
 
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
-        found = list_reviews(connection, authority_id=tenant.authority_id, with_decided=with_decided, most=most)
+        found = list_reviews(connection, authority_id=tenant.authority_id, with_decided=with_decided, limit=most)
         clock = clock_of(connection, authority_id=tenant.authority_id)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=2, default=str))
+        click.echo(as_json(found))
         return
     for each in found:
         click.echo(review_as_line(each, clock))
@@ -70,7 +70,7 @@ def review_as_line(review: "ListedReview", clock: Clock) -> str:
 @click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
 @of_authority
 @by_somebody
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def approve_command(transfer_id: UUID, authority: str, person: str, is_json: bool) -> None:
     """Post a credit in review now: the citizen can spend its points.
 
@@ -85,16 +85,15 @@ def approve_command(transfer_id: UUID, authority: str, person: str, is_json: boo
         points = approve_review(
             connection, transfer_id, authority_id=tenant.authority_id, decided_by=person, now=utc_now()
         )
-    click.echo(json.dumps({"posted_points": points}) if is_json else f"{points:,} points posted.")
+    click.echo(as_json({"posted_points": points}) if is_json else f"{points:,} points posted.")
 
 
 @reviews.command("reject")
 @click.argument("transfer_id", metavar="TRANSFER", type=click.UUID)
 @of_authority
-@click.option("--reason", type=click.Choice(REASONS), required=True, help="Told to the citizen.")
-@click.option("--note", type=Text(LONGEST_NOTE), required=True, help="For the authority, and for later.")
+@because(REASONS)
 @by_somebody
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def reject_command(transfer_id: UUID, authority: str, *, reason: Any, note: str, person: str, is_json: bool) -> None:
     """Give no points for a deposit in review. The citizen reads the reason.
 
@@ -116,7 +115,7 @@ def reject_command(transfer_id: UUID, authority: str, *, reason: Any, note: str,
             decided_by=person,
             now=utc_now(),
         )
-    click.echo(json.dumps({"voided_points": points}) if is_json else f"{points:,} points are not given.")
+    click.echo(as_json({"voided_points": points}) if is_json else f"{points:,} points are not given.")
 
 
 @reviews.command("rules")
@@ -131,7 +130,7 @@ def reject_command(transfer_id: UUID, authority: str, *, reason: Any, note: str,
     default=None,
     help="Hold deposits of bins that cannot tell the time.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def rules_command(authority: str, is_json: bool, **asked: Any) -> None:
     """Show which deposits are held for a review, or change it. What is not given stays as it is.
 
@@ -151,7 +150,7 @@ def rules_command(authority: str, is_json: bool, **asked: Any) -> None:
         rules = replace(get_review_rules(connection, authority_id=tenant.authority_id), **changes)
         if changes:
             set_review_rules(connection, rules, authority_id=tenant.authority_id)
-    click.echo(json.dumps(asdict(rules)) if is_json else describe_rules(rules))
+    click.echo(as_json(rules) if is_json else describe_rules(rules))
 
 
 def describe_rules(rules: "ReviewRules") -> str:

@@ -1,7 +1,6 @@
 """``bontri settle`` and ``bontri settlements``: what shops are paid for a month, and what became of it."""
 
 import datetime
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bontri.commands.tenants import Text, by_somebody, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.settlement import Statement
@@ -76,7 +76,7 @@ def settle(
                     paths += write_files(statement, **files, now=utc_now())
                 advance(number)
     if is_json:
-        click.echo(json.dumps([show_statement(each) for each in statements], indent=2, default=str))
+        click.echo(as_json([show_statement(each) for each in statements]))
         return
     print_statements(statements, first)
     for path in paths:
@@ -162,7 +162,7 @@ def settlements() -> None:
 @click.option("--year", type=click.IntRange(2000, 9999), help="Only those locked in this year.")
 @click.option("--state", type=click.Choice(["locked", "sent", "paid"]), help="Only those in this state.")
 @click.option("--most", type=click.IntRange(1, 100_000), default=100, show_default=True)
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def list_command(authority: str, year: int | None, state: Any, most: int, is_json: bool) -> None:
     """List locked statements, newest first.
 
@@ -174,9 +174,9 @@ def list_command(authority: str, year: int | None, state: Any, most: int, is_jso
     from rewards.settlement import list_statements
 
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
-        found = list_statements(connection, authority_id=tenant.authority_id, year=year, state=state, most=most)
+        found = list_statements(connection, authority_id=tenant.authority_id, year=year, state=state, limit=most)
     if is_json:
-        click.echo(json.dumps([{**asdict(each), "number": str(each.number)} for each in found], indent=2, default=str))
+        click.echo(as_json([{**asdict(each), "number": str(each.number)} for each in found]))
         return
     if not found:
         click.echo("No such statement is locked.")

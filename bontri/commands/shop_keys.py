@@ -1,16 +1,15 @@
 """``bontri shop-keys``: what a shop's till calls the API with; made, replaced one till after the other, revoked."""
 
 import datetime
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
 from bontri.commands.tenants import Text, of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,8 +21,6 @@ SCOPES = ("redeem", "offers", "statements", "staff")
 LONGEST_LABEL = 60
 MOST_HOURS = 720
 SHOWN_ONCE = "The secret is stored nowhere and shown this once."
-
-AS_JSON = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("shop-keys")
@@ -105,7 +102,7 @@ def list_command(authority: str, shop: str | None, most: int, is_json: bool) -> 
         shop_id = find_shop(connection, shop, **of_tenant) if shop else None
         keys = list_api_keys(connection, audience="shop", **of_tenant, shop_id=shop_id, limit=most)
     if is_json:
-        click.echo(json.dumps([asdict(each) for each in keys], indent=2, default=str))
+        click.echo(as_json(keys))
         return
     if not keys:
         click.echo("There is no such key.")
@@ -165,7 +162,7 @@ def revoke_command(api_key_id: UUID, authority: str) -> None:
 def show_secret(made: "NewApiKey", said: str, *, is_json: bool) -> None:
     """Print a new key; for people with what to know about it."""
     if is_json:
-        click.echo(json.dumps(asdict(made), indent=2, default=str))
+        click.echo(as_json(made))
         return
     click.echo(f"{made.api_key_id}\n{made.secret}")
     click.echo(f"{said} {SHOWN_ONCE}", err=True)
@@ -177,11 +174,16 @@ def print_keys(keys: "list[ListedApiKey]", *, now: datetime.datetime) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in ("key", "shop", "label", "good for", "state"):
-        table.add_column(column, no_wrap=column in ("key", "shop"))
+    for column in ("key", "shop", "shop id", "label", "good for", "state"):
+        table.add_column(column, no_wrap=column in ("key", "shop id"))
     for key in keys:
         table.add_row(
-            str(key.api_key_id), str(key.shop_id), key.label, ", ".join(key.scopes or ()), state_of(key, now=now)
+            str(key.api_key_id),
+            key.shop,
+            str(key.shop_id),
+            key.label,
+            ", ".join(key.scopes or ()),
+            state_of(key, now=now),
         )
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:  # whose width is 80 then, which cuts ids off

@@ -1,10 +1,11 @@
 """``bontri simulate-faults``: the ingest's own logic on seeds, with everything going wrong around it."""
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from bontri.json_output import as_json
 
 if TYPE_CHECKING:
     from reliability.simulation.run import Report
@@ -51,7 +52,7 @@ def simulate_faults(seeds: int | None, seed: int | None, control: str | None, is
             report = run_seeds(range(first, first + count), control=control, is_json=is_json)
         if seed is None and control is None:
             report.controls = {name: catch_control(name) for name in CONTROLS}
-    click.echo(json.dumps(report.as_dict(), indent=2) if is_json else as_text(report))
+    click.echo(as_json(report.as_dict()) if is_json else as_text(report))
     sys.exit(0 if report.is_sound else EXIT_FAILED)
 
 

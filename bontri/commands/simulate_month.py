@@ -1,17 +1,18 @@
 """``bontri simulate-month``: a month of simulated deposits to rehearse tariffs on."""
 
 import datetime
-import json
 from dataclasses import asdict
 
 import click
+
+from bontri.json_output import AS_JSON, as_json
 
 
 @click.command("simulate-month")
 @click.option("--month", type=click.DateTime(["%Y-%m"]), help="Which, as 2026-10; default: the last that is over.")
 @click.option("--deposits", default=400, show_default=True, type=click.IntRange(1, 5000), help="A day, on average.")
 @click.option("--seed", default=1, show_default=True, help="Chooses what is left to chance.")
-@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def simulate_month(month: datetime.datetime | None, deposits: int, seed: int, is_json: bool) -> None:
     """Record a month of simulated deposits in the demo's database, to rehearse a tariff on and to pay shops for.
 
@@ -36,7 +37,7 @@ def simulate_month(month: datetime.datetime | None, deposits: int, seed: int, is
     except MonthError as error:
         raise click.ClickException(str(error)) from error
     if is_json:
-        click.echo(json.dumps(asdict(simulated) | {"authority": SLUG, "seed": seed}, default=str, indent=2))
+        click.echo(as_json(asdict(simulated) | {"authority": SLUG, "seed": seed}))
         return
     after = (first_day + datetime.timedelta(days=31)).replace(day=1)
     repeats = f", {simulated.repeats:,} of them recorded before" if simulated.repeats else ""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rewards.fleet.owners import Owner
 
 LONGEST_NAME = 100
+LOCAL = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+"""An instant as the authority's clock shows it: for :func:`instant_of`."""
 
 Command = Callable[..., Any]
 Clock = Callable[[datetime.datetime], str]
@@ -64,6 +66,25 @@ def tenant_in_use(slug: str, *, role: "DatabaseRole" = "bontri_operator") -> "It
         tenant = get_authority(connection, slug)
         enter_tenant(connection, authority_id=tenant.authority_id)
         yield connection, tenant
+
+
+def owners_in_use(slug: str | None, *, bin_id: str | None) -> "Iterator[tuple[Connection, Owner]]":
+    """Give each authority a command looks at (the one named, else that of the bin named, else all), to be read.
+
+    Raises:
+        AuthorityMissingError, BinMissingError: there is none such.
+    """
+    from bontri.operating import engine_in_use
+    from bontri.settings import read_settings
+    from rewards.fleet.owners import list_owners
+
+    with engine_in_use(read_settings(), role="bontri_reader") as engine:
+        with engine.connect() as connection:
+            owners = list_owners(connection, slug=slug, bin_id=bin_id)
+        for owner in owners:
+            # One authority a transaction.
+            with engine.connect() as connection:
+                yield connection, owner
 
 
 def instant_of(

@@ -1,12 +1,12 @@
 """``bontri wallets``: read a wallet out to its holder, put two together, let a member leave."""
 
-import json
 from dataclasses import asdict
 
 import click
 
-from bontri.commands.holders import AS_JSON, Holder, HolderType, counter_of
+from bontri.commands.holders import Holder, HolderType, counter_of
 from bontri.commands.tenants import by_somebody, of_authority
+from bontri.json_output import AS_JSON, as_json
 
 
 @click.group()
@@ -37,7 +37,7 @@ def show_command(holder: Holder, authority: str, is_json: bool) -> None:
         citizen = holder.find(connection, keyring, authority_id=authority_id)
         found = describe_wallet(connection, authority_id=authority_id, wallet_id=citizen.wallet_id, now=utc_now())
     if is_json:
-        click.echo(json.dumps({"citizen_id": citizen.citizen_id, **asdict(found)}, indent=2, default=str))
+        click.echo(as_json({"citizen_id": citizen.citizen_id, **asdict(found)}))
         return
     held = f", {found.pending_points:,} held by vouchers" if found.pending_points else ""
     shared = "one citizen" if found.members == 1 else f"shared by {found.members} citizens"
@@ -78,7 +78,7 @@ def merge_command(joining: Holder, household: Holder, authority: str, person: st
             now=utc_now(),
         )
     if is_json:
-        click.echo(json.dumps(asdict(done), default=str))
+        click.echo(as_json(done))
     elif done.is_repeat:
         click.echo("They share a wallet already; nothing was changed.")
     else:
@@ -116,6 +116,6 @@ def split_command(holder: Holder, authority: str, points: int | None, person: st
             now=utc_now(),
         )
     if is_json:
-        click.echo(json.dumps(asdict(share), default=str))
+        click.echo(as_json(share))
         return
     click.echo(f"Left with {share.points:,} points, in a wallet of their own.")

@@ -1,6 +1,6 @@
 """Numbers and amounts as each language writes them."""
 
-from rewards.explanations import Language
+from rewards.languages import Language
 
 
 def format_number(number: int, language: Language) -> str:

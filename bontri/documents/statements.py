@@ -7,7 +7,7 @@ from typing import Any
 
 from bontri.documents.amounts import format_euros, format_number, format_plain_euros
 from bontri.documents.pdf import make_pdf
-from rewards.explanations import Language, format_day, name_month
+from rewards.languages import Language, format_day, name_month
 from rewards.settlement import FunderTotal, Line, Party, Statement
 
 WORDS: dict[Language, dict[str, str]] = {

@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context,
 from jinja2.runtime import Context
 
 from bontri.documents.amounts import format_euros
-from rewards.explanations import Language, format_day, name_month, name_points
 from rewards.keyring import Keyring
+from rewards.languages import Language, format_day, name_month, name_points
 from rewards.notice_links import make_notices_token
 from rewards.outbox import Letter
 from rewards.schema.jobs import NOTICE_KINDS

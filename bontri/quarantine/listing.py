@@ -2,13 +2,13 @@
 
 import base64
 import datetime
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from bontri.json_output import as_json
 from bontri.quarantine.desk import Desk, printable
 from bontri.quarantine.refusals import MessageUnreadableError
 from rewards.keyring import Keyring
@@ -48,7 +48,7 @@ def print_list(desk: Desk, selection: Selection, *, authority: str | None, limit
     if is_json:
         rows = [facts_of(message, desk) for message in shown]
         summary = {"counts": dict(counts), "overflows": dict(overflows), "total": total, "messages": rows}
-        click.echo(json.dumps(summary, indent=2))
+        click.echo(as_json(summary))
         return
     click.echo("By code: " + (as_words(counts) if counts else "nothing."))
     if overflows:
@@ -81,10 +81,11 @@ def print_message(desk: Desk, id_digits: str, *, authority: str | None, keyring:
         if payload is not None:
             facts["payload"] = payload.decode(errors="backslashreplace")
             facts["payload_base64"] = base64.b64encode(payload).decode()
-        click.echo(json.dumps(facts, indent=2))
+        click.echo(as_json(facts))
         return
     for name, value in facts_of(message, desk).items():
         words = ", ".join(value) if isinstance(value, list) else value
+        words = as_second(words) if isinstance(words, datetime.datetime) else words
         click.echo(f"{name.replace('_', ' '):<22}{NOTHING if words in (None, '') else printable(str(words))}")
     if events:
         rows = [
@@ -107,11 +108,11 @@ def facts_of(message: KeptMessage, desk: Desk) -> dict[str, Any]:
         "codes": list(message.codes),
         "detail": message.detail,
         "times": message.times,
-        "received_at": message.received_at.isoformat(),
-        "last_received_at": message.last_received_at.isoformat(),
+        "received_at": message.received_at,
+        "last_received_at": message.last_received_at,
         "replay": message.state,
-        "replay_requested_at": as_iso(message.replay_requested_at),
-        "replayed_at": as_iso(message.replayed_at),
+        "replay_requested_at": message.replay_requested_at,
+        "replayed_at": message.replayed_at,
     }
 
 
@@ -155,8 +156,3 @@ def as_words(counts: Counter[str]) -> str:
 def as_second(at: datetime.datetime) -> str:
     """Write an instant for reading, in UTC."""
     return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%SZ}"
-
-
-def as_iso(at: datetime.datetime | None) -> str | None:
-    """Write an instant for programs."""
-    return at.isoformat() if at else None

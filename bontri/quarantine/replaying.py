@@ -1,7 +1,6 @@
 """``bontri quarantine replay``: ask the workers, wait while they are at it, and tell what came of it."""
 
 import datetime
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bontri.json_output import as_json
 from bontri.quarantine.desk import Desk
 from rewards.quarantine import Selection, count_outcomes, count_requested, request_replay, request_replay_of
 
@@ -131,7 +131,7 @@ def print_outcomes(outcomes: Outcomes, *, is_json: bool) -> None:
             "refused": dict(outcomes.refused),
             "waiting": outcomes.waiting,
         }
-        click.echo(json.dumps(facts, indent=2))
+        click.echo(as_json(facts))
         return
     refused = ", ".join(f"{code} {times:,}" for code, times in outcomes.refused.most_common())
     click.echo(f"{outcomes.requested:,} requested: {outcomes.recorded:,} recorded,", nl=False)

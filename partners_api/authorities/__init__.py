@@ -1,1 +1,1 @@
-"""What an authority's agents call: the figures."""
+"""What an authority's agents and programs call: tariffs, offers, shops and their pay, bins, disputes, figures."""

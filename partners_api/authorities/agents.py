@@ -8,12 +8,12 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
-from partners_api.authorities.sign_ins import EMAIL
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Text
+from partners_api.schemas import Instant
 from partners_api.services import keyring, now
+from partners_api.texts import EMAIL, Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.agents import (
@@ -61,14 +61,13 @@ class AgentSchema(ma.Schema):
     email = fields.String(required=True)
     role = fields.String(required=True, validate=ROLE)
     state = fields.String(required=True, validate=STATE)
-    created_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
 
 
 @listing(authorities, "/agents", audience="authority", role="admin", item=AgentSchema, key=(UUID,))
 def show_agents(caller: Principal, asked: dict[str, Any]) -> Page[Agent]:
     """List the authority's agents, blocked ones too, those first who were invited first."""
-    [after] = asked["after"] or [None]
-    agents = list_agents(connection(), keyring(), **tenant_of(caller), after=after, limit=asked["limit"])
+    agents = list_agents(connection(), keyring(), **tenant_of(caller), **asked)
     return page_of(agents, asked["limit"], lambda agent: (agent.agent_id,))
 
 

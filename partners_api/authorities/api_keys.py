@@ -10,8 +10,9 @@ from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Text
+from partners_api.schemas import Instant
 from partners_api.services import keyring, now
+from partners_api.texts import Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.api_keys import (
@@ -63,9 +64,9 @@ class ApiKeySchema(ma.Schema):
     role = fields.String(required=True, allow_none=True)
     scopes = fields.List(fields.String(), required=True, allow_none=True)
     label = fields.String(required=True)
-    created_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(required=True, allow_none=True)
-    revoked_at = fields.AwareDateTime(required=True, allow_none=True)
+    created_at = Instant(required=True)
+    expires_at = Instant(required=True, allow_none=True)
+    revoked_at = Instant(required=True, allow_none=True)
 
 
 @listing(
@@ -79,8 +80,7 @@ class ApiKeySchema(ma.Schema):
 )
 def show_api_keys(caller: Principal, asked: dict[str, Any]) -> Page[ListedApiKey]:
     """List keys of the authority's programs and of shops' tills, newest first, ended ones too."""
-    [after] = asked.pop("after") or [None]
-    keys = list_api_keys(connection(), **tenant_of(caller), after=after, **asked)
+    keys = list_api_keys(connection(), **tenant_of(caller), **asked)
     return page_of(keys, asked["limit"], lambda key: (key.api_key_id,))
 
 

@@ -8,11 +8,12 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
-from partners_api.authorities.callers import name_of
+from partners_api.authorities.callers import name_of, tenant_of
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import BIN_ID, Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import now
+from partners_api.texts import BIN_ID
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.bin_problems import ProblemClosedError, ProblemUnknownError, Trouble, close_problem, list_troubles
@@ -27,9 +28,9 @@ class TroubleSchema(ma.Schema):
     bin_id = fields.String(required=True)
     kind = fields.String(required=True)
     reports = Integer(required=True, metadata={"description": "By citizens; of an alarm how often it was raised"})
-    reported_at = fields.AwareDateTime(required=True)
-    last_reported_at = fields.AwareDateTime(required=True)
-    closed_at = fields.AwareDateTime(required=True, allow_none=True)
+    reported_at = Instant(required=True)
+    last_reported_at = Instant(required=True)
+    closed_at = Instant(required=True, allow_none=True)
     closed_by = fields.String(required=True, allow_none=True)
     outcome = fields.String(required=True, allow_none=True, validate=validate.OneOf(PROBLEM_OUTCOMES))
     detail = fields.Dict(required=True, allow_none=True, metadata={"description": "Of an alarm: counts and journals"})
@@ -56,7 +57,7 @@ class ClosingSchema(ma.Schema):
 )
 def show_bin_problems(caller: Principal, asked: dict[str, Any]) -> Page[Trouble]:
     """List what is wrong with bins, newest first: what citizens report, and the alarms of the fleet."""
-    troubles = list_troubles(connection(), authority_id=caller.authority_id, **asked)
+    troubles = list_troubles(connection(), **tenant_of(caller), **asked)
     return page_of(troubles, asked["limit"], lambda each: (each.reported_at, each.trouble))
 
 
@@ -75,7 +76,7 @@ def close_bin_problem(caller: Principal, said: dict[str, str], problem_id: UUID)
     close_problem(
         connection(),
         problem_id,
-        authority_id=caller.authority_id,
+        **tenant_of(caller),
         outcome=said["outcome"],
         closed_by=name_of(caller),
         now=now(),

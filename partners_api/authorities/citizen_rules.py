@@ -3,10 +3,11 @@
 from typing import Any
 
 import marshmallow as ma
-from marshmallow import fields
 
 from partners_api.authorities.blueprint import authorities
+from partners_api.authorities.callers import tenant_of
 from partners_api.operations import operation
+from partners_api.schemas import Boolean
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.citizen_rules import CitizenRules, get_citizen_rules, set_citizen_rules
@@ -15,12 +16,8 @@ from rewards.citizen_rules import CitizenRules, get_citizen_rules, set_citizen_r
 class CitizenRulesSchema(ma.Schema):
     """What is closed here is done at the town hall."""
 
-    sign_up_is_open = fields.Boolean(
-        required=True, truthy={True}, falsy={False}, metadata={"description": "Strangers may sign up"}
-    )
-    claiming_is_open = fields.Boolean(
-        required=True, truthy={True}, falsy={False}, metadata={"description": "Citizens may add cards"}
-    )
+    sign_up_is_open = Boolean(required=True, metadata={"description": "Strangers may sign up"})
+    claiming_is_open = Boolean(required=True, metadata={"description": "Citizens may add cards"})
 
 
 @operation(
@@ -34,7 +31,7 @@ class CitizenRulesSchema(ma.Schema):
 )
 def show_citizen_rules(caller: Principal) -> CitizenRules:
     """Show what citizens may do by themselves."""
-    return get_citizen_rules(connection(), authority_id=caller.authority_id)
+    return get_citizen_rules(connection(), **tenant_of(caller))
 
 
 @operation(
@@ -49,8 +46,8 @@ def show_citizen_rules(caller: Principal) -> CitizenRules:
 )
 def set_rules_of_citizens(caller: Principal, asked: dict[str, Any]) -> CitizenRules:
     """Open or close signing up and adding cards, for requests from now on."""
-    current = get_citizen_rules(connection(), authority_id=caller.authority_id, is_to_change=True)
+    current = get_citizen_rules(connection(), **tenant_of(caller), is_to_change=True)
     authorities.check_etag(current, CitizenRulesSchema)
     rules = CitizenRules(**asked)
-    set_citizen_rules(connection(), rules, authority_id=caller.authority_id)
+    set_citizen_rules(connection(), rules, **tenant_of(caller))
     return rules

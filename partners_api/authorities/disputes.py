@@ -1,5 +1,7 @@
 """Deciding about what citizens dispute. No agent alone moves points: an accepted dispute asks for a correction."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -7,24 +9,24 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
-from partners_api.authorities.callers import name_of, require_agent
+from partners_api.authorities.callers import name_of, require_agent, tenant_of
 from partners_api.citizens.disputes import DisputeSchema
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
 from partners_api.refusals import AgentRequiredError
-from partners_api.schemas import TEXT, Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
+from partners_api.texts import WORDS
 from partners_api.transactions import connection
 from rewards.access import Principal
+from rewards.corrections import request_correction, request_credit, request_reinstatement
 from rewards.disputes import (
     AuthoritysDispute,
     DisputeDecidedError,
     DisputeUnknownError,
     RemedyImpossibleError,
-    accept_with_credit,
-    accept_with_reinstatement,
-    accept_with_reversal,
+    accept_dispute,
     list_disputes,
     reject_dispute,
 )
@@ -32,7 +34,6 @@ from rewards.schema.ledger import CORRECTION_REASONS, CREDIT_REASONS, MOST_GRANT
 from rewards.schema.requests import DISPUTE_REFUSALS
 
 OF_DECIDING = (DisputeUnknownError, DisputeDecidedError)
-OF_ACCEPTING = (*OF_DECIDING, RemedyImpossibleError, AgentRequiredError)
 
 
 class AuthoritysDisputeSchema(DisputeSchema):
@@ -41,19 +42,19 @@ class AuthoritysDisputeSchema(DisputeSchema):
     correction_id = fields.UUID(required=True, allow_none=True)
     decided_by = fields.String(required=True, allow_none=True)
     points = Integer(required=True, metadata={"description": "Credited, or expired"})
-    recorded_at = fields.AwareDateTime(required=True)
+    recorded_at = Instant(required=True)
     is_expiry = fields.Boolean(required=True, metadata={"description": "It is about points that expired"})
     bin_id = fields.String(required=True, allow_none=True)
     material = fields.String(required=True, allow_none=True)
     items = Integer(required=True, allow_none=True)
     mass_g = Integer(required=True, allow_none=True)
-    occurred_at = fields.AwareDateTime(required=True, allow_none=True)
+    occurred_at = Instant(required=True, allow_none=True)
 
 
 class AnswerSchema(ma.Schema):
     """What the citizen is told."""
 
-    answer = fields.String(required=True, validate=TEXT, metadata={"description": "Told to the citizen"})
+    answer = fields.String(required=True, validate=WORDS, metadata={"description": "Told to the citizen"})
 
 
 class RejectionSchema(AnswerSchema):
@@ -65,7 +66,7 @@ class RejectionSchema(AnswerSchema):
 class RemedySchema(AnswerSchema):
     """What the second person is told besides."""
 
-    note = fields.String(required=True, validate=TEXT, metadata={"description": "For whoever approves"})
+    note = fields.String(required=True, validate=WORDS, metadata={"description": "For whoever approves"})
 
 
 class ReversalSchema(RemedySchema):
@@ -106,7 +107,7 @@ class AcceptedDisputeSchema(ma.Schema):
 )
 def show_disputes(caller: Principal, asked: dict[str, Any]) -> Page[AuthoritysDispute]:
     """List what citizens dispute, newest first."""
-    disputes = list_disputes(connection(), keyring(), authority_id=caller.authority_id, **asked)
+    disputes = list_disputes(connection(), keyring(), **tenant_of(caller), **asked)
     return page_of(disputes, asked["limit"], lambda dispute: (dispute.dispute_id,))
 
 
@@ -125,81 +126,51 @@ def reject_citizen_dispute(caller: Principal, said: dict[str, Any], dispute_id: 
     reject_dispute(connection(), dispute_id, **said, **decision_of(caller))
 
 
-@operation(
+accepting = partial(
+    operation,
     authorities,
     "POST",
-    "/disputes/<uuid:dispute_id>/reversal",
     audience="authority",
     role="manager",
-    body=ReversalSchema,
     answers=(201, AcceptedDisputeSchema),
-    refuses=OF_ACCEPTING,
+    refuses=(*OF_DECIDING, RemedyImpossibleError, AgentRequiredError),
     is_idempotent=True,
 )
+
+
+@accepting("/disputes/<uuid:dispute_id>/reversal", body=ReversalSchema)
 def accept_dispute_with_reversal(caller: Principal, said: dict[str, Any], key: str, dispute_id: UUID) -> dict[str, str]:
     """Accept that a credit is not the citizen's: a correction is asked for, which a second person approves."""
-
-    def work() -> dict[str, str]:
-        correction_id = accept_with_reversal(connection(), dispute_id, **said, **request_of(caller))
-        return {"correction_id": str(correction_id)}
-
-    return once(caller, key, work)
+    return accept_once(caller, key, dispute_id, request_correction, said)
 
 
-@operation(
-    authorities,
-    "POST",
-    "/disputes/<uuid:dispute_id>/reinstatement",
-    audience="authority",
-    role="manager",
-    body=DisputeReinstatementSchema,
-    answers=(201, AcceptedDisputeSchema),
-    refuses=OF_ACCEPTING,
-    is_idempotent=True,
-)
+@accepting("/disputes/<uuid:dispute_id>/reinstatement", body=DisputeReinstatementSchema)
 def accept_dispute_with_reinstatement(
     caller: Principal, said: dict[str, Any], key: str, dispute_id: UUID
 ) -> dict[str, str]:
     """Accept that points should not have expired: a correction is asked for, which a second person approves."""
-
-    def work() -> dict[str, str]:
-        correction_id = accept_with_reinstatement(connection(), dispute_id, **said, **request_of(caller))
-        return {"correction_id": str(correction_id)}
-
-    return once(caller, key, work)
+    return accept_once(caller, key, dispute_id, request_reinstatement, said)
 
 
-@operation(
-    authorities,
-    "POST",
-    "/disputes/<uuid:dispute_id>/credit",
-    audience="authority",
-    role="manager",
-    body=DisputeCreditSchema,
-    answers=(201, AcceptedDisputeSchema),
-    refuses=OF_ACCEPTING,
-    is_idempotent=True,
-)
+@accepting("/disputes/<uuid:dispute_id>/credit", body=DisputeCreditSchema)
 def accept_dispute_with_credit(caller: Principal, said: dict[str, Any], key: str, dispute_id: UUID) -> dict[str, str]:
     """Accept that points are missing: a correction is asked for, which a second person approves."""
+    return accept_once(caller, key, dispute_id, partial(request_credit, points=said.pop("points")), said)
+
+
+def accept_once(
+    caller: Principal, key: str, dispute_id: UUID, remedy: Callable[..., UUID], said: dict[str, Any]
+) -> dict[str, str]:
+    """Accept a dispute by a remedy that is asked for once, by an agent."""
 
     def work() -> dict[str, str]:
-        correction_id = accept_with_credit(connection(), dispute_id, **said, **request_of(caller))
-        return {"correction_id": str(correction_id)}
+        require_agent(caller)
+        asked = {**said, **decision_of(caller), "agent_id": caller.subject_id}
+        return {"correction_id": str(accept_dispute(connection(), dispute_id, remedy, **asked))}
 
     return once(caller, key, work)
 
 
 def decision_of(caller: Principal) -> dict[str, Any]:
     """Return for whom, by whom and when is decided."""
-    return {"authority_id": caller.authority_id, "decided_by": name_of(caller), "now": now()}
-
-
-def request_of(caller: Principal) -> dict[str, Any]:
-    """Return the same for who asks for a correction, which takes a person.
-
-    Raises:
-        AgentRequiredError: it is a program.
-    """
-    require_agent(caller)
-    return {**decision_of(caller), "agent_id": caller.subject_id}
+    return {**tenant_of(caller), "decided_by": name_of(caller), "now": now()}

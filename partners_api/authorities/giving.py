@@ -10,12 +10,13 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
-from partners_api.authorities.fields import Instant, Month, cents, points
+from partners_api.authorities.fields import Month, cents, points
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Boolean, Instant, Integer, NearInstant
 from partners_api.services import now
+from partners_api.texts import Text, WholeText
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.causes import (
@@ -48,10 +49,9 @@ from rewards.goals import (
 CAUSE_STATES = ("active", "paused", "ended")
 GROUPS = ("school", "building", "commune", "other")
 ALL = {
-    "with_all": fields.Boolean(
+    "with_all": Boolean(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
+        strict=False,
         metadata={"description": "Those that are over or paused too"},
     )
 }
@@ -65,13 +65,13 @@ class CauseTermsSchema(ma.Schema):
     siret = fields.String(
         load_default=None,
         allow_none=True,
-        validate=validate.Regexp(r"^[0-9]{14}$"),
+        validate=WholeText(r"^[0-9]{14}$"),
         metadata={"example": "73282932000074"},
     )
     rna = fields.String(
         load_default=None,
         allow_none=True,
-        validate=validate.Regexp(r"^W[0-9][0-9A-Z][0-9]{7}$"),
+        validate=WholeText(r"^W[0-9][0-9A-Z][0-9]{7}$"),
         metadata={"example": "W931001234"},
     )
     hundred_points_cents = cents(
@@ -127,8 +127,8 @@ class GoalTermsSchema(ma.Schema):
     group_name = Text(100, required=True)
     target_points = points()
     reward = Text(200, required=True)
-    starts_at = Instant(required=True)
-    ends_at = Instant(required=True, metadata={"example": "2026-12-20T12:00:00+00:00"})
+    starts_at = NearInstant(required=True)
+    ends_at = NearInstant(required=True, metadata={"example": "2026-12-20T12:00:00+00:00"})
     to_cause_id = fields.UUID(load_default=None, allow_none=True, metadata={"description": "Who gets the points"})
 
     @ma.validates_schema
@@ -150,10 +150,10 @@ class GoalOfAuthoritySchema(ma.Schema):
     target_points = Integer(required=True)
     points = Integer(required=True)
     share_percent = Integer(required=True)
-    starts_at = fields.AwareDateTime(required=True)
-    ends_at = fields.AwareDateTime(required=True)
-    reached_at = fields.AwareDateTime(required=True, allow_none=True)
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+    starts_at = NearInstant(required=True)
+    ends_at = Instant(required=True)
+    reached_at = Instant(required=True, allow_none=True)
+    ended_at = Instant(required=True, allow_none=True)
     cause_id = fields.UUID(required=True, allow_none=True)
     cause = fields.String(required=True, allow_none=True)
     givers = Integer(required=True, allow_none=True)

@@ -8,12 +8,13 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
-from partners_api.authorities.fields import Instant, cents
+from partners_api.authorities.fields import cents
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Instant, Integer, NearInstant
 from partners_api.services import now
+from partners_api.texts import Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.funders import FunderUnknownError, add_funder, require_funder
@@ -63,7 +64,7 @@ class BudgetSchema(ma.Schema):
 class LiabilityQuerySchema(ma.Schema):
     """When."""
 
-    at = Instant(load_default=None, metadata={"description": "Some instant of the past; now unless told"})
+    at = NearInstant(load_default=None, metadata={"description": "Some instant of the past; now unless told"})
 
 
 class LotsOfMonthSchema(ma.Schema):
@@ -98,7 +99,7 @@ class PointValueSchema(ma.Schema):
 class LiabilitySchema(ma.Schema):
     """What the authority owes, and how that is reckoned: docs/operators-points.md."""
 
-    as_of = fields.AwareDateTime(required=True)
+    as_of = Instant(required=True)
     point_value = fields.Nested(PointValueSchema, required=True)
     points = Integer(required=True)
     points_cents = Integer(required=True, allow_none=True)

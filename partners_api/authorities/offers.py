@@ -1,7 +1,7 @@
 """Offers: the authority puts its own on sale, and decides about those of shops. For managers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import marshmallow as ma
@@ -9,16 +9,20 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import name_of, tenant_of
-from partners_api.authorities.fields import Instant, cents, points
+from partners_api.authorities.fields import cents, points
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Instant, Integer, NearInstant
 from partners_api.services import now
+from partners_api.texts import Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.funders import FunderUnknownError, require_funder
 from rewards.offers import (
+    Category,
+    LimitPeriod,
+    OfferState,
     OfferStateError,
     OfferTerms,
     OfferUnknownError,
@@ -35,9 +39,7 @@ from rewards.offers.register import RegisteredOffer, get_registered_offer, list_
 from rewards.settlement import ShopUnknownError
 from rewards.shop_register import get_shop
 
-STATES = ("draft", "submitted", "published", "paused", "ended")
-CATEGORIES = ("local_shop", "leisure", "donation", "authority")
-PERIODS = ("day", "week", "month", "ever")
+STATES, CATEGORIES, PERIODS = get_args(OfferState), get_args(Category), get_args(LimitPeriod)
 STOCK = validate.Range(0, 1_000_000)
 STEPS = ("publish", "reject", "pause", "resume", "end")
 
@@ -53,8 +55,8 @@ class OfferTermsSchema(ma.Schema):
     category = fields.String(load_default="local_shop", validate=validate.OneOf(CATEGORIES))
     voucher_valid_days = Integer(load_default=30, validate=validate.Range(1, 365))
     stock = Integer(load_default=None, allow_none=True, validate=STOCK, metadata={"description": "Null: without end"})
-    offered_from = Instant(load_default=None, allow_none=True)
-    offered_until = Instant(load_default=None, allow_none=True, metadata={"example": "2027-01-01T00:00:00+01:00"})
+    offered_from = NearInstant(load_default=None, allow_none=True)
+    offered_until = NearInstant(load_default=None, allow_none=True, metadata={"example": "2027-01-01T00:00:00+01:00"})
     most_per_wallet = Integer(load_default=None, allow_none=True, validate=validate.Range(1, 10_000))
     limit_period = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(PERIODS))
     minimum_purchase_cents = cents(required=False, load_default=0)
@@ -84,13 +86,13 @@ class OfferOfAuthoritySchema(ma.Schema):
     voucher_valid_days = Integer(required=True)
     stock = Integer(required=True, allow_none=True)
     sold = Integer(required=True, metadata={"description": "Vouchers out or redeemed, where there is a stock"})
-    offered_from = fields.AwareDateTime(required=True, allow_none=True)
-    offered_until = fields.AwareDateTime(required=True, allow_none=True)
+    offered_from = Instant(required=True, allow_none=True)
+    offered_until = Instant(required=True, allow_none=True)
     most_per_wallet = Integer(required=True, allow_none=True)
     limit_period = fields.String(required=True, allow_none=True)
     minimum_purchase_cents = Integer(required=True)
     moderated_by = fields.String(required=True, allow_none=True)
-    moderated_at = fields.AwareDateTime(required=True, allow_none=True)
+    moderated_at = Instant(required=True, allow_none=True)
     note = fields.String(required=True, allow_none=True, metadata={"description": "Why it was handed back"})
 
 

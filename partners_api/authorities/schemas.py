@@ -7,6 +7,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from partners_api.schemas import Integer
+from partners_api.texts import INSEE, MATERIAL
 
 DAY_RANGE = validate.Range(datetime.date(2000, 1, 1), datetime.date(2100, 12, 31))
 
@@ -18,8 +19,8 @@ class FiguresQuerySchema(ma.Schema):
     last_day = fields.Date(
         required=True, data_key="to", validate=DAY_RANGE, metadata={"description": "Included; at most 366 days"}
     )
-    material = fields.String(load_default=None, validate=validate.Regexp(r"^[a-z][a-z0-9_-]{1,31}$"))
-    insee_code = fields.String(load_default=None, validate=validate.Regexp(r"^[0-9AB]{5}$"))
+    material = fields.String(load_default=None, validate=MATERIAL)
+    insee_code = fields.String(load_default=None, validate=INSEE)
     format = fields.String(
         load_default=None,
         validate=validate.OneOf(["json", "csv"]),

@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Boolean, Integer
+from partners_api.texts import Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.authority_settings import AuthoritySettings, change_settings, get_settings
@@ -24,9 +25,7 @@ class SettingsChangeSchema(ma.Schema):
         metadata={"description": "Hold deposits of more items than this for a review; null: none"},
     )
     review_over_mass_g = Integer(allow_none=True, validate=validate.Range(1, 2_000_000))
-    reviews_doubtful_clocks = fields.Boolean(
-        truthy={True}, falsy={False}, metadata={"description": "Hold deposits of bins that cannot tell the time"}
-    )
+    reviews_doubtful_clocks = Boolean(metadata={"description": "Hold deposits of bins that cannot tell the time"})
 
 
 class SettingsSchema(ma.Schema):

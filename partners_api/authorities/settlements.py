@@ -14,7 +14,7 @@ from partners_api.authorities.fields import Day, Month
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
@@ -71,8 +71,8 @@ class ShopOfMonthSchema(ma.Schema):
     points = Integer(required=True)
     value_cents = Integer(required=True)
     payable_cents = Integer(required=True)
-    locked_at = fields.AwareDateTime(required=True, allow_none=True)
-    sent_at = fields.AwareDateTime(required=True, allow_none=True)
+    locked_at = Instant(required=True, allow_none=True)
+    sent_at = Instant(required=True, allow_none=True)
     paid_on = fields.Date(required=True, allow_none=True)
 
 
@@ -101,7 +101,7 @@ class StatementLineSchema(ma.Schema):
     kind = fields.String(required=True, validate=validate.OneOf(["redemption", "reversal"]))
     voucher_id = fields.UUID(required=True)
     reference = fields.String(required=True, metadata={"description": "What people call the voucher by"})
-    occurred_at = fields.AwareDateTime(required=True)
+    occurred_at = Instant(required=True)
     title = fields.String(required=True)
     points = Integer(required=True)
     value_cents = Integer(required=True)
@@ -122,8 +122,8 @@ class StatementSchema(ma.Schema):
     points = Integer(required=True)
     value_cents = Integer(required=True)
     payable_cents = Integer(required=True)
-    locked_at = fields.AwareDateTime(required=True, allow_none=True)
-    sent_at = fields.AwareDateTime(required=True, allow_none=True)
+    locked_at = Instant(required=True, allow_none=True)
+    sent_at = Instant(required=True, allow_none=True)
     paid_on = fields.Date(required=True, allow_none=True)
     is_simulated = fields.Boolean(required=True)
     funders = fields.List(fields.Nested(FunderTotalSchema), required=True)

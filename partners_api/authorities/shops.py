@@ -8,12 +8,12 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
-from partners_api.authorities.fields import INSEE
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Instant, Integer
 from partners_api.services import now
+from partners_api.texts import INSEE, Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.settlement import ShopUnknownError
@@ -55,7 +55,7 @@ class RegisteredShopSchema(ma.Schema):
     insee_code = fields.String(required=True)
     commune = fields.String(required=True)
     state = fields.String(required=True, validate=STATE)
-    created_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
     unsettled_points = Integer(required=True, metadata={"description": "Of redemptions no statement has settled yet"})
 
 

@@ -9,7 +9,6 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import require_agent, tenant_of
-from partners_api.citizens.sign_ins import get_authority_id, limit_asking, limit_entering, post_code_of_request
 from partners_api.cookies import give_cookie, require_own_origin, take_cookie
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
@@ -18,53 +17,38 @@ from partners_api.refusals import (
     AuthorityUnknownError,
     CrossSiteRequestError,
 )
-from partners_api.schemas import SLUG
+from partners_api.schemas import Boolean, Instant
 from partners_api.services import keyring, now
+from partners_api.sign_ins import (
+    EnteredCodeOfSignInSchema,
+    SignInRequestSchema,
+    SignInSchema,
+    get_authority_id,
+    limit_asking,
+    limit_entering,
+    post_code_of_request,
+)
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.agents import get_name_of_caller
 from rewards.limits import TooManyTriesError
 from rewards.schema.access import ROLES
-from rewards.sessions import SessionUnknownError
+from rewards.sessions import ListedSession, SessionUnknownError, close_session, list_sessions, revoke_session
 from rewards.sign_in_limits import give_back_entering
 from rewards.sign_ins import (
     CODE_VALID,
-    ListedSession,
     SignIn,
     SignInCodeRefusedError,
     begin_sign_in,
-    list_sessions,
     open_session,
-    revoke_session,
 )
 
-EMAIL = validate.Regexp(r"^[!-?A-~]{1,64}@[!-?A-~]{1,190}$")
-"""As much as tells an address from a slip of the pen; whether it is one, the mail will show."""
 
+class AgentSessionRequestSchema(EnteredCodeOfSignInSchema):
+    """The code, and whether a browser keeps the token."""
 
-class AgentSignInRequestSchema(ma.Schema):
-    """Who wants to sign in, and where."""
-
-    authority = fields.String(required=True, validate=SLUG, metadata={"description": "The authority's short name"})
-    email = fields.String(required=True, validate=EMAIL)
-
-
-class AgentSignInSchema(ma.Schema):
-    """A sign-in under way; the same whether or not an agent has the address."""
-
-    sign_in_id = fields.UUID(required=True)
-
-
-class AgentSessionRequestSchema(ma.Schema):
-    """The code that came by e-mail."""
-
-    authority = fields.String(required=True, validate=SLUG)
-    sign_in_id = fields.UUID(required=True)
-    code = fields.String(required=True, validate=validate.Regexp(r"^[0-9]{8}$"))
-    as_cookie = fields.Boolean(
+    as_cookie = Boolean(
         load_default=False,
-        truthy={True},
-        falsy={False},
         metadata={"description": "For pages: the token comes as the cookie `__Host-bontri`, and is not shown"},
     )
 
@@ -73,16 +57,16 @@ class AgentSessionSchema(ma.Schema):
     """An open session; the token is shown this once, and not at all when it came as a cookie."""
 
     token = fields.String(required=True, allow_none=True)
-    expires_at = fields.AwareDateTime(required=True)
+    expires_at = Instant(required=True)
 
 
 class ListedSessionSchema(ma.Schema):
     """A session of the caller that is good."""
 
     session_id = fields.UUID(required=True)
-    created_at = fields.AwareDateTime(required=True)
-    idle_until = fields.AwareDateTime(required=True, metadata={"description": "Put off while it is used"})
-    expires_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
+    idle_until = Instant(required=True, metadata={"description": "Put off while it is used"})
+    expires_at = Instant(required=True)
 
 
 class CallerSchema(ma.Schema):
@@ -100,8 +84,8 @@ class CallerSchema(ma.Schema):
     "POST",
     "/sign-ins",
     audience=None,
-    body=AgentSignInRequestSchema,
-    answers=(202, AgentSignInSchema),
+    body=SignInRequestSchema,
+    answers=(202, SignInSchema),
     refuses=(AuthorityUnknownError, TooManyTriesError),
 )
 def begin_agent_sign_in(asked: dict[str, Any]) -> SignIn:
@@ -168,7 +152,7 @@ def hand_over(token: str, expires_at: Any) -> None:
 def close_agent_session(caller: Principal) -> None:
     """Sign out: the session is refused from now on, and the browser forgets its cookie."""
     require_agent(caller)
-    revoke_session(connection(), **tenant_of(caller), session_id=caller.credential_id, now=now())
+    close_session(connection(), caller.credential_id, **tenant_of(caller), now=now())
     after_this_request(take_cookie)
 
 
@@ -184,15 +168,8 @@ def close_agent_session(caller: Principal) -> None:
 def show_agent_sessions(caller: Principal, asked: dict[str, Any]) -> Page[ListedSession]:
     """List one's own sessions that are good, newest first."""
     require_agent(caller)
-    [after] = asked["after"] or [None]
     sessions = list_sessions(
-        connection(),
-        caller.subject_id,
-        **tenant_of(caller),
-        holder="agent",
-        now=now(),
-        after=after,
-        limit=asked["limit"],
+        connection(), keyring(), **holder_of(caller), current_id=caller.credential_id, now=now(), **asked
     )
     return page_of(sessions, asked["limit"], lambda session: (session.session_id,))
 
@@ -209,9 +186,12 @@ def show_agent_sessions(caller: Principal, asked: dict[str, Any]) -> Page[Listed
 def revoke_agent_session(caller: Principal, session_id: UUID) -> None:
     """End one of one's own sessions, on whatever device it is."""
     require_agent(caller)
-    of_agent = {"agent_id": caller.subject_id, **tenant_of(caller)}
-    if not revoke_session(connection(), **of_agent, session_id=session_id, now=now()):
-        raise SessionUnknownError
+    revoke_session(connection(), session_id, **holder_of(caller), now=now())
+
+
+def holder_of(caller: Principal) -> dict[str, Any]:
+    """Return whose sessions a call is about."""
+    return {**tenant_of(caller), "holder": "agent", "holder_id": caller.subject_id}
 
 
 @operation(authorities, "GET", "/me", audience="authority", role="viewer", answers=(200, CallerSchema))

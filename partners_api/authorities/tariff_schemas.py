@@ -5,17 +5,16 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.authorities.fields import INSEE, MATERIAL, Instant
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Boolean, Instant, Integer, NearInstant
+from partners_api.texts import INSEE, MATERIAL, Text, WholeText
+from rewards.schema.drafts import DRAFT_KINDS, DRAFT_STATES
 
-KINDS = ("tariff", "campaign")
-DRAFT_STATES = ("draft", "rehearsed", "published", "discarded")
 BASES = ("item", "kilogram")
 NAMES_MAX = 500
 DAY = "20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
-LOCAL_TIME = validate.Regexp(f"^{DAY}T{HOUR}$")
-TIME_OF_DAY = validate.Regexp(f"^{HOUR}$")
+LOCAL_TIME = WholeText(f"^{DAY}T{HOUR}$")
+TIME_OF_DAY = WholeText(f"^{HOUR}$")
 CAP = validate.Range(1, 1_000_000)
 
 
@@ -61,7 +60,7 @@ class CampaignTermsSchema(ma.Schema):
     materials = fields.List(fields.String(validate=MATERIAL), validate=validate.Length(1, 100), allow_none=True)
     sites = fields.List(Text(100), validate=validate.Length(1, NAMES_MAX), allow_none=True)
     communes = fields.List(fields.String(validate=INSEE), validate=validate.Length(1, NAMES_MAX), allow_none=True)
-    first_deposit_only = fields.Boolean(truthy={True}, falsy={False})
+    first_deposit_only = Boolean()
     budget_points = Integer(validate=validate.Range(1, 10**12), allow_none=True)
 
 
@@ -91,24 +90,24 @@ class DraftSchema(ma.Schema):
     """A draft, until it is published and never edited again."""
 
     draft_id = fields.UUID(required=True)
-    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    kind = fields.String(required=True, validate=validate.OneOf(DRAFT_KINDS))
     name = fields.String(required=True)
     definition = fields.Dict(required=True, metadata={"description": "As `tariff` or `campaign` when it was made"})
     state = fields.String(required=True, validate=validate.OneOf(DRAFT_STATES))
     version = Integer(required=True)
     changed_by = fields.String(required=True)
-    changed_at = fields.AwareDateTime(required=True)
-    rehearsed_at = fields.AwareDateTime(required=True, allow_none=True)
+    changed_at = Instant(required=True)
+    rehearsed_at = Instant(required=True, allow_none=True)
     published_by = fields.String(required=True, allow_none=True)
-    published_at = fields.AwareDateTime(required=True, allow_none=True)
+    published_at = Instant(required=True, allow_none=True)
     published_id = fields.UUID(required=True, allow_none=True, metadata={"description": "The tariff or campaign"})
 
 
 class RehearsalOrderSchema(ma.Schema):
     """On which deposits: those recorded from an instant until before another."""
 
-    since = Instant(required=True)
-    until = Instant(required=True, metadata={"example": "2026-12-20T12:00:00+00:00"})
+    since = NearInstant(required=True)
+    until = NearInstant(required=True, metadata={"example": "2026-12-20T12:00:00+00:00"})
 
     @ma.validates_schema
     def check_period(self, said: dict[str, Any], **_: Any) -> None:
@@ -150,8 +149,8 @@ class CommuneEffectSchema(ma.Schema):
 class RehearsalSchema(ma.Schema):
     """A draft on past deposits, beside what they were credited."""
 
-    since = fields.AwareDateTime(required=True)
-    until = fields.AwareDateTime(required=True)
+    since = NearInstant(required=True)
+    until = Instant(required=True)
     deposits = Integer(required=True)
     wallets = Integer(required=True)
     actual_points = Integer(required=True)
@@ -168,13 +167,13 @@ class RehearsalSchema(ma.Schema):
     spread = fields.Nested(SpreadSchema, required=True, allow_none=True)
     communes = fields.List(fields.Nested(CommuneEffectSchema), required=True)
     materials = fields.List(fields.Nested(MaterialEffectSchema), required=True)
-    budget_used_up_at = fields.AwareDateTime(required=True, allow_none=True)
+    budget_used_up_at = Instant(required=True, allow_none=True)
 
 
 class PublicationSchema(ma.Schema):
     """When a tariff comes into force; a campaign says so itself."""
 
-    valid_from = Instant(load_default=None, allow_none=True, metadata={"description": "Of a tariff; to come"})
+    valid_from = NearInstant(load_default=None, allow_none=True, metadata={"description": "Of a tariff; to come"})
 
 
 class PublishedTariffSchema(ma.Schema):
@@ -183,7 +182,7 @@ class PublishedTariffSchema(ma.Schema):
     tariff_id = fields.UUID(required=True)
     name = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(["superseded", "in force", "to come"]))
-    valid_from = fields.AwareDateTime(required=True)
+    valid_from = Instant(required=True)
     day_cap_points = Integer(required=True, allow_none=True)
     week_cap_points = Integer(required=True, allow_none=True)
     bin_hour_cap_points = Integer(required=True, allow_none=True)
@@ -197,8 +196,8 @@ class PublishedCampaignSchema(ma.Schema):
     campaign_id = fields.UUID(required=True)
     name = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(["to come", "running", "used up", "over"]))
-    valid_from = fields.AwareDateTime(required=True)
-    valid_until = fields.AwareDateTime(required=True)
+    valid_from = Instant(required=True)
+    valid_until = Instant(required=True)
     multiplier_percent = Integer(required=True, allow_none=True)
     bonus_points = Integer(required=True, allow_none=True)
     budget_points = Integer(required=True, allow_none=True)

@@ -10,7 +10,6 @@ from marshmallow import fields, validate
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import name_of, tenant_of
 from partners_api.authorities.tariff_schemas import (
-    KINDS,
     DefinitionSchema,
     DraftSchema,
     PublicationSchema,
@@ -22,6 +21,7 @@ from partners_api.authorities.tariff_schemas import (
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
+from partners_api.schemas import Boolean
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
@@ -50,6 +50,7 @@ from rewards.drafts import (
     publish_draft,
 )
 from rewards.rehearsal import Rehearsal, RehearsalTooLargeError, rehearse_draft, require_few_deposits
+from rewards.schema.drafts import DRAFT_KINDS
 from rewards.tariffs import PublishedTariff, TariffUnknownError, get_published_tariff, list_published_tariffs
 
 REHEARSED_MAX = 100_000
@@ -69,8 +70,7 @@ Facts = dict[str, Any]
 )
 def show_tariffs(caller: Principal, asked: Facts) -> Page[Facts]:
     """List the published tariffs, the newest first. They are never edited: publish another one."""
-    [after] = asked.pop("after") or [None]
-    found = list_published_tariffs(connection(), **tenant_of(caller), now=now(), after=after, **asked)
+    found = list_published_tariffs(connection(), **tenant_of(caller), now=now(), **asked)
     return page_of([tariff_as_facts(each) for each in found], asked["limit"], lambda each: (each["valid_from"],))
 
 
@@ -145,14 +145,13 @@ def stop_published_campaign(caller: Principal, campaign_id: UUID) -> PublishedCa
     item=DraftSchema,
     key=(UUID,),
     filters={
-        "kind": fields.String(load_default=None, validate=validate.OneOf(KINDS)),
-        "with_ended": fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"}),
+        "kind": fields.String(load_default=None, validate=validate.OneOf(DRAFT_KINDS)),
+        "with_ended": Boolean(load_default=False, strict=False),
     },
 )
 def show_drafts(caller: Principal, asked: Facts) -> Page[Draft]:
     """List drafts of tariffs and campaigns, the newest first: those still worked on, or all."""
-    [after] = asked.pop("after") or [None]
-    found = list_drafts(connection(), asked.pop("kind"), **tenant_of(caller), after=after, **asked)
+    found = list_drafts(connection(), asked.pop("kind"), **tenant_of(caller), **asked)
     return page_of(found, asked["limit"], lambda draft: (draft.draft_id,))
 
 

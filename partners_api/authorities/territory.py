@@ -9,12 +9,12 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
-from partners_api.authorities.fields import BIN_ID, INSEE, Instant
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Boolean, Instant, Integer, NearInstant
 from partners_api.services import now
+from partners_api.texts import BIN_ID, INSEE, Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.fleet.placing import move_bin
@@ -91,8 +91,8 @@ class BinOnMapSchema(ma.Schema):
     capacity_l = Integer(required=True, allow_none=True)
     materials = fields.List(fields.String(), required=True, allow_none=True)
     is_online = fields.Boolean(required=True, allow_none=True)
-    last_heard_at = fields.AwareDateTime(required=True, allow_none=True)
-    status_at = fields.AwareDateTime(required=True, allow_none=True)
+    last_heard_at = Instant(required=True, allow_none=True)
+    status_at = Instant(required=True, allow_none=True)
     fill_pct = Integer(required=True, allow_none=True, metadata={"description": "Of the fullest compartment"})
     alarms = fields.List(fields.String(), required=True, metadata={"description": "docs/operators-fleet.md"})
 
@@ -105,15 +105,15 @@ class PlacementSchema(ma.Schema):
     site_id = fields.UUID(required=True)
     site = fields.String(required=True)
     commune = fields.String(required=True)
-    placed_at = fields.AwareDateTime(required=True)
-    removed_at = fields.AwareDateTime(required=True, allow_none=True)
+    placed_at = Instant(required=True)
+    removed_at = Instant(required=True, allow_none=True)
 
 
 class MoveSchema(ma.Schema):
     """Where a bin is put."""
 
     site = Text(100, required=True, metadata={"description": "Its reference"})
-    at = Instant(load_default=None, allow_none=True, metadata={"description": "Since when; now unless told"})
+    at = NearInstant(load_default=None, allow_none=True, metadata={"description": "Since when; now unless told"})
 
 
 @listing(
@@ -196,10 +196,9 @@ def edit_site(caller: Principal, changes: dict[str, Any], site_id: UUID) -> Know
     filters={
         "state": fields.String(load_default=None, validate=STATE),
         "insee_code": OF_COMMUNE,
-        "with_alarms": fields.Boolean(
+        "with_alarms": Boolean(
             load_default=False,
-            truthy={"true"},
-            falsy={"false"},
+            strict=False,
             metadata={"description": "Only those with an alarm up"},
         ),
     },
@@ -207,8 +206,7 @@ def edit_site(caller: Principal, changes: dict[str, Any], site_id: UUID) -> Know
 )
 def show_bins(caller: Principal, asked: dict[str, Any]) -> Page[BinOnMap]:
     """List the bins by id: where they stand, how full they are, whether they are online, what is wrong."""
-    [after] = asked.pop("after") or [None]
-    found = list_bins_on_map(connection(), **tenant_of(caller), now=now(), after=after, **asked)
+    found = list_bins_on_map(connection(), **tenant_of(caller), now=now(), **asked)
     return page_of(found, asked["limit"], lambda each: (each.bin_id,))
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, request
 
 from partners_api.authorities.blueprint import authorities
+from partners_api.authorities.callers import tenant_of
 from partners_api.authorities.schemas import COLUMNS, DepositFiguresSchema, FiguresQuerySchema, Row
 from partners_api.operations import operation
 from partners_api.transactions import connection
@@ -37,7 +38,7 @@ def show_deposit_figures(caller: Principal, asked: dict[str, Any]) -> dict[str, 
     period = Period(asked["first_day"], asked["last_day"])
     figures = get_deposit_figures(
         connection(),
-        authority_id=caller.authority_id,
+        **tenant_of(caller),
         timezone=ZoneInfo(caller.timezone),
         period=period,
         material=asked["material"],

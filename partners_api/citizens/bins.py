@@ -9,8 +9,9 @@ from marshmallow import fields, validate
 from partners_api.citizens.blueprint import citizen_of, citizens
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import MATERIAL, Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
+from partners_api.texts import MATERIAL
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.bin_problems import BinUnknownError, report_problem
@@ -37,7 +38,7 @@ class NearBinSchema(ma.Schema):
         allow_none=True,
         metadata={"description": "Null where the bin does not tell its parts apart"},
     )
-    status_at = fields.AwareDateTime(required=True, allow_none=True)
+    status_at = Instant(required=True, allow_none=True)
     is_out_of_order = fields.Boolean(
         required=True, metadata={"description": "It says so, was not heard for a day, or two found it broken"}
     )

@@ -10,8 +10,9 @@ from partners_api.citizens.blueprint import citizen_of, citizens
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import LABEL, Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
+from partners_api.texts import LABEL, WholeText
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.cards import CardBlockedError, CardUnknownError
@@ -46,7 +47,7 @@ class CardOrderSchema(ma.Schema):
 
     card = fields.String(
         required=True,
-        validate=validate.Regexp(r"^[!-~]{4,64}$"),
+        validate=WholeText(r"^[!-~]{4,64}$"),
         metadata={"description": "As bins read it: capitals and blanks matter"},
     )
     label = fields.String(load_default=None, validate=LABEL, metadata={"description": "What to call it"})
@@ -58,7 +59,7 @@ class OwnCardSchema(ma.Schema):
     card_id = fields.UUID(required=True)
     label = fields.String(required=True, allow_none=True)
     state = fields.String(required=True, validate=validate.OneOf(["active", "blocked"]))
-    paired_at = fields.AwareDateTime(required=True)
+    paired_at = Instant(required=True)
 
 
 class ClaimedCardSchema(OwnCardSchema):

@@ -6,13 +6,13 @@ from uuid import UUID
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.citizens.blueprint import citizen_of, citizens
-from partners_api.citizens.vouchers import wallet_of
+from partners_api.citizens.blueprint import citizen_of, citizens, wallet_of
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import TEXT
+from partners_api.schemas import Instant
 from partners_api.services import keyring, now
+from partners_api.texts import WORDS
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.disputes import (
@@ -35,7 +35,7 @@ class DisputeOrderSchema(ma.Schema):
         required=True, metadata={"description": "Of the statement: a deposit that was credited, or points that expired"}
     )
     reason = fields.String(required=True, validate=validate.OneOf(DISPUTE_REASONS))
-    words = fields.String(required=True, validate=TEXT, metadata={"description": "Read by the authority's agents"})
+    words = fields.String(required=True, validate=WORDS, metadata={"description": "Read by the authority's agents"})
 
 
 class DisputeSchema(ma.Schema):
@@ -45,9 +45,9 @@ class DisputeSchema(ma.Schema):
     movement_id = fields.UUID(required=True)
     reason = fields.String(required=True, validate=validate.OneOf(DISPUTE_REASONS))
     words = fields.String(required=True)
-    opened_at = fields.AwareDateTime(required=True)
+    opened_at = Instant(required=True)
     state = fields.String(required=True, validate=validate.OneOf(["open", "accepted", "rejected"]))
-    decided_at = fields.AwareDateTime(required=True, allow_none=True)
+    decided_at = Instant(required=True, allow_none=True)
     refusal = fields.String(required=True, allow_none=True, validate=validate.OneOf(DISPUTE_REFUSALS))
     answer = fields.String(required=True, allow_none=True, metadata={"description": "What the authority says"})
     correction_state = fields.String(

@@ -3,7 +3,7 @@
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 from rewards.donations.giving import MOST_POINTS
 from rewards.schema.causes import GROUP_KINDS
 
@@ -38,8 +38,8 @@ class GoalSchema(ma.Schema):
     givers = Integer(
         required=True, allow_none=True, metadata={"description": "Wallets that gave; null for fewer than 11"}
     )
-    starts_at = fields.AwareDateTime(required=True)
-    ends_at = fields.AwareDateTime(required=True)
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
     cause_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Gets the points in the end"})
     cause = fields.String(required=True, allow_none=True)
 
@@ -57,13 +57,13 @@ class DonationSchema(ma.Schema):
     to_cause_id = fields.UUID(required=True, allow_none=True)
     to_goal_id = fields.UUID(required=True, allow_none=True)
     points = Integer(required=True, metadata={"description": "To a goal at most what it still missed"})
-    donated_at = fields.AwareDateTime(required=True)
+    donated_at = Instant(required=True)
 
 
 class OwnDonationSchema(DonationSchema):
     """Points one gave."""
 
     receiver = fields.String(required=True, metadata={"description": "Name of the cause, title of the goal"})
-    returned_at = fields.AwareDateTime(
+    returned_at = Instant(
         required=True, allow_none=True, metadata={"description": "The goal was missed: the points came back"}
     )

@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 from uuid import UUID
 
-from partners_api.citizens.blueprint import citizens
+from partners_api.citizens.blueprint import citizens, wallet_of
 from partners_api.citizens.donation_schemas import (
     CauseSchema,
     DonationOrderSchema,
@@ -12,7 +12,6 @@ from partners_api.citizens.donation_schemas import (
     GoalSchema,
     OwnDonationSchema,
 )
-from partners_api.citizens.vouchers import wallet_of
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation

@@ -6,9 +6,11 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from partners_api.citizens.blueprint import citizen_of, citizens
-from partners_api.citizens.sign_ins import post_code_of_request
 from partners_api.operations import operation
+from partners_api.schemas import Instant
 from partners_api.services import keyring, now
+from partners_api.sign_ins import post_code_of_request
+from partners_api.texts import SIGN_IN_CODE
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.confirmations import Confirmation, begin_confirmation, confirm, take_confirmation_try
@@ -36,7 +38,7 @@ class ErasureOrderSchema(ma.Schema):
     """The code that came by e-mail."""
 
     confirmation_id = fields.UUID(required=True)
-    code = fields.String(required=True, validate=validate.Regexp(r"^[0-9]{8}$"))
+    code = fields.String(required=True, validate=SIGN_IN_CODE)
 
 
 class ErasureSchema(ma.Schema):
@@ -47,8 +49,8 @@ class ErasureSchema(ma.Schema):
         validate=validate.OneOf(["asked", "begun"]),
         metadata={"description": "Once it has `begun` it cannot be taken back; then the session is refused"},
     )
-    asked_at = fields.AwareDateTime(required=True)
-    due_at = fields.AwareDateTime(required=True, metadata={"description": "Until then it can be taken back"})
+    asked_at = Instant(required=True)
+    due_at = Instant(required=True, metadata={"description": "Until then it can be taken back"})
 
 
 @operation(

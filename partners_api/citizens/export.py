@@ -9,6 +9,7 @@ from marshmallow import fields
 from partners_api.citizens.blueprint import citizen_of, citizens
 from partners_api.languages import LANGUAGE, language_of_request
 from partners_api.operations import operation
+from partners_api.schemas import Instant
 from partners_api.services import keyring, now
 from partners_api.transactions import connection, snapshot
 from rewards.access import Principal
@@ -31,7 +32,7 @@ def list_of_rows() -> fields.List[Any]:
 class ExportSchema(ma.Schema):
     """All that is held about a citizen; a section each, in plain values, instants in UTC."""
 
-    exported_at = fields.AwareDateTime(required=True)
+    exported_at = Instant(required=True)
     authority = fields.Dict(required=True)
     citizen = fields.Dict(required=True)
     wallet = fields.Dict(required=True)

@@ -5,15 +5,15 @@ from typing import Any
 from uuid import UUID
 
 import marshmallow as ma
-from marshmallow import fields, validate
+from marshmallow import fields
 
-from partners_api.citizens.blueprint import citizen_of, citizens
-from partners_api.citizens.vouchers import wallet_of
+from partners_api.citizens.blueprint import citizen_of, citizens, wallet_of
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
+from partners_api.texts import WholeText
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.households import (
@@ -44,7 +44,7 @@ class InvitationSchema(ma.Schema):
     """A code by which one other citizen may join, once. It is shown this once, and ends any earlier one."""
 
     code = fields.String(required=True)
-    expires_at = fields.AwareDateTime(required=True)
+    expires_at = Instant(required=True)
 
 
 class JoiningSchema(ma.Schema):
@@ -52,7 +52,7 @@ class JoiningSchema(ma.Schema):
 
     code = fields.String(
         required=True,
-        validate=validate.Regexp(r"^[0-9A-Za-z -]{8,20}$"),
+        validate=WholeText(r"^[0-9A-Za-z -]{8,20}$"),
         metadata={"description": "Blanks and look-alikes forgiven"},
     )
 

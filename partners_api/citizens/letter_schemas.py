@@ -6,7 +6,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from rewards.explanations import LANGUAGES
+from rewards.languages import LANGUAGES
 
 IS_LANGUAGE = validate.OneOf(LANGUAGES)
 NOTICES = "Letters one can do without: points that expire, how a collective goal ended"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from partners_api.citizens.blueprint import citizens
+from partners_api.citizens.blueprint import citizen_of, citizens
 from partners_api.citizens.letter_schemas import LetterWishesChangeSchema, LetterWishesSchema
 from partners_api.operations import operation
 from partners_api.transactions import connection
@@ -13,7 +13,7 @@ from rewards.letter_wishes import LetterWishes, change_letter_wishes, get_letter
 @operation(citizens, "GET", "/letters", audience="citizen", answers=(200, LetterWishesSchema))
 def show_letter_wishes(caller: Principal) -> LetterWishes:
     """Show in which language letters come, and whether notices do."""
-    return get_letter_wishes(connection(), authority_id=caller.authority_id, citizen_id=caller.subject_id)
+    return get_letter_wishes(connection(), **citizen_of(caller))
 
 
 @operation(
@@ -29,6 +29,5 @@ def change_letter_wishes_of_citizen(caller: Principal, asked: dict[str, Any]) ->
 
     Codes to sign in, and letters about a blocked card or a changed wallet, come in any case.
     """
-    own: dict[str, Any] = {"authority_id": caller.authority_id, "citizen_id": caller.subject_id}
-    change_letter_wishes(connection(), **own, **asked)
-    return get_letter_wishes(connection(), **own)
+    change_letter_wishes(connection(), **citizen_of(caller), **asked)
+    return get_letter_wishes(connection(), **citizen_of(caller))

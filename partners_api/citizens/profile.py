@@ -7,8 +7,8 @@ from marshmallow import fields
 
 from partners_api.citizens.blueprint import citizen_of, citizens
 from partners_api.operations import operation
-from partners_api.schemas import LABEL
 from partners_api.services import keyring
+from partners_api.texts import LABEL
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.profiles import Profile, change_name, get_profile

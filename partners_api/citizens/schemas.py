@@ -1,34 +1,22 @@
 """What citizens' applications send and get."""
 
+from typing import get_args
+
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.schemas import LABEL, SLUG, Integer, VoucherSchema
+from partners_api.schemas import Instant, Integer, VoucherSchema
+from partners_api.sign_ins import EnteredCodeOfSignInSchema
+from partners_api.texts import LABEL
+from rewards.offers import Category, LimitPeriod
 
-CATEGORIES = ("local_shop", "leisure", "donation", "authority")
+CATEGORIES = get_args(Category)
 IN_REVIEW = "Credited pending a review, and in neither of the others; the statement says why and until when"
 
 
-class SignInRequestSchema(ma.Schema):
-    """Who wants to sign in, and where."""
+class SessionRequestSchema(EnteredCodeOfSignInSchema):
+    """The code, and which device it is entered on."""
 
-    authority = fields.String(required=True, validate=SLUG, metadata={"description": "The authority's short name"})
-    # As much as tells an address from a slip of the pen; whether it is one, the mail will show.
-    email = fields.String(required=True, validate=validate.Regexp(r"^[!-?A-~]{1,64}@[!-?A-~]{1,190}$"))
-
-
-class SignInSchema(ma.Schema):
-    """A sign-in under way; the same whether or not a citizen has the address."""
-
-    sign_in_id = fields.UUID(required=True)
-
-
-class SessionRequestSchema(ma.Schema):
-    """The code that came by e-mail."""
-
-    authority = fields.String(required=True, validate=SLUG)
-    sign_in_id = fields.UUID(required=True)
-    code = fields.String(required=True, validate=validate.Regexp(r"^[0-9]{8}$"))
     label = fields.String(
         load_default=None, validate=LABEL, metadata={"description": "What the device calls itself, for the list"}
     )
@@ -38,7 +26,7 @@ class SessionSchema(ma.Schema):
     """An open session; the token is shown this once."""
 
     token = fields.String(required=True)
-    expires_at = fields.AwareDateTime(required=True)
+    expires_at = Instant(required=True)
 
 
 class LotSchema(ma.Schema):
@@ -71,11 +59,9 @@ class OfferSchema(ma.Schema):
     value_cents = Integer(required=True)
     voucher_valid_days = Integer(required=True)
     stock_left = Integer(required=True, allow_none=True, metadata={"description": "Null: without end"})
-    offered_until = fields.AwareDateTime(required=True, allow_none=True)
+    offered_until = Instant(required=True, allow_none=True)
     most_per_wallet = Integer(required=True, allow_none=True, metadata={"description": "Vouchers in a `limit_period`"})
-    limit_period = fields.String(
-        required=True, allow_none=True, validate=validate.OneOf(["day", "week", "month", "ever"])
-    )
+    limit_period = fields.String(required=True, allow_none=True, validate=validate.OneOf(get_args(LimitPeriod)))
     minimum_purchase_cents = Integer(required=True, metadata={"description": "The till asks for it"})
 
 
@@ -98,7 +84,7 @@ class ShortCodeSchema(ma.Schema):
     """A code to be typed at one till. It is shown this once, and ends an earlier one of the voucher."""
 
     code = fields.String(required=True)
-    expires_at = fields.AwareDateTime(required=True)
+    expires_at = Instant(required=True)
 
 
 class VoucherOrderSchema(ma.Schema):

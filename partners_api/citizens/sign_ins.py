@@ -1,36 +1,33 @@
 """Signing in with a code sent by e-mail, and signing out."""
 
-import datetime
-from http import HTTPStatus
 from typing import Any
 
-import structlog
-from flask import Response, after_this_request, g
-
 from partners_api.citizens.blueprint import citizens
-from partners_api.citizens.schemas import SessionRequestSchema, SessionSchema, SignInRequestSchema, SignInSchema
+from partners_api.citizens.schemas import SessionRequestSchema, SessionSchema
 from partners_api.languages import find_language_asked_for
-from partners_api.networks import network_of_request
 from partners_api.operations import operation
 from partners_api.refusals import AuthorityUnknownError
-from partners_api.services import keyring, now, services
+from partners_api.services import keyring, now
+from partners_api.sign_ins import (
+    SignInRequestSchema,
+    SignInSchema,
+    get_authority_id,
+    limit_asking,
+    limit_entering,
+    post_code_of_request,
+)
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.limits import TooManyTriesError
-from rewards.outbox import post_code
-from rewards.sign_in_limits import give_back_entering, take_asking, take_entering
+from rewards.sessions import NewSession, close_session
+from rewards.sign_in_limits import give_back_entering
 from rewards.sign_ins import (
     CODE_VALID,
-    NewSession,
     SignIn,
     SignInCodeRefusedError,
     begin_sign_in,
     open_session,
-    revoke_session,
 )
-from rewards.tenancy import enter_tenant_by_slug
-
-log = structlog.get_logger()
 
 
 @operation(
@@ -90,62 +87,4 @@ def open_citizen_session(asked: dict[str, Any]) -> NewSession:
 @operation(citizens, "DELETE", "/session", audience="citizen", answers=(204, None))
 def close_citizen_session(caller: Principal) -> None:
     """Sign out: the session is refused from now on."""
-    revoke_session(connection(), authority_id=caller.authority_id, session_id=caller.credential_id, now=now())
-
-
-def get_authority_id(slug: str) -> int:
-    """Return the authority a slug names, which this request is about from now on, or refuse."""
-    authority_id = enter_tenant_by_slug(connection(), slug)
-    if authority_id is None:
-        raise AuthorityUnknownError
-    return authority_id
-
-
-def limit_asking(authority_id: int, email: str) -> None:
-    """Take a try at asking for a code, for good, before anything is looked up; or refuse."""
-    network = network_of_request()
-    take_asking(connection(), keyring(), authority_id=authority_id, email=email, network=network, now=now())
-    commit()
-
-
-def limit_entering(authority_id: int) -> str | None:
-    """Take a try at entering a code, for good, before the code is looked at; return whose it was, or refuse."""
-    network = network_of_request()
-    take_entering(connection(), keyring(), authority_id=authority_id, network=network, now=now())
-    commit()
-    return network
-
-
-def post_code_of_request(
-    kind: str, address: str | None, code: str, *, authority_id: int, good_for: datetime.timedelta
-) -> None:
-    """Put a code into the outbox, in this request's transaction, and have it sent once the answer is out.
-
-    For an address nobody is to be written to (None) the same is done, before the answer and after it: what takes longer
-    then, which is to speak to the mail server, nobody can time.
-    """
-    post_code(
-        connection(),
-        keyring(),
-        kind,
-        address,
-        code,
-        authority_id=authority_id,
-        language=find_language_asked_for(),
-        good_for=good_for,
-        now=now(),
-    )
-    send, request_id = services().send_codes, g.get("request_id")
-
-    def send_or_log() -> None:
-        try:
-            send(authority_id)
-        except Exception as error:  # noqa: BLE001 (nobody is above: the answer is out)
-            # The type alone: what SMTP raises holds the address.
-            log.error("codes_not_sent", request_id=request_id, fault=type(error).__name__)
-
-    @after_this_request
-    def sending(answer: Response) -> Response:
-        if answer.status_code < HTTPStatus.BAD_REQUEST:
-            answer.call_on_close(send_or_log)
-        return answer
+    close_session(connection(), caller.credential_id, authority_id=caller.authority_id, now=now())

@@ -3,11 +3,16 @@
 from typing import Any
 
 from partners_api.citizens.blueprint import citizens
-from partners_api.citizens.schemas import SignInRequestSchema, SignInSchema
-from partners_api.citizens.sign_ins import get_authority_id, limit_asking, post_code_of_request
 from partners_api.operations import operation
 from partners_api.refusals import AuthorityUnknownError
 from partners_api.services import keyring, now
+from partners_api.sign_ins import (
+    SignInRequestSchema,
+    SignInSchema,
+    get_authority_id,
+    limit_asking,
+    post_code_of_request,
+)
 from partners_api.transactions import connection
 from rewards.limits import TooManyTriesError
 from rewards.sign_ins import CODE_VALID, SignIn, SignUpClosedError, begin_sign_up

@@ -7,18 +7,18 @@ from zoneinfo import ZoneInfo
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 from rewards.explanations import (
     CorrectionExplanation,
     CreditExplanation,
     DepositExplanation,
     DonationExplanation,
-    Language,
     ReinstatementExplanation,
     ReviewExplanation,
     VoucherExplanation,
 )
 from rewards.grants import CAP_KINDS
+from rewards.languages import Language
 from rewards.schema.ledger import CORRECTION_REASONS, CREDIT_REASONS, REINSTATEMENT_REASONS, REVIEW_RULES
 from rewards.statements import Movement, explain
 
@@ -76,7 +76,7 @@ class DepositExplanationSchema(ma.Schema):
     earned_points = Integer(required=True, metadata={"description": "By tariff and campaign, before caps"})
     withheld_points = Integer(required=True, metadata={"description": "Held back by a cap"})
     points = Integer(required=True)
-    occurred_at = fields.AwareDateTime(required=True)
+    occurred_at = Instant(required=True)
     is_late = fields.Boolean(required=True, metadata={"description": "Recorded on a later day than it occurred"})
     campaign = fields.Nested(CampaignExplanationSchema, required=True, allow_none=True)
     withheld_by = fields.List(
@@ -90,7 +90,7 @@ class DepositExplanationSchema(ma.Schema):
         validate=validate.OneOf(REVIEW_RULES),
         metadata={"description": "Why the points wait for a review, if they do"},
     )
-    review_due_at = fields.AwareDateTime(
+    review_due_at = Instant(
         required=True,
         allow_none=True,
         metadata={"description": "By then they are posted, unless somebody rejects them"},
@@ -112,7 +112,7 @@ class CorrectionExplanationSchema(ma.Schema):
     reason = fields.String(required=True, validate=validate.OneOf(CORRECTION_REASONS))
     material = fields.String(required=True)
     items = Integer(required=True)
-    occurred_at = fields.AwareDateTime(required=True)
+    occurred_at = Instant(required=True)
     taken_points = Integer(required=True, metadata={"description": "Taken from the wallet"})
     lost_points = Integer(required=True, metadata={"description": "Spent before: the authority bears them"})
 
@@ -133,7 +133,7 @@ class ReviewExplanationSchema(ma.Schema):
     reason = fields.String(required=True, allow_none=True, validate=validate.OneOf(CORRECTION_REASONS))
     material = fields.String(required=True)
     items = Integer(required=True)
-    occurred_at = fields.AwareDateTime(required=True)
+    occurred_at = Instant(required=True)
     points = Integer(required=True)
 
 
@@ -160,7 +160,7 @@ class MovementSchema(ma.Schema):
 
     movement_id = fields.String(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
-    recorded_at = fields.AwareDateTime(required=True)
+    recorded_at = Instant(required=True)
     points = Integer(required=True, metadata={"description": "Change of the points free to spend"})
     sentence = fields.String(required=True)
     deposit = fields.Nested(DepositExplanationSchema, required=True, allow_none=True)

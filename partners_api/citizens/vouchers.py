@@ -9,7 +9,7 @@ from uuid import UUID
 import segno
 from flask import Response
 
-from partners_api.citizens.blueprint import citizens
+from partners_api.citizens.blueprint import citizens, wallet_of
 from partners_api.citizens.schemas import (
     OwnVoucherSchema,
     ShortCodeOrderSchema,
@@ -79,8 +79,7 @@ def buy_voucher(caller: Principal, order: dict[str, Any], key: str) -> dict[str,
 @listing(citizens, "/vouchers", audience="citizen", item=VoucherSchema, key=(UUID,))
 def show_vouchers(caller: Principal, asked: dict[str, Any]) -> Page[Voucher]:
     """List one's vouchers, newest first, whatever became of them."""
-    [before] = asked["after"] or [None]
-    vouchers = list_vouchers(connection(), **wallet_of(caller), before=before, limit=asked["limit"], now=now())
+    vouchers = list_vouchers(connection(), **wallet_of(caller), **asked, now=now())
     return page_of(vouchers, asked["limit"], lambda voucher: (voucher.voucher_id,))
 
 
@@ -162,11 +161,6 @@ def make_voucher_short_code(
         connection(), keyring(), **wallet_of(caller), voucher_id=voucher_id, **order, now=now()
     )
     return {"code": code, "expires_at": expires_at}
-
-
-def wallet_of(caller: Principal) -> dict[str, Any]:
-    """Return whose vouchers a citizen's calls are about."""
-    return {"authority_id": caller.authority_id, "wallet_id": caller.wallet_id}
 
 
 def show_own(caller: Principal, voucher_id: UUID) -> dict[str, Any]:

@@ -7,10 +7,9 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import fields, validate
 
-from partners_api.citizens.blueprint import citizens
+from partners_api.citizens.blueprint import citizens, wallet_of
 from partners_api.citizens.schemas import CATEGORIES, ListedShopSchema, LotSchema, OfferSchema, WalletSchema
 from partners_api.citizens.statement_schemas import MovementSchema, render_movement
-from partners_api.citizens.vouchers import wallet_of
 from partners_api.languages import LANGUAGE, language_of_request
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
@@ -27,8 +26,7 @@ from rewards.wallets import Lot, Wallet, get_wallet, list_lots
 @operation(citizens, "GET", "/wallet", audience="citizen", answers=(200, WalletSchema))
 def show_wallet(caller: Principal) -> Wallet:
     """Show the balance, what vouchers hold, and which points expire when."""
-    assert caller.wallet_id is not None  # noqa: S101 (citizens have one)
-    return get_wallet(connection(), authority_id=caller.authority_id, wallet_id=caller.wallet_id, now=now())
+    return get_wallet(connection(), **wallet_of(caller), now=now())
 
 
 @listing(
@@ -44,14 +42,12 @@ def show_statement(caller: Principal, asked: dict[str, Any]) -> Page[dict[str, A
 
     `sentence` says it in words, in French or English (`lang`, else `Accept-Language`).
     """
-    assert caller.wallet_id is not None  # noqa: S101 (citizens have one)
     timezone, language = ZoneInfo(caller.timezone), language_of_request()
     movements = list_movements(
         connection(),
-        authority_id=caller.authority_id,
-        wallet_id=caller.wallet_id,
+        **wallet_of(caller),
         timezone=timezone,
-        before=asked["after"],
+        after=asked["after"],
         limit=asked["limit"],
     )
     page = page_of(movements, asked["limit"], lambda movement: movement.position)

@@ -26,8 +26,7 @@ from rewards.fleet.health import FleetHealth, get_fleet_health
 @listing(operators, "/authorities", audience="operator", item=AuthoritySchema, key=(str,))
 def show_authorities(caller: Operator, asked: dict[str, Any]) -> Page[AuthorityFacts]:
     """List the authorities of this installation by short name."""
-    [after] = asked["after"] or (None,)
-    found = list_authority_facts(connection(), after=after, limit=asked["limit"])
+    found = list_authority_facts(connection(), **asked)
     return page_of(found, asked["limit"], lambda each: (each.slug,))
 
 

@@ -6,7 +6,8 @@ from zoneinfo import available_timezones
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.schemas import SLUG, Integer, Text
+from partners_api.schemas import Boolean, Instant, Integer
+from partners_api.texts import SLUG, Text
 
 NAME_MOST, ADDRESS_MOST = 200, 1000
 OVER_ITEMS: dict[str, Any] = {"description": "Deposits of more items are credited pending a review; null holds none"}
@@ -26,7 +27,7 @@ class AuthoritySchema(ma.Schema):
     review_over_mass_g = Integer(required=True, allow_none=True, metadata=OVER_MASS)
     reviews_doubtful_clocks = fields.Boolean(required=True)
     is_simulated = fields.Boolean(required=True, metadata={"description": "Its figures are marked as not real"})
-    created_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
 
 
 class NewAuthoritySchema(ma.Schema):
@@ -46,7 +47,9 @@ class NewAuthoritySchema(ma.Schema):
         validate=validate.OneOf(sorted(available_timezones())),
         metadata={"description": "In which its days, weeks and months begin", "example": "Europe/Paris"},
     )
-    is_simulated = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    is_simulated = Boolean(
+        load_default=False,
+    )
 
 
 class AuthorityChangesSchema(ma.Schema):
@@ -56,4 +59,4 @@ class AuthorityChangesSchema(ma.Schema):
     address = Text(ADDRESS_MOST, least=0, has_lines=True)
     review_over_items = Integer(allow_none=True, validate=validate.Range(1, 200), metadata=OVER_ITEMS)
     review_over_mass_g = Integer(allow_none=True, validate=validate.Range(1, 2_000_000), metadata=OVER_MASS)
-    reviews_doubtful_clocks = fields.Boolean(truthy={True}, falsy={False})
+    reviews_doubtful_clocks = Boolean()

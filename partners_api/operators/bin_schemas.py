@@ -3,9 +3,9 @@
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Instant, Integer
+from partners_api.texts import BIN_ID, Text
 
-BIN = validate.Regexp(r"^[A-Z0-9-]{4,32}$")
 STATES = ("test", "live", "revoked")
 CAPACITY = validate.Range(1, 100_000)
 
@@ -20,11 +20,11 @@ class LiveBinSchema(ma.Schema):
     longitude = fields.Float(required=True, allow_none=True)
     latitude = fields.Float(required=True, allow_none=True)
     capacity_l = Integer(required=True, allow_none=True)
-    last_heard_at = fields.AwareDateTime(required=True, allow_none=True)
+    last_heard_at = Instant(required=True, allow_none=True)
     is_online = fields.Boolean(required=True, allow_none=True)
     firmware = fields.String(required=True, allow_none=True)
     model = fields.String(required=True, allow_none=True)
-    status_at = fields.AwareDateTime(required=True, allow_none=True)
+    status_at = Instant(required=True, allow_none=True)
     status = fields.Dict(
         required=True,
         allow_none=True,
@@ -38,7 +38,7 @@ class LiveBinSchema(ma.Schema):
 class NewBinSchema(ma.Schema):
     """A bin to provision at a site of the authority, with key number 1."""
 
-    bin_id = fields.String(required=True, validate=BIN, metadata={"example": "VAL-00001"})
+    bin_id = fields.String(required=True, validate=BIN_ID, metadata={"example": "VAL-00001"})
     site = Text(200, required=True, metadata={"description": "The site's reference", "example": "SQUARE"})
     capacity_l = Integer(load_default=None, allow_none=True, validate=CAPACITY)
     state = fields.String(
@@ -68,7 +68,7 @@ class BinKeySchema(ma.Schema):
 
     key_number = Integer(required=True)
     state = fields.String(required=True, validate=validate.OneOf(("valid", "revoked")))
-    created_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
 
 
 class PlacementAtBinSchema(ma.Schema):
@@ -77,16 +77,16 @@ class PlacementAtBinSchema(ma.Schema):
     site = fields.String(required=True)
     commune = fields.String(required=True)
     address = fields.String(required=True)
-    placed_at = fields.AwareDateTime(required=True)
-    removed_at = fields.AwareDateTime(required=True, allow_none=True)
+    placed_at = Instant(required=True)
+    removed_at = Instant(required=True, allow_none=True)
 
 
 class JournalSchema(ma.Schema):
     """A bin's storage: what was received of it, what is missing, what is lost."""
 
     journal = fields.String(required=True)
-    created_at = fields.AwareDateTime(required=True)
-    last_received_at = fields.AwareDateTime(required=True, allow_none=True)
+    created_at = Instant(required=True)
+    last_received_at = Instant(required=True, allow_none=True)
     next_seq = Integer(required=True, allow_none=True)
     oldest_held = Integer(required=True, allow_none=True)
     highest_settled = Integer(required=True)
@@ -101,7 +101,7 @@ class BinEventsSchema(ma.Schema):
 
     live = Integer(required=True)
     test = Integer(required=True)
-    last_occurred_at = fields.AwareDateTime(required=True, allow_none=True)
+    last_occurred_at = Instant(required=True, allow_none=True)
 
 
 class BinPortraitSchema(ma.Schema):
@@ -112,7 +112,7 @@ class BinPortraitSchema(ma.Schema):
     capacity_l = Integer(required=True, allow_none=True)
     used_key_number = Integer(required=True)
     configured_version = Integer(required=True)
-    created_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
     events = fields.Nested(BinEventsSchema, required=True)
     placements = fields.List(fields.Nested(PlacementAtBinSchema), required=True)
     keys = fields.List(fields.Nested(BinKeySchema), required=True)

@@ -71,13 +71,12 @@ OF_ONE_BIN = (AuthorityUnknownError, BinMissingError)
 def show_bins(caller: Operator, asked: dict[str, Any], slug: str) -> Page[LiveBin]:
     """List bins by id with their live state, as JSON, CSV or GeoJSON."""
     at, silent_for_s = now(), asked["silent_for_s"]
-    [after] = asked["after"] or (None,)
     found = list_live_bins(
         connection(),
         authority_id=get_tenant(slug).authority_id,
         state=asked["state"],
         silent_since=None if silent_for_s is None else at - datetime.timedelta(seconds=silent_for_s),
-        after=after,
+        after=asked["after"],
         limit=asked["limit"],
         now=at,
     )

@@ -3,7 +3,7 @@
 import marshmallow as ma
 from marshmallow import fields
 
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 
 
 def counts(description: str) -> fields.Dict:
@@ -20,7 +20,7 @@ class FleetHealthSchema(ma.Schema):
     online_bins = Integer(required=True)
     never_heard_bins = Integer(required=True)
     silent_bins = Integer(required=True)
-    last_heard_at = fields.AwareDateTime(required=True, allow_none=True)
+    last_heard_at = Instant(required=True, allow_none=True)
     open_commands = Integer(required=True)
     failing_jobs = Integer(required=True)
     overdue_jobs = Integer(required=True)

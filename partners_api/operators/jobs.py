@@ -10,7 +10,7 @@ from partners_api.operations import operation
 from partners_api.operators.blueprint import operators
 from partners_api.operators.tenants import get_tenant
 from partners_api.refusals import AuthorityUnknownError
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Operator
@@ -21,12 +21,12 @@ class JobSchema(ma.Schema):
     """A recurring job: when it is due, and how its last run went."""
 
     job = fields.String(required=True)
-    due_at = fields.AwareDateTime(required=True)
-    leased_until = fields.AwareDateTime(
+    due_at = Instant(required=True)
+    leased_until = Instant(
         required=True, allow_none=True, metadata={"description": "A process is at it, until then at the latest"}
     )
-    started_at = fields.AwareDateTime(required=True, allow_none=True)
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+    started_at = Instant(required=True, allow_none=True)
+    ended_at = Instant(required=True, allow_none=True)
     outcome = fields.Dict(
         required=True, allow_none=True, metadata={"description": "Counts of the last run, or its `fault`"}
     )
@@ -49,8 +49,7 @@ class HurriedJobSchema(ma.Schema):
 )
 def show_jobs(caller: Operator, asked: dict[str, Any], slug: str) -> Page[JobState]:
     """List the jobs of an authority by name: when each is due, and how its last run went."""
-    [after] = asked["after"] or (None,)
-    found = list_jobs(connection(), authority_id=get_tenant(slug).authority_id, after=after, limit=asked["limit"])
+    found = list_jobs(connection(), authority_id=get_tenant(slug).authority_id, **asked)
     return page_of(found, asked["limit"], lambda each: (each.job,))
 
 

@@ -10,8 +10,9 @@ from marshmallow import fields, validate
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
 from partners_api.operators.blueprint import operators
-from partners_api.schemas import Integer, Text
+from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
+from partners_api.texts import Text
 from partners_api.transactions import connection
 from rewards.access import Operator
 from rewards.api_keys import (
@@ -32,9 +33,9 @@ class OperatorKeySchema(ma.Schema):
 
     operator_key_id = fields.UUID(required=True)
     label = fields.String(required=True)
-    created_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(required=True, allow_none=True)
-    revoked_at = fields.AwareDateTime(required=True, allow_none=True)
+    created_at = Instant(required=True)
+    expires_at = Instant(required=True, allow_none=True)
+    revoked_at = Instant(required=True, allow_none=True)
 
 
 class NewOperatorKeySchema(ma.Schema):
@@ -59,8 +60,7 @@ class OperatorSecretSchema(ma.Schema):
 @listing(operators, "/keys", audience="operator", item=OperatorKeySchema, key=(UUID,))
 def show_operator_keys(caller: Operator, asked: dict[str, Any]) -> Page[OperatorKeyFacts]:
     """List operators' keys, newest first, ended ones too."""
-    [after] = asked["after"] or (None,)
-    found = list_operator_keys(connection(), after=after, limit=asked["limit"])
+    found = list_operator_keys(connection(), **asked)
     return page_of(found, asked["limit"], lambda each: (each.operator_key_id,))
 
 

@@ -3,10 +3,11 @@
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.schemas import Integer
+from partners_api.schemas import Boolean, Instant, Integer
+from partners_api.texts import WholeText
 from rewards.orders import LARGEST_SEQ, USUAL_MINUTES
 
-JOURNAL = validate.Regexp(r"^[0-9a-f]{32}$")
+JOURNAL = WholeText(r"^[0-9a-f]{32}$")
 MOST_EVENTS = 1_000_000
 
 
@@ -38,7 +39,9 @@ class ResendSchema(OrderSchema):
 class EmptyingModeSchema(OrderSchema):
     """Whether emptying mode begins or ends."""
 
-    on = fields.Boolean(required=True, truthy={True}, falsy={False})
+    on = Boolean(
+        required=True,
+    )
     minutes = Integer(
         load_default=USUAL_MINUTES,
         validate=validate.Range(1, 240),
@@ -59,12 +62,12 @@ class BinCommandSchema(ma.Schema):
     bin_id = fields.String(required=True)
     kind = fields.String(required=True)
     arguments = fields.Dict(required=True)
-    issued_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(required=True)
-    sent_at = fields.AwareDateTime(required=True, allow_none=True)
+    issued_at = Instant(required=True)
+    expires_at = Instant(required=True)
+    sent_at = Instant(required=True, allow_none=True)
     times_sent = Integer(required=True)
     outcome = fields.String(required=True, allow_none=True, validate=validate.OneOf(("done", "refused", "expired")))
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+    ended_at = Instant(required=True, allow_none=True)
 
 
 class AlarmSchema(ma.Schema):
@@ -73,7 +76,7 @@ class AlarmSchema(ma.Schema):
     bin_id = fields.String(required=True)
     kind = fields.String(required=True)
     detail = fields.Dict(required=True)
-    raised_at = fields.AwareDateTime(required=True)
-    last_seen_at = fields.AwareDateTime(required=True)
-    ended_at = fields.AwareDateTime(required=True, allow_none=True)
+    raised_at = Instant(required=True)
+    last_seen_at = Instant(required=True)
+    ended_at = Instant(required=True, allow_none=True)
     times = Integer(required=True, metadata={"description": "How often it was raised"})

@@ -9,7 +9,6 @@ from marshmallow import fields
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.operators.bin_schemas import BIN
 from partners_api.operators.bins import OF_ONE_BIN
 from partners_api.operators.blueprint import operators
 from partners_api.operators.order_schemas import (
@@ -22,7 +21,9 @@ from partners_api.operators.order_schemas import (
 )
 from partners_api.operators.tenants import bin_named, get_tenant
 from partners_api.refusals import AuthorityUnknownError
+from partners_api.schemas import Boolean
 from partners_api.services import now
+from partners_api.texts import BIN_ID
 from partners_api.transactions import connection
 from rewards.access import Operator
 from rewards.alarms import Alarm, AlarmKind, end_alarm, list_alarms
@@ -31,7 +32,7 @@ from rewards.fleet.refusals import AlarmMissingError, BinNeverHeardError, BinRev
 from rewards.orders import give_order
 
 KINDS = "', '".join(get_args(AlarmKind))
-OF_BIN = fields.String(load_default=None, validate=BIN, metadata={"description": "Only of this bin"})
+OF_BIN = fields.String(load_default=None, validate=BIN_ID, metadata={"description": "Only of this bin"})
 
 
 @listing(
@@ -45,13 +46,7 @@ OF_BIN = fields.String(load_default=None, validate=BIN, metadata={"description":
 )
 def show_commands(caller: Operator, asked: dict[str, Any], slug: str) -> Page[ListedCommand]:
     """List orders to bins and what became of them, newest first."""
-    found = list_commands(
-        connection(),
-        authority_id=get_tenant(slug).authority_id,
-        bin_id=asked["bin_id"],
-        after=asked["after"],
-        most=asked["limit"],
-    )
+    found = list_commands(connection(), authority_id=get_tenant(slug).authority_id, **asked)
     return page_of(found, asked["limit"], lambda each: (each.issued_at, each.command_id))
 
 
@@ -109,9 +104,7 @@ def order_emptying_mode(caller: Operator, order: dict[str, Any], key: str, slug:
     key=(datetime.datetime, str, str),
     filters={
         "bin_id": OF_BIN,
-        "with_ended": fields.Boolean(
-            load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Those that ended too"}
-        ),
+        "with_ended": Boolean(load_default=False, strict=False, metadata={"description": "Those that ended too"}),
     },
     refuses=(AuthorityUnknownError,),
 )

@@ -7,7 +7,6 @@ from marshmallow import fields
 
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.operators.bin_schemas import BIN
 from partners_api.operators.blueprint import operators
 from partners_api.operators.quarantine_schemas import (
     CODE,
@@ -20,7 +19,9 @@ from partners_api.operators.quarantine_schemas import (
 )
 from partners_api.operators.tenants import get_holder
 from partners_api.refusals import AuthorityUnknownError
+from partners_api.schemas import Boolean, Instant
 from partners_api.services import now
+from partners_api.texts import BIN_ID
 from partners_api.transactions import connection
 from rewards.access import Operator
 from rewards.quarantine import (
@@ -47,12 +48,10 @@ from rewards.quarantine import (
     item=KeptMessageSchema,
     key=(datetime.datetime, str),
     filters={
-        "bin_id": fields.String(load_default=None, validate=BIN),
+        "bin_id": fields.String(load_default=None, validate=BIN_ID),
         "code": fields.String(load_default=None, validate=CODE),
-        "since": fields.AwareDateTime(load_default=None),
-        "with_done": fields.Boolean(
-            load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "What no longer waits too"}
-        ),
+        "since": Instant(load_default=None),
+        "with_done": Boolean(load_default=False, strict=False, metadata={"description": "What no longer waits too"}),
     },
     refuses=(AuthorityUnknownError,),
 )

@@ -5,12 +5,12 @@ import re
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from partners_api.operators.bin_schemas import BIN
 from partners_api.operators.health_schemas import counts
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
+from partners_api.texts import BIN_ID, WholeText
 
 MESSAGE_ID = re.compile(r"^[0-9a-f]{32}$")
-CODE = validate.Regexp(r"^[a-z_]{1,40}$")
+CODE = WholeText(r"^[a-z_]{1,40}$")
 
 
 class KeptMessageSchema(ma.Schema):
@@ -25,11 +25,11 @@ class KeptMessageSchema(ma.Schema):
     codes = fields.List(fields.String(), required=True)
     detail = fields.String(required=True)
     times = Integer(required=True, metadata={"description": "How often the same bytes came"})
-    received_at = fields.AwareDateTime(required=True)
-    last_received_at = fields.AwareDateTime(required=True)
+    received_at = Instant(required=True)
+    last_received_at = Instant(required=True)
     replay = fields.String(required=True, validate=validate.OneOf(("stored", "requested", "replayed", "settled")))
-    replay_requested_at = fields.AwareDateTime(required=True, allow_none=True)
-    replayed_at = fields.AwareDateTime(required=True, allow_none=True)
+    replay_requested_at = Instant(required=True, allow_none=True)
+    replayed_at = Instant(required=True, allow_none=True)
 
 
 class KeptEventSchema(ma.Schema):
@@ -62,9 +62,9 @@ class QuarantineSummarySchema(ma.Schema):
 class ReplaySchema(ma.Schema):
     """Which of the messages that wait are to be replayed; nothing given means all."""
 
-    bin_id = fields.String(load_default=None, allow_none=True, validate=BIN, metadata={"example": "VAL-00001"})
+    bin_id = fields.String(load_default=None, allow_none=True, validate=BIN_ID, metadata={"example": "VAL-00001"})
     code = fields.String(load_default=None, allow_none=True, validate=CODE, metadata={"example": "unknown_bin"})
-    since = fields.AwareDateTime(load_default=None, allow_none=True)
+    since = Instant(load_default=None, allow_none=True)
 
 
 class RequestedReplaySchema(ma.Schema):

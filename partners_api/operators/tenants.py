@@ -1,8 +1,7 @@
 """Which authority an operator's call is about: named in its path, and the only one it reads or changes."""
 
-import re
-
 from partners_api.refusals import AuthorityUnknownError
+from partners_api.texts import SLUG
 from partners_api.transactions import connection
 from rewards.fleet.owners import Owner
 from rewards.fleet.provisioning import BIN_ID
@@ -10,7 +9,6 @@ from rewards.fleet.refusals import BinMissingError
 from rewards.quarantine import NO_AUTHORITY
 from rewards.tenancy import enter_tenant, enter_tenant_by_slug
 
-SLUG = re.compile(r"[a-z0-9-]{2,32}", re.ASCII)
 NONE_OF_OURS = "0"
 """Names the quarantine of what belongs to no authority; no slug is as short."""
 
@@ -23,7 +21,7 @@ def get_tenant(slug: str) -> Owner:
     Raises:
         AuthorityUnknownError: there is none.
     """
-    if not SLUG.fullmatch(slug):
+    if not SLUG.whole.fullmatch(slug):
         raise AuthorityUnknownError
     authority_id = enter_tenant_by_slug(connection(), slug)
     if authority_id is None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import marshmallow as ma
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from partners_api.operations import operation
 from partners_api.schemas import VoucherSchema
@@ -11,6 +11,7 @@ from partners_api.services import keyring, now
 from partners_api.shops.blueprint import shop_of, shops
 from partners_api.shops.redemptions import OF_REDEMPTIONS, RedemptionSchema, prove, recorded
 from partners_api.shops.schemas import AtTillSchema
+from partners_api.texts import WholeText
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
 from rewards.vouchers import CardsLockedError, Redemption, Voucher, list_vouchers_of_card, redeem_by_card, take_card_try
@@ -19,7 +20,7 @@ from rewards.vouchers import CardsLockedError, Redemption, Voucher, list_voucher
 class CardSchema(ma.Schema):
     """What was read from a card. In the body, so that it is in no access log."""
 
-    badge = fields.String(required=True, validate=validate.Regexp(r"^[!-~]{1,64}$"))
+    badge = fields.String(required=True, validate=WholeText(r"^[!-~]{1,64}$"))
 
 
 class CardRedemptionSchema(CardSchema, AtTillSchema):

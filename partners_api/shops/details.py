@@ -8,10 +8,10 @@ from flask import current_app
 from marshmallow import fields
 
 from partners_api.operations import operation
-from partners_api.schemas import Integer
+from partners_api.schemas import Boolean, Integer
 from partners_api.shops.blueprint import shops
 from partners_api.shops.keys import OwnKeySchema
-from partners_api.shops.schemas import WholeText
+from partners_api.texts import WholeText
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.api_keys import get_api_key
@@ -20,7 +20,6 @@ from rewards.shops import (
     ShopRevokedError,
     change_shop_details,
     get_shop_details,
-    lock_shop_details,
 )
 from rewards.staff.proving import TRIES as PIN_TRIES
 from rewards.vouchers.by_card import TRIES as CARD_TRIES
@@ -50,7 +49,7 @@ class DetailsChangeSchema(ma.Schema):
         validate=WholeText(r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]{0,300}$"),
         metadata={"description": "As people read it; several lines are fine"},
     )
-    wants_pins = fields.Boolean(truthy={True}, falsy={False}, metadata={"description": "Name staff first"})
+    wants_pins = Boolean(metadata={"description": "Name staff first"})
 
 
 class TriesSchema(ma.Schema):
@@ -118,8 +117,8 @@ def show_own_shop(caller: Principal) -> ShopDetails:
 )
 def change_shop(caller: Principal, change: dict[str, Any]) -> ShopDetails:
     """Change what a shop may change of itself: telephone, opening hours, whether PINs are wanted."""
-    of_tenant = {"authority_id": caller.authority_id}
-    current = lock_shop_details(connection(), caller.subject_id, **of_tenant)
+    of_tenant: dict[str, Any] = {"authority_id": caller.authority_id}
+    current = get_shop_details(connection(), caller.subject_id, **of_tenant, is_to_change=True)
     shops.check_etag(current, ShopSchema)
     changed = replace(current, **change)
     change_shop_details(connection(), changed, **of_tenant)

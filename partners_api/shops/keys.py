@@ -12,10 +12,10 @@ from marshmallow import fields, validate
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
 from partners_api.shops.blueprint import shop_of, shops
-from partners_api.shops.schemas import in_one_line
+from partners_api.texts import in_one_line
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.api_keys import (
@@ -38,11 +38,9 @@ class OwnKeySchema(ma.Schema):
     api_key_id = fields.UUID(required=True)
     label = fields.String(required=True)
     scopes = fields.List(fields.String(validate=validate.OneOf(SCOPES)), required=True)
-    created_at = fields.AwareDateTime(required=True)
-    expires_at = fields.AwareDateTime(
-        required=True, allow_none=True, metadata={"description": "When a key that was replaced ends"}
-    )
-    revoked_at = fields.AwareDateTime(required=True, allow_none=True)
+    created_at = Instant(required=True)
+    expires_at = Instant(required=True, allow_none=True, metadata={"description": "When a key that was replaced ends"})
+    revoked_at = Instant(required=True, allow_none=True)
 
 
 class NewOwnKeySchema(OwnKeySchema):
@@ -80,8 +78,7 @@ class ReplacementSchema(ma.Schema):
 @listing(shops, "/keys", audience="shop", scope="staff", item=OwnKeySchema, key=(UUID,))
 def show_keys(caller: Principal, asked: dict[str, Any]) -> Page[ListedApiKey]:
     """List the shop's keys, newest first, ended ones too."""
-    [after] = asked["after"] or [None]
-    keys = list_api_keys(connection(), **shop_of(caller), after=after, limit=asked["limit"])
+    keys = list_api_keys(connection(), **shop_of(caller), **asked)
     return page_of(keys, asked["limit"], lambda key: (key.api_key_id,))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields as fields_of
-from datetime import datetime
+from functools import partial
 from typing import Any, get_args
 from uuid import UUID
 
@@ -12,15 +12,16 @@ from marshmallow import fields, validate
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer, NearInstant
 from partners_api.services import now
 from partners_api.shops.blueprint import shop_of, shops
-from partners_api.shops.schemas import in_one_line
+from partners_api.texts import in_one_line
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.offers import (
     LimitPeriod,
     OfferHeldError,
+    OfferState,
     OfferStateError,
     OfferTerms,
     OfferTermsError,
@@ -33,19 +34,15 @@ from rewards.offers import (
     end_offer,
     get_own_offer,
     list_own_offers,
-    lock_own_offer,
     pause_offer,
     resume_offer,
     submit_offer,
     withdraw_offer,
 )
 
-STATES = ("draft", "submitted", "published", "paused", "ended")
+STATES, PERIODS = get_args(OfferState), get_args(LimitPeriod)
 CATEGORIES = ("local_shop", "leisure", "donation")
 """Those of the authority's own are not for shops to choose."""
-INSTANTS = validate.Range(
-    datetime.fromisoformat("2000-01-01T00:00:00+00:00"), datetime.fromisoformat("2100-12-31T00:00:00+00:00")
-)
 MOST = 1_000_000
 
 
@@ -60,14 +57,14 @@ class TermsSchema(ma.Schema):
     )
     voucher_valid_days = Integer(validate=validate.Range(1, 365))
     stock = Integer(allow_none=True, validate=validate.Range(0, MOST), metadata={"description": "Null is without end"})
-    offered_from = fields.AwareDateTime(allow_none=True, validate=INSTANTS)
-    offered_until = fields.AwareDateTime(allow_none=True, validate=INSTANTS)
+    offered_from = NearInstant(allow_none=True)
+    offered_until = NearInstant(allow_none=True)
     most_per_wallet = Integer(
         allow_none=True,
         validate=validate.Range(1, MOST),
         metadata={"description": "Vouchers one wallet may have in `limit_period`"},
     )
-    limit_period = fields.String(allow_none=True, validate=validate.OneOf(get_args(LimitPeriod)))
+    limit_period = fields.String(allow_none=True, validate=validate.OneOf(PERIODS))
     minimum_purchase_cents = Integer(
         validate=validate.Range(0, MOST), metadata={"description": "Told at the till, which alone knows the purchase"}
     )
@@ -113,10 +110,10 @@ class OwnOfferSchema(ma.Schema):
     voucher_valid_days = Integer(required=True)
     stock = Integer(required=True, allow_none=True)
     sold = Integer(required=True, metadata={"description": "Vouchers out or redeemed, where there is a stock"})
-    offered_from = fields.AwareDateTime(required=True, allow_none=True)
-    offered_until = fields.AwareDateTime(required=True, allow_none=True)
+    offered_from = Instant(required=True, allow_none=True)
+    offered_until = Instant(required=True, allow_none=True)
     most_per_wallet = Integer(required=True, allow_none=True)
-    limit_period = fields.String(required=True, allow_none=True, validate=validate.OneOf(get_args(LimitPeriod)))
+    limit_period = fields.String(required=True, allow_none=True, validate=validate.OneOf(PERIODS))
     minimum_purchase_cents = Integer(required=True)
     note = fields.String(
         required=True, allow_none=True, metadata={"description": "Why the authority handed it back, until resubmitted"}
@@ -125,8 +122,6 @@ class OwnOfferSchema(ma.Schema):
 
 EDITED = OwnOfferSchema(exclude=("sold",))
 """What an ``ETag`` stands for: a sale in between is no reason to look again."""
-
-Step = Callable[..., None]
 
 
 @listing(
@@ -140,8 +135,7 @@ Step = Callable[..., None]
 )
 def show_own_offers(caller: Principal, asked: dict[str, Any]) -> Page[OwnOffer]:
     """List the shop's offers, newest first, whatever their state."""
-    [before] = asked["after"] or [None]
-    offers = list_own_offers(connection(), **shop_of(caller), state=asked["state"], before=before, limit=asked["limit"])
+    offers = list_own_offers(connection(), **shop_of(caller), **asked)
     return page_of(offers, asked["limit"], lambda offer: (offer.offer_id,))
 
 
@@ -194,7 +188,7 @@ def show_own_offer(caller: Principal, offer_id: UUID) -> OwnOffer:
 )
 def change_own_draft(caller: Principal, change: dict[str, Any], offer_id: UUID) -> OwnOffer:
     """Change the terms of a draft; what is left out stays."""
-    current = lock_own_offer(connection(), offer_id, **shop_of(caller))
+    current = get_own_offer(connection(), offer_id, **shop_of(caller), is_to_change=True)
     shops.check_etag(current, EDITED)
     names = {each.name for each in fields_of(OfferTerms)} - {"shop_id", "funder_id"}
     terms = {name: getattr(current, name) for name in names} | change
@@ -215,87 +209,55 @@ def change_own_draft(caller: Principal, change: dict[str, Any], offer_id: UUID) 
 )
 def change_own_stock(caller: Principal, change: dict[str, int | None], offer_id: UUID) -> OwnOffer:
     """Say how many vouchers there are to be in all; the only thing of a published offer that changes."""
-    shops.check_etag(lock_own_offer(connection(), offer_id, **shop_of(caller)), EDITED)
+    current = get_own_offer(connection(), offer_id, **shop_of(caller), is_to_change=True)
+    shops.check_etag(current, EDITED)
     change_stock(connection(), offer_id, change["stock"], **shop_of(caller))
     return tagged(get_own_offer(connection(), offer_id, **shop_of(caller)))
 
 
-@operation(
+offer_step = partial(
+    operation,
     shops,
     "POST",
-    "/offers/<uuid:offer_id>/submission",
     audience="shop",
     scope="offers",
     answers=(200, OwnOfferSchema),
-    refuses=(OfferUnknownError, OfferStateError),
     is_idempotent=True,
 )
+OF_STEPS = (OfferUnknownError, OfferStateError)
+
+
+@offer_step("/offers/<uuid:offer_id>/submission", refuses=OF_STEPS)
 def submit_own_offer(caller: Principal, key: str, offer_id: UUID) -> OwnOffer:
     """Ask the authority to publish a draft."""
     return step_once(caller, key, offer_id, submit_offer)
 
 
-@operation(
-    shops,
-    "POST",
-    "/offers/<uuid:offer_id>/withdrawal",
-    audience="shop",
-    scope="offers",
-    answers=(200, OwnOfferSchema),
-    refuses=(OfferUnknownError, OfferStateError),
-    is_idempotent=True,
-)
+@offer_step("/offers/<uuid:offer_id>/withdrawal", refuses=OF_STEPS)
 def withdraw_own_offer(caller: Principal, key: str, offer_id: UUID) -> OwnOffer:
     """Take a submitted offer back before the authority has decided; it is a draft again."""
     return step_once(caller, key, offer_id, withdraw_offer)
 
 
-@operation(
-    shops,
-    "POST",
-    "/offers/<uuid:offer_id>/pause",
-    audience="shop",
-    scope="offers",
-    answers=(200, OwnOfferSchema),
-    refuses=(OfferUnknownError, OfferStateError),
-    is_idempotent=True,
-)
+@offer_step("/offers/<uuid:offer_id>/pause", refuses=OF_STEPS)
 def pause_own_offer(caller: Principal, key: str, offer_id: UUID) -> OwnOffer:
     """Sell no more for a while; vouchers already sold stay good."""
     return step_once(caller, key, offer_id, pause_offer)
 
 
-@operation(
-    shops,
-    "POST",
-    "/offers/<uuid:offer_id>/resumption",
-    audience="shop",
-    scope="offers",
-    answers=(200, OwnOfferSchema),
-    refuses=(OfferUnknownError, OfferStateError, OfferHeldError),
-    is_idempotent=True,
-)
+@offer_step("/offers/<uuid:offer_id>/resumption", refuses=(*OF_STEPS, OfferHeldError))
 def resume_own_offer(caller: Principal, key: str, offer_id: UUID) -> OwnOffer:
     """Sell an offer again that the shop has paused."""
     return step_once(caller, key, offer_id, resume_offer)
 
 
-@operation(
-    shops,
-    "POST",
-    "/offers/<uuid:offer_id>/end",
-    audience="shop",
-    scope="offers",
-    answers=(200, OwnOfferSchema),
-    refuses=(OfferUnknownError, OfferStateError),
-    is_idempotent=True,
-)
+@offer_step("/offers/<uuid:offer_id>/end", refuses=OF_STEPS)
 def end_own_offer(caller: Principal, key: str, offer_id: UUID) -> OwnOffer:
     """End an offer for good, whatever its state; vouchers already sold stay good."""
     return step_once(caller, key, offer_id, end_offer)
 
 
-def step_once(caller: Principal, key: str, offer_id: UUID, step: Step) -> OwnOffer:
+def step_once(caller: Principal, key: str, offer_id: UUID, step: Callable[..., None]) -> OwnOffer:
     """Move an offer from one state to the next, once, and show it."""
 
     def move() -> dict[str, str]:

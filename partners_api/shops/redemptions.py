@@ -14,10 +14,11 @@ from marshmallow import fields, validate
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import ENTERED_CODE, Integer, VoucherSchema
+from partners_api.schemas import Instant, Integer, VoucherSchema
 from partners_api.services import keyring, now
 from partners_api.shops.blueprint import shop_of, shops
 from partners_api.shops.schemas import AtTillSchema, day_filter
+from partners_api.texts import ENTERED_CODE
 from partners_api.transactions import after_roll_back, commit, connection
 from rewards.access import Principal
 from rewards.errors import OverdraftError
@@ -94,7 +95,7 @@ class RedemptionSchema(ma.Schema):
     title = fields.String(required=True)
     price_points = Integer(required=True)
     value_cents = Integer(required=True, metadata={"description": "What the shop is paid for it"})
-    redeemed_at = fields.AwareDateTime(required=True)
+    redeemed_at = Instant(required=True)
     is_repeat = fields.Boolean(required=True, metadata={"description": "The same key had redeemed it before"})
 
 
@@ -108,14 +109,14 @@ class ShopRedemptionSchema(ma.Schema):
     """A redemption in the shop's list; who did it is told to no one else."""
 
     voucher_id = fields.UUID(required=True)
-    redeemed_at = fields.AwareDateTime(required=True)
+    redeemed_at = Instant(required=True)
     status = fields.String(required=True, validate=validate.OneOf(["redeemed", "reversed"]))
     title = fields.String(required=True)
     price_points = Integer(required=True)
     value_cents = Integer(required=True)
     staff_id = fields.UUID(required=True, allow_none=True)
     staff = fields.String(required=True, allow_none=True)
-    reversed_at = fields.AwareDateTime(required=True, allow_none=True)
+    reversed_at = Instant(required=True, allow_none=True)
     reversal_reason = fields.String(required=True, allow_none=True, validate=validate.OneOf(REVERSAL_REASONS))
     reversed_by_staff_id = fields.UUID(required=True, allow_none=True)
     reversed_by_staff = fields.String(required=True, allow_none=True)
@@ -125,7 +126,7 @@ class RefusalSchema(ma.Schema):
     """Something a till was refused; the reasons are the codes of the errors."""
 
     refusal_id = fields.UUID(required=True)
-    refused_at = fields.AwareDateTime(required=True)
+    refused_at = Instant(required=True)
     reason = fields.String(required=True, validate=validate.OneOf(get_args(Outcome)))
     voucher_id = fields.UUID(
         required=True, allow_none=True, metadata={"description": "Null where none was found, or it is another shop's"}
@@ -264,7 +265,7 @@ def day_of(caller: Principal, asked: dict[str, Any]) -> dict[str, Any]:
     """Return which page of which day is asked for."""
     timezone = ZoneInfo(caller.timezone)
     day = asked["day"] or now().astimezone(timezone).date()
-    return {"day": day, "timezone": timezone, "before": asked["after"], "limit": asked["limit"]}
+    return {"day": day, "timezone": timezone, "after": asked["after"], "limit": asked["limit"]}
 
 
 def take_try_if_short(caller: Principal, code: str, at: datetime) -> bool:

@@ -1,40 +1,13 @@
-"""What the operations of shops share: texts of one line, and who is at the till."""
+"""What the operations of shops share: who is at the till, and which day is asked for."""
 
 import datetime
-import re
-from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from partners_api.texts import WholeText
+
 DAY_RANGE = validate.Range(datetime.date(2000, 1, 1), datetime.date(2100, 12, 31))
-
-
-SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-class WholeText(validate.Regexp):
-    """A pattern for the whole of a text: no newline behind what ``$`` stands for, and nothing UTF-8 cannot say.
-
-    The latter, half a surrogate pair, JSON can carry and patterns of JSON Schema cannot name.
-    """
-
-    def __init__(self, pattern: str) -> None:
-        """Take a pattern that begins with ``^`` and ends with ``$``, as the OpenAPI document shows it."""
-        super().__init__(pattern)
-        self.whole = re.compile(pattern)
-
-    def __call__(self, value: Any) -> Any:
-        """Return a text that fits."""
-        if self.whole.fullmatch(value) is None or SURROGATES.search(value):
-            raise ma.ValidationError(self._format_error(value))
-        return value
-
-
-def in_one_line(longest: int) -> WholeText:
-    """Return what holds a text to one line that begins with a sign one can see."""
-    unwanted = r"\x7f-\x9f\u2028\u2029"
-    return WholeText(rf"^[^\x00-\x20\xa0{unwanted}][^\x00-\x1f{unwanted}]{{0,{longest - 1}}}$")
 
 
 PIN = WholeText(r"^[0-9]{6}$")

@@ -1,6 +1,6 @@
 """The shop's staff: who may be at its tills, where it wants PINs."""
 
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import marshmallow as ma
@@ -9,14 +9,16 @@ from marshmallow import fields, validate
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
+from partners_api.schemas import Instant
 from partners_api.services import keyring, now
 from partners_api.shops.blueprint import shop_of, shops
-from partners_api.shops.schemas import PIN, in_one_line
+from partners_api.shops.schemas import PIN
+from partners_api.texts import in_one_line
 from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.staff import Staff, StaffUnknownError, add_staff, change_staff, get_staff, list_staff, lock_staff
+from rewards.staff import Staff, StaffState, StaffUnknownError, add_staff, change_staff, get_staff, list_staff
 
-STATES = ("active", "blocked")
+STATES = get_args(StaffState)
 
 
 class StaffSchema(ma.Schema):
@@ -25,7 +27,7 @@ class StaffSchema(ma.Schema):
     staff_id = fields.UUID(required=True)
     name = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(STATES))
-    created_at = fields.AwareDateTime(required=True)
+    created_at = Instant(required=True)
 
 
 class NewStaffSchema(ma.Schema):
@@ -58,8 +60,7 @@ class StaffChangeSchema(ma.Schema):
 )
 def show_staff(caller: Principal, asked: dict[str, Any]) -> Page[Staff]:
     """List the shop's staff in the order they were named; a till lets one of them choose their name."""
-    [after] = asked["after"] or [None]
-    staff = list_staff(connection(), **shop_of(caller), state=asked["state"], after=after, limit=asked["limit"])
+    staff = list_staff(connection(), **shop_of(caller), **asked)
     return page_of(staff, asked["limit"], lambda each: (each.staff_id,))
 
 
@@ -110,7 +111,7 @@ def show_one_of_staff(caller: Principal, staff_id: UUID) -> Staff:
 )
 def change_one_of_staff(caller: Principal, change: dict[str, Any], staff_id: UUID) -> Staff:
     """Give one of the shop's staff another name or PIN, or block them; a PIN before stops working at once."""
-    current = lock_staff(connection(), staff_id, **shop_of(caller))
+    current = get_staff(connection(), staff_id, **shop_of(caller), is_to_change=True)
     shops.check_etag(current, StaffSchema)
     wanted = {"name": current.name, "state": current.state, "pin": None} | change
     change_staff(connection(), keyring(), staff_id, **shop_of(caller), **wanted)

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 from partners_api.languages import LANGUAGE, language_of_request
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Integer
+from partners_api.schemas import Instant, Integer
 from partners_api.services import now, services
 from partners_api.shops.blueprint import shop_of, shops
 from partners_api.transactions import connection
@@ -38,8 +38,8 @@ class OwnStatementSchema(ma.Schema):
     points = Integer(required=True)
     value_cents = Integer(required=True, metadata={"description": "What was given away, whoever pays for it"})
     payable_cents = Integer(required=True, metadata={"description": "What the shop is paid"})
-    locked_at = fields.AwareDateTime(required=True)
-    sent_at = fields.AwareDateTime(required=True, allow_none=True)
+    locked_at = Instant(required=True)
+    sent_at = Instant(required=True, allow_none=True)
     paid_on = fields.Date(required=True, allow_none=True)
 
 
@@ -77,7 +77,7 @@ class OwnLineSchema(ma.Schema):
 
     line_no = Integer(required=True)
     kind = fields.String(required=True, validate=validate.OneOf(["redemption", "reversal"]))
-    occurred_at = fields.AwareDateTime(required=True)
+    occurred_at = Instant(required=True)
     voucher_id = fields.UUID(required=True)
     reference = fields.String(required=True, metadata={"description": "What people call the voucher by; no code"})
     title = fields.String(required=True)
@@ -101,9 +101,7 @@ class OwnLineSchema(ma.Schema):
 )
 def show_statements(caller: Principal, asked: dict[str, Any]) -> Page[dict[str, Any]]:
     """List the shop's statements, newest first."""
-    found = list_own_statements(
-        connection(), **shop_of(caller), state=asked["state"], before=asked["after"], limit=asked["limit"]
-    )
+    found = list_own_statements(connection(), **shop_of(caller), **asked)
     page: Page[ListedStatement] = page_of(found, asked["limit"], lambda each: (each.number.year, each.number.number))
     return Page([asdict(each) | {"number": str(each.number)} for each in page.items], page.next)
 
@@ -144,10 +142,7 @@ def show_own_statement(caller: Principal, year: int, number: int) -> dict[str, A
 )
 def show_statement_lines(caller: Principal, asked: dict[str, Any], year: int, number: int) -> Page[dict[str, Any]]:
     """List the lines of one statement in their order, with who redeemed."""
-    [after] = asked["after"] or [None]
-    lines = list_own_lines(
-        connection(), StatementNumber(year, number), **shop_of(caller), after=after, limit=asked["limit"]
-    )
+    lines = list_own_lines(connection(), StatementNumber(year, number), **shop_of(caller), **asked)
     page = page_of(lines, asked["limit"], lambda each: (each.line_no,))
     return Page(
         [

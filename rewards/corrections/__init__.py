@@ -1,6 +1,6 @@
 """Corrections: a wrong credit is taken back, expired points are given back, missing ones are credited, by a transfer.
 
-Both need a reason and a second person. Nothing is ever changed or deleted. What the citizen has spent meanwhile is the
+All need a reason and a second person. Nothing is ever changed or deleted. What the citizen has spent meanwhile is the
 authority's loss, and shown as such.
 """
 

@@ -19,7 +19,7 @@ LIST = text("""
        AND (CAST(:after_at AS timestamptz) IS NULL
             OR (c.requested_at, c.correction_id) < (:after_at, CAST(:after_id AS uuid)))
      ORDER BY c.requested_at DESC, c.correction_id DESC
-     LIMIT :most
+     LIMIT :limit
 """)
 
 
@@ -54,11 +54,16 @@ def list_corrections(
     with_decided: bool = False,
     correction_id: UUID | None = None,
     after: tuple[datetime.datetime, UUID] | None = None,
-    most: int = 100,
+    limit: int = 100,
 ) -> list[Correction]:
     """List corrections, newest first: the open ones, or all, or one; behind the (asked, id) of ``after``."""
     asked_at, after_id = after or (None, None)
-    values = {"authority_id": authority_id, "with_decided": with_decided, "correction_id": correction_id, "most": most}
+    values = {
+        "authority_id": authority_id,
+        "with_decided": with_decided,
+        "correction_id": correction_id,
+        "limit": limit,
+    }
     rows = connection.execute(LIST, {**values, "after_at": asked_at, "after_id": after_id})
     return [Correction(*row) for row in rows]
 

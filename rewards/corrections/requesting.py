@@ -54,20 +54,10 @@ def request_correction(
         TransferUnknownError, TransferInReviewError, TransferNotCorrectableError: there is nothing to take back.
         TransferAlreadyCorrectedError: it was asked for before and not rejected; the transaction must be rolled back.
     """
-    found = get_transfer(connection, transfer_id, authority_id=authority_id)
-    if found.is_in_review:
-        raise TransferInReviewError(transfer_id)
-    if not found.is_credit:
-        raise TransferNotCorrectableError(transfer_id)
-    said: dict[str, Any] = {
-        "kind": "reversal",
-        "reason": reason,
-        "note": note,
-        "requested_by": requested_by,
-        "requested_at": now,
-    }
-    said["requested_by_agent_id"] = requested_by_agent_id
-    return add_request(connection, transfer_id, said, authority_id=authority_id)
+    get_credit(connection, transfer_id, authority_id=authority_id)
+    asked = {"requested_by": requested_by, "requested_by_agent_id": requested_by_agent_id, "requested_at": now}
+    said = {"kind": "reversal", "reason": reason, "note": note}
+    return add_request(connection, transfer_id, {**said, **asked}, authority_id=authority_id)
 
 
 def request_reinstatement(
@@ -94,15 +84,9 @@ def request_reinstatement(
         raise TransferNotReinstatableError(transfer_id)
     if find_wallet_of_lot(connection, found.debit_account_id, authority_id=authority_id) is None:
         raise LotWithoutWalletError(transfer_id)
-    said: dict[str, Any] = {
-        "kind": "reinstatement",
-        "reason": reason,
-        "note": note,
-        "requested_by": requested_by,
-        "requested_at": now,
-    }
-    said["requested_by_agent_id"] = requested_by_agent_id
-    return add_request(connection, transfer_id, said, authority_id=authority_id)
+    asked = {"requested_by": requested_by, "requested_by_agent_id": requested_by_agent_id, "requested_at": now}
+    said = {"kind": "reinstatement", "reason": reason, "note": note}
+    return add_request(connection, transfer_id, {**said, **asked}, authority_id=authority_id)
 
 
 def request_credit(
@@ -126,16 +110,12 @@ def request_credit(
             nothing to add to.
         TransferAlreadyCorrectedError: it was corrected before; the transaction must be rolled back.
     """
-    found = get_transfer(connection, transfer_id, authority_id=authority_id)
-    if found.is_in_review:
-        raise TransferInReviewError(transfer_id)
-    if not found.is_credit:
-        raise TransferNotCorrectableError(transfer_id)
+    found = get_credit(connection, transfer_id, authority_id=authority_id)
     if find_wallet_of_lot(connection, found.credit_account_id, authority_id=authority_id) is None:
         raise LotWithoutWalletError(transfer_id)
-    said: dict[str, Any] = {"kind": "credit", "granted_points": points, "reason": reason, "note": note}
-    said |= {"requested_by": requested_by, "requested_by_agent_id": requested_by_agent_id, "requested_at": now}
-    return add_request(connection, transfer_id, said, authority_id=authority_id)
+    asked = {"requested_by": requested_by, "requested_by_agent_id": requested_by_agent_id, "requested_at": now}
+    said = {"kind": "credit", "granted_points": points, "reason": reason, "note": note}
+    return add_request(connection, transfer_id, {**said, **asked}, authority_id=authority_id)
 
 
 def get_transfer(connection: Connection, transfer_id: UUID, *, authority_id: int) -> Row[Any]:
@@ -144,6 +124,16 @@ def get_transfer(connection: Connection, transfer_id: UUID, *, authority_id: int
     found = connection.execute(FIND_TRANSFER, values).one_or_none()
     if found is None:
         raise TransferUnknownError(transfer_id)
+    return found
+
+
+def get_credit(connection: Connection, transfer_id: UUID, *, authority_id: int) -> Row[Any]:
+    """Return a deposit's credit that stands; raises as :func:`request_correction`, but for corrections before."""
+    found = get_transfer(connection, transfer_id, authority_id=authority_id)
+    if found.is_in_review:
+        raise TransferInReviewError(transfer_id)
+    if not found.is_credit:
+        raise TransferNotCorrectableError(transfer_id)
     return found
 
 

@@ -4,12 +4,7 @@ It is accepted by asking for a correction (``rewards/corrections``), which a sec
 agent alone gives or takes points. Read ``opening.py``, ``deciding.py``, ``reading.py``.
 """
 
-from rewards.disputes.deciding import (
-    accept_with_credit,
-    accept_with_reinstatement,
-    accept_with_reversal,
-    reject_dispute,
-)
+from rewards.disputes.deciding import accept_dispute, reject_dispute
 from rewards.disputes.opening import open_dispute
 from rewards.disputes.reading import AuthoritysDispute, Dispute, get_dispute, list_disputes, list_own_disputes
 from rewards.disputes.refusals import (
@@ -28,9 +23,7 @@ __all__ = [
     "DisputeUnknownError",
     "MovementUnknownError",
     "RemedyImpossibleError",
-    "accept_with_credit",
-    "accept_with_reinstatement",
-    "accept_with_reversal",
+    "accept_dispute",
     "get_dispute",
     "list_disputes",
     "list_own_disputes",

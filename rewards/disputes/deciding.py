@@ -2,13 +2,10 @@
 
 import datetime
 from collections.abc import Callable
-from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from rewards.corrections import request_correction, request_credit, request_reinstatement
-from rewards.corrections.requesting import CorrectionReason, CreditReason, ReinstatementReason
 from rewards.disputes.refusals import DisputeDecidedError, DisputeUnknownError, RemedyImpossibleError
 from rewards.errors import OperatorRefusedError
 
@@ -20,115 +17,24 @@ DECIDE = text("""
 FIND = text("SELECT transfer_id, state FROM disputes WHERE authority_id = :authority_id AND dispute_id = :dispute_id")
 
 
-def accept_with_reversal(
+def accept_dispute(
     connection: Connection,
     dispute_id: UUID,
+    remedy: Callable[..., UUID],
     *,
     authority_id: int,
-    reason: CorrectionReason,
+    reason: str,
     note: str,
     answer: str,
     decided_by: str,
     agent_id: UUID | None = None,
     now: datetime.datetime,
 ) -> UUID:
-    """Accept that a credit is not the citizen's: ask that it be taken back; return the correction's id.
+    """Accept a dispute by asking for a correction of the transfer it is about; return the correction's id.
 
-    ``answer`` is told to the citizen, ``note`` to whoever approves. ``agent_id`` is the agent who asks.
-    Raises as :func:`accept`.
-    """
-
-    remedy = partial(
-        request_correction,
-        connection,
-        authority_id=authority_id,
-        reason=reason,
-        note=note,
-        requested_by=decided_by,
-        requested_by_agent_id=agent_id,
-        now=now,
-    )
-    said = {"answer": answer, "decided_by": decided_by}
-    return accept(connection, dispute_id, remedy, authority_id=authority_id, now=now, **said)
-
-
-def accept_with_reinstatement(
-    connection: Connection,
-    dispute_id: UUID,
-    *,
-    authority_id: int,
-    reason: ReinstatementReason,
-    note: str,
-    answer: str,
-    decided_by: str,
-    agent_id: UUID | None = None,
-    now: datetime.datetime,
-) -> UUID:
-    """Accept that points should not have expired: ask that they be given back; return the correction's id.
-
-    ``answer`` is told to the citizen, ``note`` to whoever approves. ``agent_id`` is the agent who asks.
-    Raises as :func:`accept`.
-    """
-
-    remedy = partial(
-        request_reinstatement,
-        connection,
-        authority_id=authority_id,
-        reason=reason,
-        note=note,
-        requested_by=decided_by,
-        requested_by_agent_id=agent_id,
-        now=now,
-    )
-    said = {"answer": answer, "decided_by": decided_by}
-    return accept(connection, dispute_id, remedy, authority_id=authority_id, now=now, **said)
-
-
-def accept_with_credit(
-    connection: Connection,
-    dispute_id: UUID,
-    *,
-    authority_id: int,
-    points: int,
-    reason: CreditReason,
-    note: str,
-    answer: str,
-    decided_by: str,
-    agent_id: UUID | None = None,
-    now: datetime.datetime,
-) -> UUID:
-    """Accept that points are missing: ask that they be credited; return the correction's id.
-
-    ``answer`` is told to the citizen, ``note`` to whoever approves. ``agent_id`` is the agent who asks.
-    Raises as :func:`accept`.
-    """
-
-    remedy = partial(
-        request_credit,
-        connection,
-        authority_id=authority_id,
-        points=points,
-        reason=reason,
-        note=note,
-        requested_by=decided_by,
-        requested_by_agent_id=agent_id,
-        now=now,
-    )
-    said = {"answer": answer, "decided_by": decided_by}
-    return accept(connection, dispute_id, remedy, authority_id=authority_id, now=now, **said)
-
-
-def accept(
-    connection: Connection,
-    dispute_id: UUID,
-    remedy: Callable[[UUID], UUID],
-    *,
-    authority_id: int,
-    answer: str,
-    decided_by: str,
-    now: datetime.datetime,
-) -> UUID:
-    """Accept a dispute by a correction that ``remedy`` asks for, given the transfer; return the correction's id.
+    ``remedy`` is one of ``rewards/corrections/requesting.py`` that knows ``reason``: that the credit be taken back,
+    that expired points be given back, or (with its ``points`` bound) that missing ones be credited. ``answer`` is told
+    to the citizen, ``note`` to whoever approves. ``agent_id`` is the agent who asks.
 
     Raises:
         DisputeUnknownError, DisputeDecidedError: there is nothing to decide; the transaction must be rolled back.
@@ -140,8 +46,11 @@ def accept(
         raise DisputeUnknownError
     if found.state != "open":
         raise DisputeDecidedError
+    asked = {"requested_by": decided_by, "requested_by_agent_id": agent_id, "now": now}
     try:
-        correction_id = remedy(found.transfer_id)
+        correction_id = remedy(
+            connection, found.transfer_id, authority_id=authority_id, reason=reason, note=note, **asked
+        )
     except OperatorRefusedError as refusal:
         raise RemedyImpossibleError from refusal
     said = {"state": "accepted", "refusal": None, "answer": answer, "correction_id": correction_id}

@@ -156,15 +156,15 @@ def list_drafts(
     *,
     authority_id: int,
     with_ended: bool = False,
-    after: UUID | None = None,
+    after: tuple[UUID] | None = None,
     limit: int | None = None,
 ) -> list[Draft]:
-    """List the drafts of a kind or of both, newest first, behind the id ``after``: those still worked on, or all."""
+    """List the drafts of a kind or of both, newest first, behind the id of ``after``: those still worked on, or all."""
     wanted = select(*COLUMNS).where(DraftRow.authority_id == authority_id)
     if kind is not None:
         wanted = wanted.where(DraftRow.kind == kind)
     if after is not None:
-        wanted = wanted.where(DraftRow.draft_id < after)
+        wanted = wanted.where(DraftRow.draft_id < after[0])
     if not with_ended:
         wanted = wanted.where(DraftRow.state.in_(("draft", "rehearsed")))
     return [Draft(*row) for row in connection.execute(wanted.order_by(DraftRow.draft_id.desc()).limit(limit))]

@@ -67,10 +67,11 @@ def list_live_bins(
     authority_id: int,
     state: BinState | None = None,
     silent_since: datetime.datetime | None = None,
-    after: str | None = None,
+    after: tuple[str] | None = None,
     limit: int,
     now: datetime.datetime,
 ) -> list[LiveBin]:
-    """List bins by id, where they stand at ``now``; never heard counts as silent."""
+    """List bins by id, behind the one of ``after``, where they stand at ``now``; never heard counts as silent."""
     values = {"authority_id": authority_id, "state": state, "silent_since": silent_since, "now": now}
-    return [LiveBin(*row) for row in connection.execute(LIST, {**values, "after": after, "limit": limit})]
+    rows = connection.execute(LIST, {**values, "after": after[0] if after else None, "limit": limit})
+    return [LiveBin(*row) for row in rows]

@@ -89,12 +89,13 @@ def list_bins_on_map(
     insee_code: str | None = None,
     with_alarms: bool = False,
     bin_id: str | None = None,
-    after: str | None = None,
+    after: tuple[str] | None = None,
     limit: int = 50,
 ) -> list[BinOnMap]:
-    """List bins by id, behind the id ``after``: all, or those of a state, a commune, with alarms, or one."""
+    """List bins by id, behind the id of ``after``: all, or those of a state, a commune, with alarms, or one."""
     values = {"authority_id": authority_id, "now": now, "state": state, "insee_code": insee_code, "limit": limit}
-    rows = connection.execute(LIST_BINS, {**values, "with_alarms": with_alarms, "bin_id": bin_id, "after": after})
+    values |= {"with_alarms": with_alarms, "bin_id": bin_id, "after": after[0] if after else None}
+    rows = connection.execute(LIST_BINS, values)
     return [BinOnMap(*row) for row in rows]
 
 

@@ -19,7 +19,7 @@ from rewards.offers.moderating import (
     submit_offer,
     withdraw_offer,
 )
-from rewards.offers.of_shops import OwnOffer, change_draft, get_own_offer, list_own_offers, lock_own_offer
+from rewards.offers.of_shops import OwnOffer, change_draft, get_own_offer, list_own_offers
 from rewards.offers.reading import (
     OFFERS_MAX,
     ModeratedOffer,
@@ -40,7 +40,7 @@ from rewards.offers.refusals import (
     StockBelowSoldError,
 )
 from rewards.offers.selling import change_stock, return_to_stock, take_from_stock
-from rewards.offers.terms import Category, LimitPeriod, OfferTerms
+from rewards.offers.terms import Category, LimitPeriod, OfferState, OfferTerms
 
 __all__ = [
     "OFFERS_MAX",
@@ -55,6 +55,7 @@ __all__ = [
     "OfferLimitReachedError",
     "OfferNotOnSaleError",
     "OfferSoldOutError",
+    "OfferState",
     "OfferStateError",
     "OfferTerms",
     "OfferTermsError",
@@ -73,7 +74,6 @@ __all__ = [
     "list_moderated_offers",
     "list_offers",
     "list_own_offers",
-    "lock_own_offer",
     "pause_offer",
     "publish_offer",
     "put_on_sale",

@@ -23,7 +23,7 @@ OWN = """
 """
 LIST = text(f"""
     {OWN} AND (CAST(:state AS text) IS NULL OR o.state = CAST(:state AS text))
-       AND (CAST(:before AS uuid) IS NULL OR o.offer_id < CAST(:before AS uuid))
+       AND (CAST(:after AS uuid) IS NULL OR o.offer_id < CAST(:after AS uuid))
      ORDER BY o.offer_id DESC LIMIT :limit
 """)
 GET = text(f"{OWN} AND o.offer_id = :offer_id")
@@ -66,31 +66,25 @@ def list_own_offers(
     authority_id: int,
     shop_id: UUID,
     state: str | None = None,
-    before: UUID | None = None,
+    after: tuple[UUID] | None = None,
     limit: int = 50,
 ) -> list[OwnOffer]:
-    """List a shop's offers, newest first, those in a state or all."""
-    values = {"authority_id": authority_id, "shop_id": shop_id, "state": state, "before": before, "limit": limit}
-    return [OwnOffer(*row) for row in connection.execute(LIST, values)]
+    """List a shop's offers, newest first, those in a state or all, behind the id of ``after``."""
+    values = {"authority_id": authority_id, "shop_id": shop_id, "state": state, "limit": limit}
+    rows = connection.execute(LIST, {**values, "after": after[0] if after else None})
+    return [OwnOffer(*row) for row in rows]
 
 
-def get_own_offer(connection: Connection, offer_id: UUID, *, authority_id: int, shop_id: UUID) -> OwnOffer:
-    """Return one of a shop's offers.
+def get_own_offer(
+    connection: Connection, offer_id: UUID, *, authority_id: int, shop_id: UUID, is_to_change: bool = False
+) -> OwnOffer:
+    """Return one of a shop's offers; nobody changes or buys it before the transaction ends if it ``is_to_change``.
 
     Raises:
         OfferUnknownError: the shop has no such offer.
     """
     values = {"authority_id": authority_id, "shop_id": shop_id, "offer_id": offer_id}
-    row = connection.execute(GET, values).one_or_none()
-    if row is None:
-        raise OfferUnknownError
-    return OwnOffer(*row)
-
-
-def lock_own_offer(connection: Connection, offer_id: UUID, *, authority_id: int, shop_id: UUID) -> OwnOffer:
-    """Return the same, and let nobody change or buy it before the transaction has ended."""
-    values = {"authority_id": authority_id, "shop_id": shop_id, "offer_id": offer_id}
-    row = connection.execute(LOCK, values).one_or_none()
+    row = connection.execute(LOCK if is_to_change else GET, values).one_or_none()
     if row is None:
         raise OfferUnknownError
     return OwnOffer(*row)

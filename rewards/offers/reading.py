@@ -77,7 +77,7 @@ LIST_OF_STATES = text("""
       JOIN funders f ON f.authority_id = o.authority_id AND f.funder_id = o.funder_id
       LEFT JOIN shops s ON s.authority_id = o.authority_id AND s.shop_id = o.shop_id
      WHERE o.authority_id = :authority_id AND o.state = ANY(CAST(:states AS text[]))
-     ORDER BY o.title, o.offer_id LIMIT :most
+     ORDER BY o.title, o.offer_id LIMIT :limit
 """)
 
 
@@ -99,10 +99,10 @@ class ModeratedOffer:
 
 
 def list_moderated_offers(
-    connection: Connection, states: Collection[str], *, authority_id: int, most: int = OFFERS_MAX
+    connection: Connection, states: Collection[str], *, authority_id: int, limit: int = OFFERS_MAX
 ) -> list[ModeratedOffer]:
     """List the offers in some states by title."""
-    values = {"authority_id": authority_id, "states": list(states), "most": most}
+    values = {"authority_id": authority_id, "states": list(states), "limit": limit}
     return [ModeratedOffer(*row) for row in connection.execute(LIST_OF_STATES, values)]
 
 

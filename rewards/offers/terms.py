@@ -11,6 +11,7 @@ Category = Literal["local_shop", "leisure", "donation", "authority"]
 """``donation``: goods a partner shop gives to somebody in need, paid like any voucher. Points themselves are given to
 a cause (``rewards/donations``)."""
 
+OfferState = Literal["draft", "submitted", "published", "paused", "ended"]
 LimitPeriod = Literal["day", "week", "month", "ever"]
 
 

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, insert, text
 
 from rewards.arrays import Columns
 from rewards.citizens import EMAIL_PURPOSE
-from rewards.explanations import Language
 from rewards.ids import new_id, new_id_text
 from rewards.keyring import Keyring
+from rewards.languages import Language
 from rewards.schema import OutboxMessage
 from rewards.schema.jobs import CODE_KINDS, NOTICE_KINDS
 

@@ -15,8 +15,8 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, text
 
 from rewards.citizens import EMAIL_PURPOSE
-from rewards.explanations import Language
 from rewards.keyring import Keyring
+from rewards.languages import Language
 from rewards.outbox.posting import FACTS_PURPOSE
 from rewards.schema.jobs import NOTICE_KINDS
 

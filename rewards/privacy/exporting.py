@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Row, text
 from rewards.cards import CitizenUnknownError
 from rewards.citizens import EMAIL_PURPOSE
 from rewards.disputes.opening import WORDS_PURPOSE
-from rewards.explanations import Language
+from rewards.instants import write_instant
 from rewards.keyring import Keyring
+from rewards.languages import Language
 from rewards.limits import DAY, Limit, Trier, take_tries
 from rewards.profiles import NAME_PURPOSE
 from rewards.sessions import LABEL_PURPOSE
@@ -216,15 +217,15 @@ def iterate_movements(
     connection: Connection, *, authority_id: int, wallet_id: UUID, timezone: ZoneInfo
 ) -> Iterator[Movement]:
     """Yield every movement of a wallet, newest first."""
-    before = None
+    after = None
     while True:
         page = list_movements(
-            connection, authority_id=authority_id, wallet_id=wallet_id, timezone=timezone, before=before, limit=PAGE
+            connection, authority_id=authority_id, wallet_id=wallet_id, timezone=timezone, after=after, limit=PAGE
         )
         yield from page
         if len(page) < PAGE:
             return
-        before = page[-1].position
+        after = page[-1].position
 
 
 def tell(movement: Movement, *, timezone: ZoneInfo, language: Language) -> dict[str, Any]:
@@ -243,15 +244,15 @@ def iterate_vouchers(
     connection: Connection, *, authority_id: int, wallet_id: UUID, now: datetime.datetime
 ) -> Iterator[dict[str, Any]]:
     """Yield every voucher of a wallet, newest first, without its code."""
-    before = None
+    after = None
     while True:
         page = list_vouchers(
-            connection, authority_id=authority_id, wallet_id=wallet_id, now=now, before=before, limit=PAGE
+            connection, authority_id=authority_id, wallet_id=wallet_id, now=now, after=after, limit=PAGE
         )
         yield from (asdict(voucher) for voucher in page)
         if len(page) < PAGE:
             return
-        before = page[-1].voucher_id
+        after = (page[-1].voucher_id,)
 
 
 def as_plain(value: Any) -> Any:
@@ -261,7 +262,7 @@ def as_plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_plain(each) for each in value]
     if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat()
+        return write_instant(value)
     if isinstance(value, datetime.date):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value

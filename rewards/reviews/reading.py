@@ -22,7 +22,7 @@ LIST = text("""
        AND (CAST(:after_due AS timestamptz) IS NULL
             OR (r.due_at, r.transfer_id) > (:after_due, CAST(:after_id AS uuid)))
      ORDER BY r.due_at, r.transfer_id
-     LIMIT :most
+     LIMIT :limit
 """)
 
 
@@ -54,14 +54,14 @@ def list_reviews(
     with_decided: bool = False,
     transfer_id: UUID | None = None,
     after: tuple[datetime.datetime, UUID] | None = None,
-    most: int = 100,
+    limit: int = 100,
 ) -> list[ListedReview]:
     """List credits in review, those that post themselves soonest first: the open ones, or all, or one.
 
     ``after`` is the (due, transfer) of the last one known.
     """
     due_at, after_id = after or (None, None)
-    values = {"authority_id": authority_id, "with_decided": with_decided, "transfer_id": transfer_id, "most": most}
+    values = {"authority_id": authority_id, "with_decided": with_decided, "transfer_id": transfer_id, "limit": limit}
     rows = connection.execute(LIST, {**values, "after_due": due_at, "after_id": after_id})
     return [ListedReview(*row) for row in rows]
 

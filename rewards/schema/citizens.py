@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rewards.explanations import LANGUAGES
+from rewards.languages import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rewards.explanations import LANGUAGES
+from rewards.languages import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Id, Instant, tenant_key
 
 CODE_KINDS = ("sign_in_code", "sign_up_code", "erasure_code")

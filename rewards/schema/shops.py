@@ -6,7 +6,7 @@ import uuid
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rewards.explanations import LANGUAGES
+from rewards.languages import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Digest, Id, Instant, tenant_key
 
 REVERSAL_REASONS = ("mistake", "goods_returned", "fraud", "other")

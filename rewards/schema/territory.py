@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInte
 from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rewards.explanations import LANGUAGES
+from rewards.languages import LANGUAGES
 from rewards.schema.base import DISTRIBUTED, REFERENCE, AuthorityId, Base, Id, Instant, tenant_key
 
 

@@ -19,7 +19,7 @@ LIST = text("""
       FROM settlements
      WHERE authority_id = :authority_id AND shop_id = :shop_id
        AND (CAST(:state AS text) IS NULL OR state = CAST(:state AS text))
-       AND (CAST(:before_year AS integer) IS NULL OR (year, number) < (:before_year, CAST(:before_number AS integer)))
+       AND (CAST(:after_year AS integer) IS NULL OR (year, number) < (:after_year, CAST(:after_number AS integer)))
      ORDER BY year DESC, number DESC LIMIT :limit
 """)
 FIND = text("""
@@ -63,13 +63,13 @@ def list_own_statements(
     authority_id: int,
     shop_id: UUID,
     state: State | None = None,
-    before: tuple[int, int] | None = None,
+    after: tuple[int, int] | None = None,
     limit: int = 50,
 ) -> list[ListedStatement]:
-    """List a shop's locked statements, newest first; ``before`` is year and number of the last one seen."""
-    year, number = before or (None, None)
+    """List a shop's locked statements, newest first; behind the year and number of ``after``."""
+    year, number = after or (None, None)
     values = {"authority_id": authority_id, "shop_id": shop_id, "state": state, "limit": limit}
-    rows = connection.execute(LIST, {**values, "before_year": year, "before_number": number})
+    rows = connection.execute(LIST, {**values, "after_year": year, "after_number": number})
     return [ListedStatement(StatementNumber(year, number), *facts) for year, number, *facts in rows]
 
 
@@ -96,10 +96,10 @@ def list_own_lines(
     *,
     authority_id: int,
     shop_id: UUID,
-    after: int | None = None,
+    after: tuple[int] | None = None,
     limit: int = 50,
 ) -> list[OwnLine]:
-    """List the lines of one of a shop's statements in their order.
+    """List the lines of one of a shop's statements in their order, behind the number of ``after``.
 
     Raises:
         OwnStatementUnknownError: the shop has none of this number.
@@ -108,8 +108,6 @@ def list_own_lines(
     settlement_id = connection.scalar(FIND, of_shop)
     if settlement_id is None:
         raise OwnStatementUnknownError
-    values = {"authority_id": authority_id, "settlement_id": settlement_id, "after": after, "limit": limit}
-    return [
-        OwnLine(line_no, staff_id, staff, Line(*facts))
-        for line_no, staff_id, staff, *facts in connection.execute(LIST_LINES, values)
-    ]
+    values = {"authority_id": authority_id, "settlement_id": settlement_id, "limit": limit}
+    rows = connection.execute(LIST_LINES, {**values, "after": after[0] if after else None})
+    return [OwnLine(line_no, staff_id, staff, Line(*facts)) for line_no, staff_id, staff, *facts in rows]

@@ -56,7 +56,7 @@ LIST = text("""
      WHERE authority_id = :authority_id AND year = coalesce(CAST(:year AS integer), year)
        AND state = coalesce(CAST(:state AS text), state)
      ORDER BY year DESC, number DESC
-     LIMIT :most
+     LIMIT :limit
 """)
 
 
@@ -172,10 +172,10 @@ def list_statements(
     authority_id: int,
     year: int | None = None,
     state: State | None = None,
-    most: int = 100,
+    limit: int = 100,
 ) -> list[ListedStatement]:
     """List locked statements, newest first, of a year and in a state, or all."""
-    values = {"authority_id": authority_id, "year": year, "state": state, "most": most}
+    values = {"authority_id": authority_id, "year": year, "state": state, "limit": limit}
     return [
         ListedStatement(StatementNumber(year, number), *facts)
         for year, number, *facts in connection.execute(LIST, values)

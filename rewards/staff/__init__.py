@@ -3,7 +3,7 @@
 Read ``keeping.py`` (who there is), ``pins.py`` (what is kept of a PIN), ``proving.py`` (who is at the till).
 """
 
-from rewards.staff.keeping import Staff, StaffState, add_staff, change_staff, get_staff, list_staff, lock_staff
+from rewards.staff.keeping import Staff, StaffState, add_staff, change_staff, get_staff, list_staff
 from rewards.staff.proving import prove_staff, take_pin_try
 from rewards.staff.refusals import StaffLockedError, StaffUnknownError
 
@@ -16,7 +16,6 @@ __all__ = [
     "change_staff",
     "get_staff",
     "list_staff",
-    "lock_staff",
     "prove_staff",
     "take_pin_try",
 ]

@@ -74,31 +74,25 @@ def list_staff(
     authority_id: int,
     shop_id: UUID,
     state: StaffState | None = None,
-    after: UUID | None = None,
+    after: tuple[UUID] | None = None,
     limit: int = 50,
 ) -> list[Staff]:
-    """List a shop's staff in the order they were named, those in a state or all."""
-    values = {"authority_id": authority_id, "shop_id": shop_id, "state": state, "after": after, "limit": limit}
-    return [Staff(*row) for row in connection.execute(LIST, values)]
+    """List a shop's staff in the order they were named, those in a state or all, behind the id of ``after``."""
+    values = {"authority_id": authority_id, "shop_id": shop_id, "state": state, "limit": limit}
+    rows = connection.execute(LIST, {**values, "after": after[0] if after else None})
+    return [Staff(*row) for row in rows]
 
 
-def get_staff(connection: Connection, staff_id: UUID, *, authority_id: int, shop_id: UUID) -> Staff:
-    """Return one of a shop's staff.
+def get_staff(
+    connection: Connection, staff_id: UUID, *, authority_id: int, shop_id: UUID, is_to_change: bool = False
+) -> Staff:
+    """Return one of a shop's staff; locked until the transaction ends if it ``is_to_change``.
 
     Raises:
         StaffUnknownError: the shop has nobody of this id.
     """
     values = {"authority_id": authority_id, "shop_id": shop_id, "staff_id": staff_id}
-    row = connection.execute(GET, values).one_or_none()
-    if row is None:
-        raise StaffUnknownError
-    return Staff(*row)
-
-
-def lock_staff(connection: Connection, staff_id: UUID, *, authority_id: int, shop_id: UUID) -> Staff:
-    """Return the same, and let nobody change it before the transaction has ended."""
-    values = {"authority_id": authority_id, "shop_id": shop_id, "staff_id": staff_id}
-    row = connection.execute(LOCK, values).one_or_none()
+    row = connection.execute(LOCK if is_to_change else GET, values).one_or_none()
     if row is None:
         raise StaffUnknownError
     return Staff(*row)

@@ -34,8 +34,8 @@ LIST_REDEMPTIONS = text("""
      WHERE v.authority_id = :authority_id AND v.redeemed_by_shop_id = :shop_id AND v.redemption_key IS NOT NULL
        AND v.ended_at >= :since AND v.ended_at < :until
        AND (CAST(:status AS text) IS NULL OR v.status = CAST(:status AS text))
-       AND (CAST(:before_at AS timestamptz) IS NULL
-            OR (v.ended_at, v.voucher_id) < (:before_at, CAST(:before_id AS uuid)))
+       AND (CAST(:after_at AS timestamptz) IS NULL
+            OR (v.ended_at, v.voucher_id) < (:after_at, CAST(:after_id AS uuid)))
      ORDER BY v.ended_at DESC, v.voucher_id DESC LIMIT :limit
 """)
 LIST_REFUSALS = text("""
@@ -47,12 +47,12 @@ LIST_REFUSALS = text("""
      WHERE r.authority_id = :authority_id AND r.shop_id = :shop_id AND r.outcome <> 'redeemed'
        AND r.attempted_at >= :since AND r.attempted_at < :until
        AND (CAST(:outcome AS text) IS NULL OR r.outcome = CAST(:outcome AS text))
-       AND (CAST(:before_at AS timestamptz) IS NULL
-            OR (r.attempted_at, r.attempt_id) < (:before_at, CAST(:before_id AS uuid)))
+       AND (CAST(:after_at AS timestamptz) IS NULL
+            OR (r.attempted_at, r.attempt_id) < (:after_at, CAST(:after_id AS uuid)))
      ORDER BY r.attempted_at DESC, r.attempt_id DESC LIMIT :limit
 """)
 
-Before = tuple[datetime.datetime, UUID]
+Position = tuple[datetime.datetime, UUID]
 """When, and the id: where the page before ended."""
 
 
@@ -93,12 +93,12 @@ def list_redemptions(
     day: datetime.date,
     timezone: ZoneInfo,
     status: str | None = None,
-    before: Before | None = None,
+    after: Position | None = None,
     limit: int = 50,
 ) -> list[ShopRedemption]:
     """List what a shop redeemed on a day of the authority's calendar, newest first, taken back or not."""
     values = {"authority_id": authority_id, "shop_id": shop_id, "status": status, "limit": limit}
-    rows = connection.execute(LIST_REDEMPTIONS, {**values, **within(day, timezone, before)})
+    rows = connection.execute(LIST_REDEMPTIONS, {**values, **within(day, timezone, after)})
     return [ShopRedemption(*row) for row in rows]
 
 
@@ -110,20 +110,20 @@ def list_refusals(
     day: datetime.date,
     timezone: ZoneInfo,
     reason: str | None = None,
-    before: Before | None = None,
+    after: Position | None = None,
     limit: int = 50,
 ) -> list[Refusal]:
     """List what a shop's tills were refused on a day of the authority's calendar, newest first."""
     values = {"authority_id": authority_id, "shop_id": shop_id, "outcome": reason, "limit": limit}
-    return [Refusal(*row) for row in connection.execute(LIST_REFUSALS, {**values, **within(day, timezone, before)})]
+    return [Refusal(*row) for row in connection.execute(LIST_REFUSALS, {**values, **within(day, timezone, after)})]
 
 
-def within(day: datetime.date, timezone: ZoneInfo, before: Before | None) -> dict[str, object]:
+def within(day: datetime.date, timezone: ZoneInfo, after: Position | None) -> dict[str, object]:
     """Return the bounds of a page of a day."""
-    at, item_id = before or (None, None)
+    at, item_id = after or (None, None)
     return {
         "since": datetime.datetime.combine(day, datetime.time(), timezone),
         "until": datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), timezone),
-        "before_at": at,
-        "before_id": item_id,
+        "after_at": at,
+        "after_id": item_id,
     }

@@ -58,7 +58,7 @@ IS_AMONG_THOSE_OF_WALLET = f"""
 GET_VOUCHER = text(f"{VOUCHERS} AND v.voucher_id = :voucher_id AND {IS_PAID_BY_WALLET}")
 LIST_VOUCHERS = text(f"""
     {VOUCHERS} AND {IS_AMONG_THOSE_OF_WALLET}
-       AND (CAST(:before AS uuid) IS NULL OR v.voucher_id < :before)
+       AND (CAST(:after AS uuid) IS NULL OR v.voucher_id < :after)
      ORDER BY v.voucher_id DESC LIMIT :limit
 """)
 GET_VOUCHER_BY_ID = text(f"{VOUCHERS} AND v.voucher_id = :voucher_id")
@@ -101,12 +101,13 @@ def list_vouchers(
     authority_id: int,
     wallet_id: UUID,
     now: datetime.datetime,
-    before: UUID | None = None,
+    after: tuple[UUID] | None = None,
     limit: int = 50,
 ) -> list[Voucher]:
-    """List the vouchers of the wallet, newest first; ``before`` is the last id of the page before."""
-    values = {"authority_id": authority_id, "wallet_id": wallet_id, "now": now, "before": before, "limit": limit}
-    return [Voucher(*row) for row in connection.execute(LIST_VOUCHERS, values)]
+    """List the vouchers of the wallet, newest first, behind the id of ``after``."""
+    values = {"authority_id": authority_id, "wallet_id": wallet_id, "now": now, "limit": limit}
+    rows = connection.execute(LIST_VOUCHERS, {**values, "after": after[0] if after else None})
+    return [Voucher(*row) for row in rows]
 
 
 def look_up_voucher(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from rewards.instants import write_instant
 from rewards.reviews import lapse_reviews, set_review_rules
 from rewards.suspicion import ReviewRules
 from tests.api_client import EMAIL, Api, assert_problem, start_api
@@ -103,7 +104,7 @@ def test_deposit_is_in_the_wallet_and_explained_in_the_statement(api: Api):
     line = api.call("citizen", "GET", "/citizen/statement").json["items"][0]
     assert (line["kind"], line["points"], line["sentence"]) == ("deposit", 3, "3 verres × 1 point = 3 points")
     assert line["deposit"]["material"] == "glass"
-    assert line["deposit"]["occurred_at"] == api.now.isoformat()
+    assert line["deposit"]["occurred_at"] == write_instant(api.now)
     english = api.call("citizen", "GET", "/citizen/statement?lang=en").json["items"][0]
     assert english["sentence"] == "3 items of glass × 1 point = 3 points"
 
@@ -117,7 +118,7 @@ def test_points_in_review_are_shown_apart_and_explained_before_and_after(api: Ap
     [line] = api.call("citizen", "GET", "/citizen/statement?lang=en").json["items"]
     assert (line["kind"], line["points"], line["deposit"]["points"]) == ("deposit_pending", 0, 4)
     assert (line["deposit"]["review_rule"], line["review"]) == ("large_deposit", None)
-    assert line["deposit"]["review_due_at"] == (api.now + datetime.timedelta(days=7)).isoformat()
+    assert line["deposit"]["review_due_at"] == write_instant(api.now + datetime.timedelta(days=7))
     with api.owner.begin() as connection:
         lapse_reviews(connection, authority_id=api.town.authority_id, now=api.now + datetime.timedelta(days=7))
     line = api.call("citizen", "GET", "/citizen/statement?lang=en").json["items"][0]

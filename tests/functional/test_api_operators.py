@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from rewards.alarms import Sighting, raise_alarms
 from rewards.commands import CommandAnswer, end_answered
+from rewards.instants import write_instant
 from rewards.jobs import add_jobs, end_job, fail_job, take_job
 from rewards.keyring import Keyring
 from rewards.quarantine import RefusedMessage, store_refused
@@ -290,7 +291,7 @@ def test_quarantine_is_looked_at_without_its_bytes_and_replayed(api: Api) -> Non
         page = api.call("operator", "GET", path).json
         seen += page["items"]
         path = page["next"] and f"{TOWN}/quarantine?limit=2&after={page['next']}"
-    assert [each["received_at"] for each in seen] == [at.isoformat() for at in reversed(received)]
+    assert [each["received_at"] for each in seen] == [write_instant(at) for at in reversed(received)]
     assert {each["code"] for each in seen} == {"bad_signature"}
     summary = api.call("operator", "GET", f"{TOWN}/quarantine/summary").json
     assert summary == {

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from rewards.api_keys import create_api_key, get_api_key, replace_api_key
+from rewards.instants import write_instant
 from rewards.keyring import Keyring
 from rewards.offers import pause_offer, publish_offer, reject_offer
 from rewards.settlement import lock_statement
@@ -249,7 +250,7 @@ def test_a_statement_is_listed_shown_and_explained_line_by_line_with_who_redeeme
         "points": 20,
         "value_cents": 600,
         "payable_cents": 600,
-        "locked_at": DECEMBER.isoformat(),
+        "locked_at": write_instant(DECEMBER),
         "sent_at": None,
         "paid_on": None,
     }

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from rewards.api_keys import create_api_key, revoke_api_key
+from rewards.instants import write_instant
 from rewards.shops import create_shop, revoke_shop
 from tests.api_client import Api, assert_problem, start_api
 from tests.databases import Database
@@ -38,7 +39,7 @@ def test_voucher_is_looked_up_then_redeemed(api: Api):
         "title": "Un carnet",
         "price_points": 10,
         "value_cents": 300,
-        "redeemed_at": api.now.isoformat(),
+        "redeemed_at": write_instant(api.now),
         "is_repeat": False,
     }
     assert api.call("citizen", "GET", f"/citizen/vouchers/{voucher['voucher_id']}").json["status"] == "redeemed"

@@ -62,6 +62,7 @@ def test_alarms_are_listed_in_words_and_as_json_and_ended_by_hand(database: Data
     assert (alarm["authority"], alarm["bin"], alarm["kind"]) == (town.slug, bin_id, "gap")
     assert (alarm["ended_at"], alarm["detail"]["numbers"]) == (None, 2)
     words = run(database, "alarms", "list", "--bin", bin_id).stdout
+    assert words.startswith(f"{alarm['raised_at']:.19}  ")
     assert bin_id in words
     assert "gap" in words
 
@@ -103,7 +104,7 @@ def test_an_order_is_given_and_a_worker_finds_it(
     [listed] = run_json(database, "commands", "list", "--bin", town.bin_ids[0])
     assert (listed["kind"], listed["arguments"], listed["outcome"]) == (kind, arguments, None)
     assert listed["id"] in result.stdout
-    assert listed["id"] in run(database, "commands", "list").stdout
+    assert run(database, "commands", "list").stdout.startswith(f"{listed['issued_at']:.19}  {listed['id']}")
     with database.engine("bontri_ingest").begin() as connection:
         [due] = take_due_commands(connection, authority_id=town.authority_id, now=utc_now(), most=9)
     assert (str(due.command_id), due.kind, due.arguments) == (listed["id"], kind, arguments)
@@ -164,6 +165,7 @@ def test_a_text_is_set_and_shown(database: Database, town: Town) -> None:
     after = run_json(database, "display", "show", "--authority", town.slug)
     assert (after["version"], after["texts"]) == (before["version"] + 1, {"fr": {"welcome": "Bonjour !"}})
     words = run(database, "display", "show", "--authority", town.slug).stdout
+    assert f"from {after['tariffs'][0]['valid_from']:.19}: " in words
     assert "told to 0 of 2 bins" in words
     assert "fr welcome: Bonjour !" in words
     wrong = run(database, *said[:-3], "Wel come", "x")

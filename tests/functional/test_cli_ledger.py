@@ -96,7 +96,7 @@ def test_accounts_balances_and_statements_are_read(database, town, now):
     # The deposit was at ten in the morning, in Paris.
     assert succeed(database, *balance, "--at", "2026-11-21").output == "0 points\n"
     told = json.loads(succeed(database, *balance, "--at", "2026-11-21T10:00:00", "--json").output)
-    assert told == {"at": "2026-11-21T10:00:00+01:00", "posted_points": 8, "pending_points": 0}
+    assert told == {"at": "2026-11-21T09:00:00.000000Z", "posted_points": 8, "pending_points": 0}
     statement = ("ledger", "statement", lot["account_id"], *of_town)
     [line] = succeed(database, *statement).output.splitlines()
     assert line.split() == ["2026-11-21", "10:00:00", "single", "+8", "8", "+0", "deposit", "1-1"]
@@ -158,8 +158,8 @@ def test_expired_points_are_given_back_from_the_command_line(database, town, now
         position = first_position(connection, authority_id=town.authority_id)
         expire_points(connection, authority_id=town.authority_id, now=now, after=position)
         expiry = connection.scalar(text("SELECT transfer_id FROM transfers WHERE reason = 'expiry'"))
-    asked = succeed(database, "corrections", "reinstate", str(expiry), *of_town, *why).output
+    asked = json.loads(succeed(database, "corrections", "reinstate", str(expiry), *of_town, *why, "--json").output)
     [listed] = succeed(database, "corrections", "list", *of_town).output.splitlines()
     assert "reinstatement of 8 points, outage" in listed
-    approved = succeed(database, "corrections", "approve", asked.split()[0], *of_town, "--by", "grace")
+    approved = succeed(database, "corrections", "approve", asked["correction_id"], *of_town, "--by", "grace")
     assert approved.output == "8 points given back.\n"

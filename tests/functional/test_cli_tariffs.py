@@ -42,7 +42,8 @@ def test_a_tariff_is_drafted_rehearsed_published_and_listed(database, town, tmp_
     of_town = ("--authority", town.slug)
     file = tmp_path / "tariff.toml"
     file.write_text(TARIFF)
-    draft_id = first_word(succeed(database, "tariffs", "draft", file, *of_town, "--by", "ada").output)
+    drafted = succeed(database, "tariffs", "draft", file, *of_town, "--by", "ada", "--json")
+    draft_id = json.loads(drafted.output)["draft_id"]
     assert code_of(run(database, "tariffs", "publish", draft_id, *of_town, "--valid-from", "2099-01-01")) == (
         "draft_not_rehearsed"
     )
@@ -53,7 +54,8 @@ def test_a_tariff_is_drafted_rehearsed_published_and_listed(database, town, tmp_
     assert "Saint-Denis" in told
     as_json = json.loads(succeed(database, "tariffs", "rehearse", draft_id, *of_town, *period, "--json").output)
     assert (as_json["actual_points"], as_json["points"], as_json["winners"]) == (11, 12, 1)
-    succeed(database, "tariffs", "publish", draft_id, *of_town, "--valid-from", "2099-01-01", "--by", "grace")
+    publish = ("tariffs", "publish", draft_id, *of_town, "--valid-from", "2099-01-01", "--by", "grace", "--json")
+    assert "tariff_id" in json.loads(succeed(database, *publish).output)
     listed = succeed(database, "tariffs", "list", *of_town).output.splitlines()
     assert listed[0].startswith("2099-01-01 00:00  to come")  # by the clock of Paris, as it was given
     assert listed[0].endswith("Tarif 2099: glass 2 per item, plastic 5 per kilogram")

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from rewards.access import find_principal
 from rewards.api_keys import create_api_key, revoke_api_key
-from rewards.sign_ins import begin_sign_in, open_session, revoke_session
+from rewards.sessions import close_session
+from rewards.sign_ins import begin_sign_in, open_session
 from tests.databases import Database
 from tests.factories import build_citizen, build_town
 
@@ -85,7 +86,7 @@ def test_session_and_key_are_refused_once_revoked(database, keyring, town, now):
     with database.engine().begin() as connection:
         key = create_api_key(connection, keyring, **tenant, audience="authority", label="agent", now=now)
         for token, revoke in (
-            (session.token, lambda: revoke_session(connection, **tenant, session_id=session.session_id, now=now)),
+            (session.token, lambda: close_session(connection, session.session_id, **tenant, now=now)),
             (key.secret, lambda: revoke_api_key(connection, **tenant, api_key_id=key.api_key_id, now=now)),
         ):
             assert find_principal(connection, keyring, token=token, now=now)

@@ -2,8 +2,7 @@
 
 import datetime
 import threading
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from rewards.citizens import Citizen
 from rewards.corrections import (
     Corrected,
     CorrectionDecidedError,
@@ -31,41 +29,19 @@ from rewards.keyring import Keyring
 from rewards.statements import explain, list_movements
 from rewards.verify import verify
 from rewards.vouchers import issue_voucher
-from rewards.wallets import get_wallet
+from tests.citizen_scene import CitizenScene
 from tests.databases import Database
-from tests.factories import Town, build_citizen, build_town, deposit
+from tests.factories import build_town
 
-HOUR = datetime.timedelta(hours=1)
+HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
 PARIS = ZoneInfo("Europe/Paris")
 
 
 @dataclass
-class Scene:
+class Scene(CitizenScene):
     """A town of tests, a citizen whose badge is B, and an operator's hands on its ledger."""
 
-    database: Database
-    keyring: Keyring
-    town: Town
-    citizen: Citizen
-    now: datetime.datetime
-    tenant: dict[str, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tenant = {"authority_id": self.town.authority_id}
-
-    def earn(self, items: int, *, days: int = 0) -> UUID:
-        """Deposit glass; return the transfer that credits it."""
-        with self.database.engine().begin() as connection:
-            deposit(connection, self.town, badge="B", items=items, now=self.now + datetime.timedelta(days=days))
-            newest = text("SELECT transfer_id FROM transfers WHERE journal_no IS NOT NULL ORDER BY seq DESC LIMIT 1")
-            transfer_id: UUID = connection.execute(newest).scalar_one()
-        return transfer_id
-
-    def hold(self) -> UUID:
-        """Take a voucher of 10 points."""
-        own = {**self.tenant, "wallet_id": self.citizen.wallet_id}
-        with self.database.engine("bontri_api").begin() as connection:
-            return issue_voucher(connection, self.keyring, **own, offer_id=self.town.offer_id, now=self.now + HOUR)
+    more_books = ("corrections", "authority_accounts")
 
     def ask(self, transfer_id: UUID, *, by: str = "ada") -> UUID:
         with self.database.engine("bontri_operator").begin() as connection:
@@ -88,33 +64,13 @@ class Scene:
         with self.database.engine("bontri_operator").begin() as connection:
             reject_correction(connection, correction_id, **self.tenant, decided_by=by, now=self.now + 2 * HOUR)
 
-    def points(self, *, days: int = 0) -> int:
-        with self.database.engine().connect() as connection:
-            at = self.now + datetime.timedelta(days=days)
-            return get_wallet(connection, **self.tenant, wallet_id=self.citizen.wallet_id, now=at).points
-
-    def balance(self, kind: str) -> int:
-        with self.database.engine().connect() as connection:
-            sums = text("SELECT sum(credits_posted - debits_posted) FROM accounts WHERE kind = :kind")
-            return int(connection.scalar(sums, {"kind": kind}) or 0)
-
-    def books(self) -> list[object]:
-        with self.database.engine().connect() as connection:
-            return [
-                connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).all()
-                for table in ("accounts", "transfers", "corrections", "authority_accounts")
-            ]
-
     def assert_sound(self) -> None:
         assert verify(self.database.engine("bontri_reader")).is_sound
 
 
 @pytest.fixture
 def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene:
-    with database.engine().begin() as connection:
-        town = build_town(connection, keyring)
-        citizen = build_citizen(connection, town, badge="B")
-    return Scene(database, keyring, town, citizen, now)
+    return Scene.build(database, keyring, now)
 
 
 def test_points_that_are_there_come_back_to_the_bin(scene: Scene) -> None:
@@ -130,7 +86,7 @@ def test_points_that_are_there_come_back_to_the_bin(scene: Scene) -> None:
 
 def test_points_spent_before_are_the_authoritys_loss_and_shown_as_such(scene: Scene) -> None:
     wrong = scene.earn(12)
-    scene.hold()
+    scene.hold(scene.now + HOUR)
     assert scene.approve(scene.ask(wrong)) == Corrected(taken_points=2, lost_points=10)
     assert scene.points() == 0
     assert (scene.balance("issuing"), scene.balance("loss")) == (0, -10)
@@ -139,8 +95,8 @@ def test_points_spent_before_are_the_authoritys_loss_and_shown_as_such(scene: Sc
 
 def test_the_very_lot_is_taken_from_first_then_those_that_expire_soonest(scene: Scene) -> None:
     scene.earn(4)
-    wrong = scene.earn(6, days=40)
-    scene.earn(20, days=80)
+    wrong = scene.earn(6, scene.now + 40 * DAY)
+    scene.earn(20, scene.now + 80 * DAY)
     # The voucher takes the oldest lot and all of the second: what is left of ten is taken from the third.
     with scene.database.engine("bontri_api").begin() as connection:
         issue_voucher(
@@ -152,7 +108,7 @@ def test_the_very_lot_is_taken_from_first_then_those_that_expire_soonest(scene: 
             now=scene.now + datetime.timedelta(days=81),
         )
     assert scene.approve(scene.ask(wrong), days=82) == Corrected(taken_points=6, lost_points=0)
-    assert scene.points(days=82) == 14
+    assert scene.points(scene.now + 82 * DAY) == 14
     scene.assert_sound()
 
 
@@ -222,7 +178,7 @@ def test_of_many_who_approve_at_once_one_does(scene: Scene) -> None:
 
 def test_what_cannot_be_corrected_is_refused(scene: Scene) -> None:
     wrong = scene.earn(20)
-    scene.hold()
+    scene.hold(scene.now + HOUR)
     with scene.database.engine().connect() as connection:
         held = connection.scalar(text("SELECT transfer_id FROM transfers WHERE voucher_id IS NOT NULL"))
     before = scene.books()

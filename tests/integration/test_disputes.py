@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -11,15 +12,20 @@ from sqlalchemy import Connection, text
 import rewards.disputes.deciding
 import rewards.disputes.opening
 from rewards.citizens import Citizen
-from rewards.corrections import Granted, SecondPersonRequiredError, approve_correction
+from rewards.corrections import (
+    Granted,
+    SecondPersonRequiredError,
+    approve_correction,
+    request_credit,
+    request_reinstatement,
+)
 from rewards.disputes import (
     DisputeDecidedError,
     DisputeExistsError,
     DisputeUnknownError,
     MovementUnknownError,
     RemedyImpossibleError,
-    accept_with_credit,
-    accept_with_reinstatement,
+    accept_dispute,
     get_dispute,
     list_disputes,
     open_dispute,
@@ -52,11 +58,11 @@ class Scene:
         return open_dispute(connection, KEYRING, movement_id, authority_id=7, now=NOON, **own, **said)  # type: ignore[arg-type]
 
     def accept(self, connection: Connection, dispute_id: UUID, *, by: str = "ada") -> UUID:
-        return accept_with_credit(
+        return accept_dispute(
             connection,
             dispute_id,
+            partial(request_credit, points=12),
             authority_id=7,
-            points=12,
             reason="bin_fault",
             note="12 were not counted",
             answer="Vous avez raison",
@@ -140,7 +146,7 @@ def test_what_cannot_be_disputed_or_decided_is_refused_and_changes_nothing(scene
         scene.reject(connection, new_id())
     said = {"note": "x", "answer": "x", "decided_by": "ada"}
     with pytest.raises(RemedyImpossibleError), agents.begin() as connection:
-        accept_with_reinstatement(connection, dispute_id, authority_id=7, reason="outage", now=NOON, **said)
+        accept_dispute(connection, dispute_id, request_reinstatement, authority_id=7, reason="outage", now=NOON, **said)
     assert (scene.count("disputes"), scene.count("corrections"), scene.count("limited_tries")) == (1, 0, 1)
     with agents.begin() as connection:
         scene.reject(connection, dispute_id)

@@ -25,9 +25,9 @@ from sqlalchemy import Connection, text
 from rewards.citizens import Citizen
 from rewards.errors import RewardsError
 from rewards.households import leave_household, merge_wallets
+from rewards.invariants import INVARIANTS
 from rewards.keyring import Keyring
 from rewards.statements import list_movements
-from rewards.verify import INVARIANTS
 from rewards.vouchers import cancel_voucher, issue_voucher
 from rewards.wallets import get_wallet
 from tests.databases import Database

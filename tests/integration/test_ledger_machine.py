@@ -24,10 +24,10 @@ from sqlalchemy import Connection, text
 
 from rewards.errors import OverdraftError, PendingAlreadyEndedError, RewardsError
 from rewards.ids import new_id
+from rewards.invariants import INVARIANTS
 from rewards.journals import open_journals
 from rewards.ledger import Balance, Transfer, lock_pending_credits, record_transfers, sum_balances
 from rewards.ledger.pending import end_pending_transfers
-from rewards.verify import INVARIANTS
 from tests.databases import Database
 from tests.factories import JOURNAL, build_town
 

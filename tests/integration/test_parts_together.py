@@ -66,14 +66,14 @@ class Scene(SettlementScene):
 
     def movements(self, *, page: int = 50) -> list[Movement]:
         found: list[Movement] = []
-        before: Position | None = None
+        after: Position | None = None
         while True:
             own = {"wallet_id": self.citizen.wallet_id, "timezone": PARIS}
-            part = self.do("bontri_api", list_movements, **own, before=before, limit=page)
+            part = self.do("bontri_api", list_movements, **own, after=after, limit=page)
             found += part
             if len(part) < page:
                 return found
-            before = part[-1].position
+            after = part[-1].position
 
     def expire(self, at: datetime.datetime) -> None:
         with self.database.engine("bontri_api").begin() as connection:

@@ -2,7 +2,7 @@
 
 import datetime
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from rewards.citizens import Citizen
 from rewards.corrections import (
     Corrected,
     CorrectionDecidedError,
@@ -35,40 +34,22 @@ from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.statements import explain, list_movements
 from rewards.verify import verify
-from rewards.vouchers import issue_voucher
-from rewards.wallets import get_wallet
+from tests.citizen_scene import CitizenScene
 from tests.databases import Database
-from tests.factories import Town, build_citizen, build_town, deposit
 
 DAY = datetime.timedelta(days=1)
 PARIS = ZoneInfo("Europe/Paris")
 
 
 @dataclass
-class Scene:
+class Scene(CitizenScene):
     """A citizen who let points expire; ``later`` is when that is looked at."""
 
-    database: Database
-    keyring: Keyring
-    town: Town
-    citizen: Citizen
-    now: datetime.datetime
-    tenant: dict[str, Any] = field(init=False)
+    more_books = ("corrections",)
 
-    def __post_init__(self) -> None:
-        self.tenant = {"authority_id": self.town.authority_id}
-        self.later = self.now + 800 * DAY
-
-    def earn(self, items: int, at: datetime.datetime) -> UUID:
-        with self.database.engine().begin() as connection:
-            deposit(connection, self.town, badge="B", items=items, now=at)
-            newest = text("SELECT transfer_id FROM transfers WHERE journal_no IS NOT NULL ORDER BY seq DESC LIMIT 1")
-            return UUID(str(connection.scalar(newest)))
-
-    def spend(self, at: datetime.datetime) -> None:
-        own = {**self.tenant, "wallet_id": self.citizen.wallet_id}
-        with self.database.engine("bontri_api").begin() as connection:
-            issue_voucher(connection, self.keyring, **own, offer_id=self.town.offer_id, now=at)
+    @property
+    def later(self) -> datetime.datetime:
+        return self.now + 800 * DAY
 
     def expire(self, at: datetime.datetime) -> UUID:
         """Run the job; return the newest expiry."""
@@ -93,22 +74,6 @@ class Scene:
         with self.database.engine("bontri_operator").begin() as connection:
             return approve_correction(connection, correction_id, **self.tenant, **decision)
 
-    def points(self, at: datetime.datetime) -> int:
-        with self.database.engine().connect() as connection:
-            return get_wallet(connection, **self.tenant, wallet_id=self.citizen.wallet_id, now=at).points
-
-    def balance(self, kind: str) -> int:
-        with self.database.engine().connect() as connection:
-            sums = text("SELECT sum(credits_posted - debits_posted) FROM accounts WHERE kind = :kind")
-            return int(connection.scalar(sums, {"kind": kind}) or 0)
-
-    def books(self) -> list[object]:
-        with self.database.engine().connect() as connection:
-            return [
-                connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).all()
-                for table in ("accounts", "transfers", "corrections")
-            ]
-
     def assert_sound(self) -> None:
         findings = verify(self.database.engine("bontri_reader"), now=self.later).findings
         assert [each for each in findings if each.violations] == []
@@ -116,10 +81,7 @@ class Scene:
 
 @pytest.fixture
 def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene:
-    with database.engine().begin() as connection:
-        town = build_town(connection, keyring)
-        citizen = build_citizen(connection, town, badge="B")
-    return Scene(database, keyring, town, citizen, now)
+    return Scene.build(database, keyring, now)
 
 
 def test_expired_points_come_back_for_thirty_days_and_then_expire_again(scene: Scene) -> None:
@@ -223,7 +185,7 @@ def test_what_corrections_have_taken_whole_is_not_given_back(scene: Scene) -> No
 
 def test_what_was_spent_of_a_lot_that_expired_is_still_a_loss(scene: Scene) -> None:
     wrong = scene.earn(15, scene.now)
-    scene.spend(scene.now)
+    scene.hold(scene.now)
     scene.expire(scene.later)
     assert scene.approve(scene.ask_back(wrong)) == Corrected(0, 10, expired_points=5)
     scene.assert_sound()

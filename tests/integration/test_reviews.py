@@ -2,7 +2,7 @@
 
 import datetime
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from rewards import deposits
-from rewards.citizens import Citizen
 from rewards.corrections import TransferInReviewError, TransferNotCorrectableError, request_correction
 from rewards.deposits import Outcome
 from rewards.errors import PendingAlreadyEndedError, RewardsError, violates
@@ -36,8 +35,9 @@ from rewards.suspicion import NO_REVIEWS, ReviewRules
 from rewards.verify import verify
 from rewards.vouchers import issue_voucher
 from rewards.wallets import PointsInsufficientError, Wallet, get_wallet
+from tests.citizen_scene import CitizenScene
 from tests.databases import Database
-from tests.factories import Town, build_citizen, build_town, deposit
+from tests.factories import deposit
 
 HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
 PARIS = ZoneInfo("Europe/Paris")
@@ -46,18 +46,10 @@ RULES = ReviewRules(over_items=20, over_mass_g=5_000, holds_doubtful_clocks=True
 
 
 @dataclass
-class Scene:
+class Scene(CitizenScene):
     """A town that holds deposits of more than 20 items, a citizen whose badge is B."""
 
-    database: Database
-    keyring: Keyring
-    town: Town
-    citizen: Citizen
-    now: datetime.datetime
-    tenant: dict[str, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tenant = {"authority_id": self.town.authority_id}
+    more_books = ("reviews", "cap_usages")
 
     def drop(self, items: int, **more: Any) -> Outcome:
         with self.database.engine("bontri_ingest").begin() as connection:
@@ -84,13 +76,6 @@ class Scene:
         with self.database.engine("bontri_api").connect() as connection:
             return get_wallet(connection, **self.tenant, wallet_id=self.citizen.wallet_id, now=at or self.now)
 
-    def books(self) -> list[object]:
-        with self.database.engine().connect() as connection:
-            return [
-                connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).all()
-                for table in ("accounts", "transfers", "reviews", "cap_usages")
-            ]
-
     def sentences(self, language: Any) -> list[tuple[str, int, str]]:
         """Return kind, points and sentence of every movement, newest first."""
         own = {**self.tenant, "wallet_id": self.citizen.wallet_id}
@@ -105,12 +90,10 @@ class Scene:
 
 @pytest.fixture
 def scene(database: Database, keyring: Keyring, now: datetime.datetime) -> Scene:
-    with database.engine().begin() as connection:
-        town = build_town(connection, keyring, day_cap_points=CAP_POINTS)
-        citizen = build_citizen(connection, town, badge="B")
+    scene = Scene.build(database, keyring, now, day_cap_points=CAP_POINTS)
     with database.engine("bontri_operator").begin() as connection:
-        set_review_rules(connection, RULES, authority_id=town.authority_id)
-    return Scene(database, keyring, town, citizen, now)
+        set_review_rules(connection, RULES, **scene.tenant)
+    return scene
 
 
 def test_a_suspicious_deposit_is_credited_pending_and_cannot_be_spent(scene: Scene) -> None:

@@ -61,10 +61,10 @@ def test_statement_of_all_kinds_of_movements_sums_to_the_balance(connection, key
     assert sentences[0] == "Voucher “Un carnet” at Librairie expired: 10 points returned"
     assert sentences[6] == "5 items of glass × 1 point = 5 points; daily cap: 5 points withheld"
     assert sentences[7] == "30 items of glass × 1 point = 30 points; daily cap: 5 points withheld"
-    pages, before = [], None
-    while page := list_movements(connection, **own, timezone=PARIS, before=before, limit=2):
+    pages, after = [], None
+    while page := list_movements(connection, **own, timezone=PARIS, after=after, limit=2):
         pages += page
-        before = page[-1].position
+        after = page[-1].position
     assert pages == movements
 
 

@@ -267,7 +267,7 @@ def test_vouchers_are_listed_newest_first_in_pages(scene: Scene):
     voucher_ids = [scene.issue(), scene.issue()]
     facts = {"authority_id": scene.town.authority_id, "wallet_id": scene.citizen.wallet_id, "now": scene.now}
     page = list_vouchers(scene.connection, **facts, limit=1)
-    rest = list_vouchers(scene.connection, **facts, before=page[0].voucher_id)
+    rest = list_vouchers(scene.connection, **facts, after=(page[0].voucher_id,))
     assert [voucher.voucher_id for voucher in (*page, *rest)] == voucher_ids[::-1]
 
 

@@ -7,16 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from rewards.explanation_phrases import PHRASES
 from rewards.explanations import (
-    LANGUAGES,
-    PHRASES,
     CampaignExplanation,
     DepositExplanation,
     VoucherExplanation,
     explain_deposit,
     explain_voucher,
-    format_day,
 )
+from rewards.languages import LANGUAGES, format_day
 
 AT = datetime.datetime(2026, 11, 1, 12, tzinfo=datetime.UTC)
 

@@ -10,7 +10,7 @@ import bontri.letters
 from bontri.letters.samples import SAMPLES
 from bontri.letters.writing import Letterhead, find_words
 from bontri.settings import mail_from, public_url
-from rewards.explanations import LANGUAGES, Language
+from rewards.languages import LANGUAGES, Language
 from rewards.schema.jobs import LETTER_KINDS, NOTICE_KINDS
 
 FOLDER = Path(bontri.letters.__file__).parent
