@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import version
+from threading import Lock
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, Response, json, request
 from flask_smorest import Api
 from sqlalchemy import Engine
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -71,6 +72,22 @@ class BontriApi(Api):  # type: ignore[misc]
 
     # Each operation documents its own errors.
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def __init__(self, app: Flask) -> None:
+        """Begin without a document; ``to_document`` is what makes it, when it is first asked for."""
+        self.to_document: list[Callable[[], None]] = []
+        self._document: bytes | None = None
+        self._making = Lock()
+        super().__init__(app)
+
+    def _openapi_json(self) -> Response:
+        """Serve the document, which is the same for everybody."""
+        with self._making:
+            while self.to_document:
+                self.to_document.pop(0)()
+            if self._document is None:
+                self._document = json.dumps(self.spec.to_dict(), sort_keys=False).encode()
+        return Response(self._document, content_type="application/json")
 
     def _register_error_handlers(self) -> None:
         """Leave errors to :func:`register_error_handlers`, which covers the whole application."""

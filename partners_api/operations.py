@@ -8,7 +8,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -87,6 +87,10 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         """Begin without operations; ``callers`` says of each, by name, who may call it."""
         super().__init__(*args, **options)
         self.callers: dict[str, Caller] = {}
+
+    def register_views_in_doc(self, api: Any, *arguments: Any, **facts: Any) -> None:
+        """Leave the document until somebody asks for it: it takes a second to make, and few processes ever serve it."""
+        api.to_document.append(partial(super().register_views_in_doc, api, *arguments, **facts))
 
     def _prepare_etag_doc(self, doc: dict[str, Any], *arguments: Any, **facts: Any) -> dict[str, Any]:
         """Document what an ``ETag`` brings, and leave 412 and 428 as :func:`document_errors` has them."""

@@ -45,7 +45,7 @@ from rewards.fleet.refusals import (
 from rewards.funders import FunderUnknownError
 from rewards.goals import GoalMissingError, GoalStateError
 from rewards.jobs import JobUnknownError
-from rewards.offers import BudgetBelowCommittedError
+from rewards.offers import BudgetBelowCommittedError, BudgetChangedError
 from rewards.quarantine import MessageMissingError
 from rewards.rehearsal import RehearsalTooLargeError
 from rewards.reviews import ReviewDecidedError, ReviewUnknownError
@@ -77,6 +77,7 @@ STATUS_OF_WORK: dict[type[RewardsError], HTTPStatus] = {
     BinMissingError: HTTPStatus.NOT_FOUND,
     BinRevokedError: HTTPStatus.CONFLICT,
     BudgetBelowCommittedError: HTTPStatus.CONFLICT,
+    BudgetChangedError: HTTPStatus.PRECONDITION_FAILED,
     CampaignInThePastError: HTTPStatus.CONFLICT,
     CampaignUnknownError: HTTPStatus.NOT_FOUND,
     CauseMissingError: HTTPStatus.NOT_FOUND,

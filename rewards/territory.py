@@ -6,12 +6,41 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from rewards.ids import new_id
 from rewards.languages import Language
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
 from rewards.schema import Authority, Commune, Funder, Material, Site
+
+COMMUNES = text("""
+    SELECT insee_code, name, population, population_year FROM communes
+     WHERE authority_id = :authority_id AND (CAST(:after AS text) IS NULL OR insee_code > :after)
+     ORDER BY insee_code LIMIT :limit
+""")
+MATERIALS = text("""
+    SELECT material, unit_mass_g FROM materials
+     WHERE authority_id = :authority_id AND (CAST(:after AS text) IS NULL OR material > :after)
+     ORDER BY material LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCommune:
+    """A commune of the authority, with the ``population`` of ``population_year`` its figures are divided by."""
+
+    insee_code: str
+    name: str
+    population: int
+    population_year: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMaterial:
+    """A material the authority collects; ``unit_mass_g`` is what one item is taken to weigh, None: unknown."""
+
+    material: str
+    unit_mass_g: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +146,19 @@ def find_sites(connection: Connection, references: Collection[str], *, authority
         )
     )
     return {row.reference: row.site_id for row in rows}
+
+
+def list_communes(
+    connection: Connection, *, authority_id: int, after: str | None = None, limit: int = 500
+) -> list[ListedCommune]:
+    """List the communes by their INSEE code, those behind ``after``."""
+    rows = connection.execute(COMMUNES, {"authority_id": authority_id, "after": after, "limit": limit})
+    return [ListedCommune(*row) for row in rows]
+
+
+def list_materials(
+    connection: Connection, *, authority_id: int, after: str | None = None, limit: int = 500
+) -> list[ListedMaterial]:
+    """List the materials by name, those behind ``after``."""
+    rows = connection.execute(MATERIALS, {"authority_id": authority_id, "after": after, "limit": limit})
+    return [ListedMaterial(*row) for row in rows]

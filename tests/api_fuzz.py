@@ -89,6 +89,17 @@ class Operation:
         return {each["name"]: each.get("schema", {}) for each in found}
 
 
+def list_operations(document: Mapping[str, Any]) -> list[Operation]:
+    """List the operations of a document by path and method."""
+    found = []
+    for path, item in document["paths"].items():
+        for method in METHODS & item.keys():
+            # Parts of the path are said once for all its methods.
+            parameters = [*item.get("parameters", []), *item[method].get("parameters", [])]
+            found.append(Operation(method, path, {**item[method], "parameters": parameters}))
+    return sorted(found, key=lambda each: (each.path, each.method))
+
+
 @dataclass
 class Trial:
     """What is tried on one installation; ``counts`` says of what how often, ``faults`` what must not be."""
@@ -102,13 +113,7 @@ class Trial:
     _keys: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def operations(self) -> list[Operation]:
-        found = []
-        for path, item in self.document["paths"].items():
-            for method in METHODS & item.keys():
-                # Parts of the path are said once for all its methods.
-                parameters = [*item.get("parameters", []), *item[method].get("parameters", [])]
-                found.append(Operation(method, path, {**item[method], "parameters": parameters}))
-        return sorted(found, key=lambda each: (each.path, each.method))
+        return list_operations(self.document)
 
     def address(self, operation: Operation, **given: str) -> str:
         """Return a path of the operation: of the town that is there, and of nothing else that is."""

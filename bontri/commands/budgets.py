@@ -56,7 +56,7 @@ def set_command(funder: str, authority: str, year: int | None, cents: int) -> No
     from rewards.territory import get_timezone
 
     with tenant_in_use(authority) as (connection, tenant):
-        of_tenant = {"authority_id": tenant.authority_id}
+        of_tenant: dict[str, Any] = {"authority_id": tenant.authority_id}
         funder_id = get_funder_id(connection, funder, **of_tenant)
         wanted = year or utc_now().astimezone(get_timezone(connection, **of_tenant)).year
         change_budget(connection, funder_id, **of_tenant, year=wanted, budget_cents=cents)

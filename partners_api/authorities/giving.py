@@ -27,6 +27,7 @@ from rewards.causes import (
     CauseTerms,
     MonthOfCause,
     add_cause,
+    describe_cause,
     end_cause,
     get_cause,
     list_causes,
@@ -42,6 +43,7 @@ from rewards.goals import (
     GoalTerms,
     add_goal,
     close_goal,
+    describe_goal,
     get_goal,
     list_goals,
 )
@@ -58,7 +60,7 @@ ALL = {
 
 
 class CauseTermsSchema(ma.Schema):
-    """A cause to add. None of it can be changed later."""
+    """A cause to add. Name and description can be changed later, nothing else."""
 
     name = Text(100, required=True)
     description = Text(500, required=True)
@@ -83,6 +85,13 @@ class CauseTermsSchema(ma.Schema):
         metadata={"description": "What the funder pays for 100 points; null: nothing"},
     )
     funder_id = fields.UUID(load_default=None, allow_none=True, metadata={"description": "Null: the authority pays"})
+
+
+class CauseChangeSchema(ma.Schema):
+    """What to change of what citizens read; what is left out stays."""
+
+    name = Text(100)
+    description = Text(500)
 
 
 class CauseOfAuthoritySchema(ma.Schema):
@@ -136,6 +145,13 @@ class GoalTermsSchema(ma.Schema):
         """Refuse a time that ends before it begins."""
         if said["ends_at"] <= said["starts_at"]:
             raise ma.ValidationError("Must be later than starts_at.", "ends_at")
+
+
+class GoalChangeSchema(ma.Schema):
+    """What to change of what a goal and its group are called; what is left out stays."""
+
+    title = Text(100)
+    group_name = Text(100)
 
 
 class GoalOfAuthoritySchema(ma.Schema):
@@ -194,6 +210,40 @@ def add_cause_of_authority(caller: Principal, said: dict[str, Any], key: str) ->
         return {"cause_id": str(add_cause(connection(), terms, **tenant_of(caller), now=now()))}
 
     return get_cause(connection(), UUID(once(caller, key, add)["cause_id"]), **tenant_of(caller))
+
+
+@operation(
+    authorities,
+    "GET",
+    "/causes/<uuid:cause_id>",
+    audience="authority",
+    role="viewer",
+    answers=(200, CauseOfAuthoritySchema),
+    refuses=(CauseMissingError,),
+    has_etag=True,
+)
+def show_cause_of_authority(caller: Principal, cause_id: UUID) -> Cause:
+    """Show one cause."""
+    return get_cause(connection(), cause_id, **tenant_of(caller))
+
+
+@operation(
+    authorities,
+    "PATCH",
+    "/causes/<uuid:cause_id>",
+    audience="authority",
+    role="manager",
+    body=CauseChangeSchema,
+    answers=(200, CauseOfAuthoritySchema),
+    refuses=(CauseMissingError,),
+    has_etag=True,
+)
+def edit_cause(caller: Principal, changes: dict[str, Any], cause_id: UUID) -> Cause:
+    """Change what citizens read of a cause; who it is and what it is paid stay."""
+    cause = get_cause(connection(), cause_id, **tenant_of(caller), is_to_change=True)
+    authorities.check_etag(cause, CauseOfAuthoritySchema)
+    describe_cause(connection(), cause_id, **tenant_of(caller), **changes)
+    return get_cause(connection(), cause_id, **tenant_of(caller))
 
 
 @operation(
@@ -264,6 +314,40 @@ def add_goal_of_authority(caller: Principal, said: dict[str, Any], key: str) -> 
         return {"goal_id": str(add_goal(connection(), GoalTerms(**said), **tenant_of(caller), now=now()))}
 
     return get_goal(connection(), UUID(once(caller, key, add)["goal_id"]), **tenant_of(caller))
+
+
+@operation(
+    authorities,
+    "GET",
+    "/goals/<uuid:goal_id>",
+    audience="authority",
+    role="viewer",
+    answers=(200, GoalOfAuthoritySchema),
+    refuses=(GoalMissingError,),
+    has_etag=True,
+)
+def show_goal_of_authority(caller: Principal, goal_id: UUID) -> Goal:
+    """Show one goal, whatever became of it."""
+    return get_goal(connection(), goal_id, **tenant_of(caller))
+
+
+@operation(
+    authorities,
+    "PATCH",
+    "/goals/<uuid:goal_id>",
+    audience="authority",
+    role="manager",
+    body=GoalChangeSchema,
+    answers=(200, GoalOfAuthoritySchema),
+    refuses=(GoalMissingError,),
+    has_etag=True,
+)
+def edit_goal(caller: Principal, changes: dict[str, Any], goal_id: UUID) -> Goal:
+    """Change what a goal and its group are called; what givers were promised stays."""
+    goal = get_goal(connection(), goal_id, **tenant_of(caller), is_to_change=True)
+    authorities.check_etag(goal, GoalOfAuthoritySchema)
+    describe_goal(connection(), goal_id, **tenant_of(caller), **changes)
+    return get_goal(connection(), goal_id, **tenant_of(caller))
 
 
 @operation(

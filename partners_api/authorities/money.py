@@ -17,10 +17,19 @@ from partners_api.services import now
 from partners_api.texts import Text
 from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.funders import FunderUnknownError, add_funder, require_funder
+from rewards.funders import FunderUnknownError, add_funder
 from rewards.liability import Liability, get_liability
-from rewards.offers import BudgetBelowCommittedError, FunderBudget, change_budget, list_budgets
+from rewards.offers import (
+    BudgetBelowCommittedError,
+    BudgetChangedError,
+    FunderBudget,
+    YearBudget,
+    change_budget,
+    get_budget,
+    list_budgets,
+)
 
+OF_BUDGET = "/funders/<uuid:funder_id>/budgets/<int(min=2000, max=2099):year>"
 KINDS = ("authority", "shop", "sponsor")
 
 
@@ -59,6 +68,14 @@ class BudgetSchema(ma.Schema):
     """What a funder gives in a year."""
 
     budget_cents = cents(most=10**13)
+
+
+class YearBudgetSchema(ma.Schema):
+    """What a funder gives in a year; null: no budget bounds it."""
+
+    funder_id = fields.UUID(required=True)
+    year = Integer(required=True)
+    budget_cents = Integer(required=True, allow_none=True)
 
 
 class LiabilityQuerySchema(ma.Schema):
@@ -137,21 +154,40 @@ def add_funder_of_vouchers(caller: Principal, said: dict[str, Any], key: str) ->
 
 @operation(
     authorities,
+    "GET",
+    OF_BUDGET,
+    audience="authority",
+    role="viewer",
+    answers=(200, YearBudgetSchema),
+    refuses=(FunderUnknownError,),
+    has_etag=True,
+)
+def show_budget(caller: Principal, funder_id: UUID, year: int) -> YearBudget:
+    """Show what a funder gives in a year; what has become of it is in the list of funders."""
+    return get_budget(connection(), funder_id, **tenant_of(caller), year=year)
+
+
+@operation(
+    authorities,
     "PUT",
-    "/funders/<uuid:funder_id>/budgets/<int(min=2000, max=2099):year>",
+    OF_BUDGET,
     audience="authority",
     role="admin",
     body=BudgetSchema,
-    answers=(204, None),
-    refuses=(FunderUnknownError, BudgetBelowCommittedError),
+    answers=(200, YearBudgetSchema),
+    refuses=(FunderUnknownError, BudgetBelowCommittedError, BudgetChangedError),
+    has_etag=True,
 )
-def set_budget(caller: Principal, said: dict[str, int], funder_id: UUID, year: int) -> None:
+def set_budget(caller: Principal, said: dict[str, int], funder_id: UUID, year: int) -> YearBudget:
     """Give a funder a budget for a year of the authority's calendar, or another one.
 
     Vouchers bought in that year before count in it; where they have cost more, it is refused.
     """
-    require_funder(connection(), funder_id, **tenant_of(caller))
-    change_budget(connection(), funder_id, **tenant_of(caller), year=year, **said)
+    # Not locked, or it would stand before the vouchers it is to count: change_budget looks again.
+    seen = get_budget(connection(), funder_id, **tenant_of(caller), year=year)
+    authorities.check_etag(seen, YearBudgetSchema)
+    change_budget(connection(), funder_id, **tenant_of(caller), year=year, **said, seen=seen)
+    return get_budget(connection(), funder_id, **tenant_of(caller), year=year)
 
 
 @operation(

@@ -37,7 +37,7 @@ from rewards.sites import (
     get_site,
     list_sites,
 )
-from rewards.territory import NewSite
+from rewards.territory import ListedCommune, ListedMaterial, NewSite, list_communes, list_materials
 
 LATITUDE, LONGITUDE = validate.Range(-90, 90), validate.Range(-180, 180)
 STATE = validate.OneOf(["test", "live", "revoked"])
@@ -109,11 +109,45 @@ class PlacementSchema(ma.Schema):
     removed_at = Instant(required=True, allow_none=True)
 
 
+class CommuneSchema(ma.Schema):
+    """A commune, and the population its figures are divided by."""
+
+    insee_code = fields.String(required=True)
+    name = fields.String(required=True)
+    population = Integer(required=True)
+    population_year = Integer(required=True)
+
+
+class MaterialSchema(ma.Schema):
+    """A material the authority collects."""
+
+    material = fields.String(required=True)
+    unit_mass_g = Integer(
+        required=True, allow_none=True, metadata={"description": "What one item weighs where bins do not"}
+    )
+
+
 class MoveSchema(ma.Schema):
     """Where a bin is put."""
 
     site = Text(100, required=True, metadata={"description": "Its reference"})
     at = NearInstant(load_default=None, allow_none=True, metadata={"description": "Since when; now unless told"})
+
+
+@listing(authorities, "/communes", audience="authority", role="viewer", item=CommuneSchema, key=(str,))
+def show_communes(caller: Principal, asked: dict[str, Any]) -> Page[ListedCommune]:
+    """List the communes by INSEE code. They are added with `bontri`."""
+    [after] = asked["after"] or [None]
+    found = list_communes(connection(), **tenant_of(caller), after=after, limit=asked["limit"])
+    return page_of(found, asked["limit"], lambda each: (each.insee_code,))
+
+
+@listing(authorities, "/materials", audience="authority", role="viewer", item=MaterialSchema, key=(str,))
+def show_materials(caller: Principal, asked: dict[str, Any]) -> Page[ListedMaterial]:
+    """List the materials bins take, by name. They are added with `bontri`."""
+    [after] = asked["after"] or [None]
+    found = list_materials(connection(), **tenant_of(caller), after=after, limit=asked["limit"])
+    return page_of(found, asked["limit"], lambda each: (each.material,))
 
 
 @listing(

@@ -1,5 +1,6 @@
 """A citizen's cards: which there are, one more, one lost, one for another."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from partners_api.operations import operation
 from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
 from partners_api.texts import LABEL, WholeText
-from partners_api.transactions import commit, connection
+from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.cards import CardBlockedError, CardUnknownError
 from rewards.cards.own import (
@@ -90,7 +91,6 @@ def claim_citizen_card(caller: Principal, order: dict[str, Any], key: str) -> di
 
     Five tries a day, ten cards in use. An authority may add cards at the town hall only.
     """
-    take_try(caller)
 
     def claim() -> dict[str, str]:
         done = claim_own_card(
@@ -98,7 +98,7 @@ def claim_citizen_card(caller: Principal, order: dict[str, Any], key: str) -> di
         )
         return {"card_id": str(done.card_id), "points": str(done.points)}
 
-    return show_claimed(caller, once(caller, key, claim))
+    return show_claimed(caller, once(caller, key, claim, take_try=partial(take_try, caller)))
 
 
 @operation(
@@ -127,7 +127,6 @@ def block_citizen_card(caller: Principal, card_id: UUID) -> OwnCard:
 )
 def replace_citizen_card(caller: Principal, order: dict[str, Any], key: str, card_id: UUID) -> dict[str, Any]:
     """Block a lost card and pair another in its place. Points are the wallet's: the new card spends them all."""
-    take_try(caller)
 
     def replace() -> dict[str, str]:
         done = replace_own_card(
@@ -141,13 +140,12 @@ def replace_citizen_card(caller: Principal, order: dict[str, Any], key: str, car
         )
         return {"card_id": str(done.card_id), "points": str(done.points)}
 
-    return show_claimed(caller, once(caller, key, replace))
+    return show_claimed(caller, once(caller, key, replace, take_try=partial(take_try, caller)))
 
 
 def take_try(caller: Principal) -> None:
-    """Take one of the tries at cards, for good, before the card is looked at."""
+    """Take one of the tries at cards, before the card is looked at."""
     take_claim_try(connection(), keyring(), **citizen_of(caller), now=now())
-    commit()
 
 
 def show_claimed(caller: Principal, answer: dict[str, str]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class GoalSchema(ma.Schema):
     group_kind = fields.String(required=True, validate=validate.OneOf(GROUP_KINDS))
     group_name = fields.String(required=True)
     reward = fields.String(required=True)
-    state = fields.String(required=True, validate=validate.OneOf(["open", "reached"]))
+    state = fields.String(required=True, validate=validate.OneOf(["open", "reached", "closed", "missed"]))
     points = Integer(required=True)
     target_points = Integer(required=True)
     share_percent = Integer(required=True)

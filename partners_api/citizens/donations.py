@@ -18,7 +18,7 @@ from partners_api.operations import operation
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.causes import Cause, list_causes
+from rewards.causes import Cause, find_cause, list_causes
 from rewards.donations import (
     CauseNotActiveError,
     CauseUnknownError,
@@ -28,7 +28,7 @@ from rewards.donations import (
     get_donation,
 )
 from rewards.donations.giving import OwnDonation, list_own_donations
-from rewards.goals import Goal, GoalNotOpenError, GoalUnknownError, donate_to_goal, list_goals
+from rewards.goals import Goal, GoalNotOpenError, GoalUnknownError, donate_to_goal, find_goal, list_goals
 from rewards.wallets import PointsInsufficientError
 
 
@@ -37,6 +37,22 @@ def show_causes(caller: Principal, asked: dict[str, Any]) -> Page[Cause]:
     """List the causes one can give points to, by name."""
     causes = list_causes(connection(), authority_id=caller.authority_id, **asked)
     return page_of(causes, asked["limit"], lambda cause: (cause.name, cause.cause_id))
+
+
+@operation(
+    citizens,
+    "GET",
+    "/causes/<uuid:cause_id>",
+    audience="citizen",
+    answers=(200, CauseSchema),
+    refuses=(CauseUnknownError,),
+)
+def show_cause(caller: Principal, cause_id: UUID) -> Cause:
+    """Show one cause, also one that takes nothing any more."""
+    cause = find_cause(connection(), cause_id, authority_id=caller.authority_id)
+    if cause is None:
+        raise CauseUnknownError
+    return cause
 
 
 @operation(
@@ -63,6 +79,22 @@ def show_goals(caller: Principal, asked: dict[str, Any]) -> Page[Goal]:
     """List the collective goals that run, with how far they are; those that end first first."""
     goals = list_goals(connection(), authority_id=caller.authority_id, now=now(), **asked)
     return page_of(goals, asked["limit"], lambda goal: (goal.ends_at, goal.goal_id))
+
+
+@operation(
+    citizens,
+    "GET",
+    "/goals/<uuid:goal_id>",
+    audience="citizen",
+    answers=(200, GoalSchema),
+    refuses=(GoalUnknownError,),
+)
+def show_goal(caller: Principal, goal_id: UUID) -> Goal:
+    """Show one goal, whatever became of it."""
+    goal = find_goal(connection(), goal_id, authority_id=caller.authority_id)
+    if goal is None:
+        raise GoalUnknownError
+    return goal
 
 
 @operation(

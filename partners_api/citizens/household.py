@@ -14,7 +14,7 @@ from partners_api.operations import operation
 from partners_api.schemas import Instant, Integer
 from partners_api.services import keyring, now
 from partners_api.texts import WholeText
-from partners_api.transactions import commit, connection
+from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.households import (
     HouseholdTooSoonError,
@@ -106,14 +106,15 @@ def join_household(caller: Principal, asked: dict[str, str], key: str) -> dict[s
     From then on all members see all movements, earlier ones too, and may spend all points: say so before. Five codes
     may be tried in ten minutes.
     """
-    take_invitation_try(connection(), **citizen_of(caller), now=now())
-    commit()
+
+    def take_try() -> None:
+        take_invitation_try(connection(), **citizen_of(caller), now=now())
 
     def join() -> dict[str, str]:
         own = {**wallet_of(caller), **citizen_of(caller)}
         return {"points": str(accept_invitation(connection(), keyring(), **own, code=asked["code"], now=now()).points)}
 
-    return {"points": int(once(caller, key, join)["points"])}
+    return {"points": int(once(caller, key, join, take_try=take_try)["points"])}
 
 
 @operation(

@@ -17,7 +17,7 @@ from partners_api.schemas import Integer
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.offers import Offer, list_offers
+from rewards.offers import Offer, OfferNotOnSaleError, OfferUnknownError, get_offer, list_offers
 from rewards.shops import ListedShop, list_active_shops
 from rewards.statements import list_movements
 from rewards.wallets import Lot, Wallet, get_wallet, list_lots
@@ -94,6 +94,19 @@ def show_offers(caller: Principal, asked: dict[str, Any]) -> Page[Offer]:
     """List what shops give for points, cheapest first."""
     offers = list_offers(connection(), authority_id=caller.authority_id, now=now(), **asked)
     return page_of(offers, asked["limit"], lambda offer: (offer.price_points, offer.offer_id))
+
+
+@operation(
+    citizens,
+    "GET",
+    "/offers/<uuid:offer_id>",
+    audience="citizen",
+    answers=(200, OfferSchema),
+    refuses=(OfferUnknownError, OfferNotOnSaleError),
+)
+def show_offer(caller: Principal, offer_id: UUID) -> Offer:
+    """Show one offer that is on sale."""
+    return get_offer(connection(), authority_id=caller.authority_id, offer_id=offer_id, now=now())
 
 
 @listing(citizens, "/shops", audience="citizen", item=ListedShopSchema, key=(str, UUID))

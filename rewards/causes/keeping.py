@@ -1,4 +1,4 @@
-"""Adding a cause, and its state: active, paused, ended. Each step is one guarded update."""
+"""Adding a cause, describing it, and its state: active, paused, ended. Each step is one guarded update."""
 
 import datetime
 from dataclasses import dataclass
@@ -18,13 +18,17 @@ STEP = text("""
     UPDATE causes SET state = :to
      WHERE authority_id = :authority_id AND cause_id = :cause_id AND state = ANY(CAST(:from AS text[]))
 """)
+DESCRIBE = text("""
+    UPDATE causes SET name = coalesce(:name, name), description = coalesce(:description, description)
+     WHERE authority_id = :authority_id AND cause_id = :cause_id
+""")
 
 
 @dataclass(frozen=True, slots=True)
 class CauseTerms:
     """What is said of a cause, and what it is paid: ``hundred_points_cents`` for 100 points, None for nothing.
 
-    ``funder`` is the name of who pays, the authority itself when None. None of it can be changed later.
+    ``funder`` is the name of who pays, the authority itself when None. Only name and description can be changed later.
     """
 
     name: str
@@ -67,6 +71,24 @@ def add_cause(connection: Connection, terms: CauseTerms, *, authority_id: int, n
         )
     )
     return cause_id
+
+
+def describe_cause(
+    connection: Connection,
+    cause_id: UUID,
+    *,
+    authority_id: int,
+    name: str | None = None,
+    description: str | None = None,
+) -> None:
+    """Change what is given of what citizens read of a cause.
+
+    Raises:
+        CauseMissingError: the authority has no such cause.
+    """
+    values = {"authority_id": authority_id, "cause_id": cause_id, "name": name, "description": description}
+    if connection.execute(DESCRIBE, values).rowcount != 1:
+        raise CauseMissingError(cause_id)
 
 
 def pause_cause(connection: Connection, cause_id: UUID, *, authority_id: int) -> None:

@@ -23,6 +23,7 @@ LIST = text(f"""
      ORDER BY c.name, c.cause_id LIMIT :limit
 """)
 GET = text(f"{CAUSES} AND c.cause_id = :cause_id")
+LOCK = text("SELECT cause_id FROM causes WHERE authority_id = :authority_id AND cause_id = :cause_id FOR NO KEY UPDATE")
 FIND_STATE = text("SELECT state FROM causes WHERE authority_id = :authority_id AND cause_id = :cause_id")
 
 
@@ -56,16 +57,24 @@ def list_causes(
     return [Cause(*row) for row in rows]
 
 
-def get_cause(connection: Connection, cause_id: UUID, *, authority_id: int) -> Cause:
-    """Return a cause, whatever its state.
+def get_cause(connection: Connection, cause_id: UUID, *, authority_id: int, is_to_change: bool = False) -> Cause:
+    """Return a cause, whatever its state; when it is to be changed it stays as it is until the transaction ends.
 
     Raises:
         CauseMissingError: the authority has no such cause.
     """
-    row = connection.execute(GET, {"authority_id": authority_id, "cause_id": cause_id}).one_or_none()
-    if row is None:
+    if is_to_change:
+        connection.execute(LOCK, {"authority_id": authority_id, "cause_id": cause_id})
+    cause = find_cause(connection, cause_id, authority_id=authority_id)
+    if cause is None:
         raise CauseMissingError(cause_id)
-    return Cause(*row)
+    return cause
+
+
+def find_cause(connection: Connection, cause_id: UUID, *, authority_id: int) -> Cause | None:
+    """Find a cause, whatever its state."""
+    row = connection.execute(GET, {"authority_id": authority_id, "cause_id": cause_id}).one_or_none()
+    return None if row is None else Cause(*row)
 
 
 def find_state(connection: Connection, cause_id: UUID, *, authority_id: int) -> str | None:

@@ -2,10 +2,10 @@
 
 from rewards.goals.closing import ClosedGoal, close_goal, close_if_running, list_ended_goals
 from rewards.goals.giving import donate_to_goal
-from rewards.goals.reading import GOALS_MAX, LEAST_GIVERS, Goal, get_goal, list_goals
+from rewards.goals.reading import GOALS_MAX, LEAST_GIVERS, Goal, find_goal, get_goal, list_goals
 from rewards.goals.refusals import GoalMissingError, GoalNotOpenError, GoalStateError, GoalUnknownError
 from rewards.goals.returning import give_back
-from rewards.goals.setting import GoalTerms, add_goal
+from rewards.goals.setting import GoalTerms, add_goal, describe_goal
 
 __all__ = [
     "GOALS_MAX",
@@ -20,7 +20,9 @@ __all__ = [
     "add_goal",
     "close_goal",
     "close_if_running",
+    "describe_goal",
     "donate_to_goal",
+    "find_goal",
     "get_goal",
     "give_back",
     "list_ended_goals",

@@ -35,6 +35,7 @@ LIST = text(f"""
      ORDER BY g.ends_at, g.goal_id LIMIT :limit
 """)
 GET = text(f"{GOALS} AND g.goal_id = :goal_id")
+LOCK = text("SELECT goal_id FROM goals WHERE authority_id = :authority_id AND goal_id = :goal_id FOR NO KEY UPDATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,21 @@ def list_goals(
     return [Goal(*row) for row in rows]
 
 
-def get_goal(connection: Connection, goal_id: UUID, *, authority_id: int) -> Goal:
-    """Return a goal, whatever became of it.
+def get_goal(connection: Connection, goal_id: UUID, *, authority_id: int, is_to_change: bool = False) -> Goal:
+    """Return a goal, whatever became of it; when it is to be changed it stays as it is until the transaction ends.
 
     Raises:
         GoalMissingError: the authority has no such goal.
     """
-    row = connection.execute(GET, {"authority_id": authority_id, "goal_id": goal_id}).one_or_none()
-    if row is None:
+    if is_to_change:
+        connection.execute(LOCK, {"authority_id": authority_id, "goal_id": goal_id})
+    goal = find_goal(connection, goal_id, authority_id=authority_id)
+    if goal is None:
         raise GoalMissingError(goal_id)
-    return Goal(*row)
+    return goal
+
+
+def find_goal(connection: Connection, goal_id: UUID, *, authority_id: int) -> Goal | None:
+    """Find a goal, whatever became of it."""
+    row = connection.execute(GET, {"authority_id": authority_id, "goal_id": goal_id}).one_or_none()
+    return None if row is None else Goal(*row)

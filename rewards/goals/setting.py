@@ -1,16 +1,22 @@
-"""Setting a goal for a group, with its account."""
+"""Setting a goal for a group, with its account, and what it is called."""
 
 import datetime
 from dataclasses import asdict, dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, text
 
 from rewards.causes import CauseMissingError, CauseStateError, find_state
+from rewards.goals.refusals import GoalMissingError
 from rewards.ids import new_id
 from rewards.ledger import open_account
 from rewards.schema import Goal
+
+DESCRIBE = text("""
+    UPDATE goals SET title = coalesce(:title, title), group_name = coalesce(:group_name, group_name)
+     WHERE authority_id = :authority_id AND goal_id = :goal_id
+""")
 
 GroupKind = Literal["school", "building", "commune", "other"]
 
@@ -56,3 +62,16 @@ def add_goal(connection: Connection, terms: GoalTerms, *, authority_id: int, now
         )
     )
     return goal_id
+
+
+def describe_goal(
+    connection: Connection, goal_id: UUID, *, authority_id: int, title: str | None = None, group_name: str | None = None
+) -> None:
+    """Change what is given of what a goal and its group are called. What givers were promised stays as it was.
+
+    Raises:
+        GoalMissingError: the authority has no such goal.
+    """
+    values = {"authority_id": authority_id, "goal_id": goal_id, "title": title, "group_name": group_name}
+    if connection.execute(DESCRIBE, values).rowcount != 1:
+        raise GoalMissingError(goal_id)

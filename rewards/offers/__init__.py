@@ -2,8 +2,11 @@
 
 from rewards.offers.budgets import (
     BudgetBelowCommittedError,
+    BudgetChangedError,
     FunderBudget,
+    YearBudget,
     change_budget,
+    get_budget,
     give_back_to_budgets,
     list_budgets,
     spend_budget,
@@ -45,6 +48,7 @@ from rewards.offers.terms import Category, LimitPeriod, OfferState, OfferTerms
 __all__ = [
     "OFFERS_MAX",
     "BudgetBelowCommittedError",
+    "BudgetChangedError",
     "Category",
     "FunderBudget",
     "FunderBudgetSpentError",
@@ -62,11 +66,13 @@ __all__ = [
     "OfferUnknownError",
     "OwnOffer",
     "StockBelowSoldError",
+    "YearBudget",
     "change_budget",
     "change_draft",
     "change_stock",
     "draft_offer",
     "end_offer",
+    "get_budget",
     "get_offer",
     "get_own_offer",
     "give_back_to_budgets",

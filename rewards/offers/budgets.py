@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from rewards.errors import OperatorRefusedError, violates
+from rewards.errors import OperatorRefusedError, RewardsError, violates
+from rewards.funders import FunderUnknownError
 from rewards.offers.reading import Offer
 from rewards.offers.refusals import FunderBudgetSpentError
 from rewards.territory import get_timezone
@@ -34,6 +35,12 @@ CHANGE = text("""
     INSERT INTO funder_budgets (authority_id, funder_id, year, budget_cents)
     VALUES (:authority_id, :funder_id, :year, :budget_cents)
     ON CONFLICT (authority_id, funder_id, year) DO UPDATE SET budget_cents = excluded.budget_cents
+          WHERE NOT :is_seen OR funder_budgets.budget_cents = CAST(:seen_cents AS bigint)
+""")
+GET = text("""
+    SELECT f.funder_id, CAST(:year AS integer) AS year, b.budget_cents FROM funders f
+      LEFT JOIN funder_budgets b ON b.authority_id = f.authority_id AND b.funder_id = f.funder_id AND b.year = :year
+     WHERE f.authority_id = :authority_id AND f.funder_id = :funder_id
 """)
 WITHOUT_A_BUDGET = """
     funder_id = :funder_id AND budget_year IS NULL
@@ -78,6 +85,21 @@ class BudgetBelowCommittedError(OperatorRefusedError):
         super().__init__(f"vouchers bought in that year cost more than {budget_cents} cents: see bontri budgets list")
 
 
+class BudgetChangedError(RewardsError):
+    """Somebody else has changed the budget since it was looked at."""
+
+    code = "budget_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class YearBudget:
+    """What a funder gives in a year; ``budget_cents`` None: no budget bounds it."""
+
+    funder_id: UUID
+    year: int
+    budget_cents: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class FunderBudget:
     """A funder and its budget of a year; the last four are None where it has none.
@@ -112,12 +134,34 @@ def give_back_to_budgets(connection: Connection, voucher_ids: Collection[UUID], 
     connection.execute(GIVE_BACK, {"authority_id": authority_id, "voucher_ids": list(voucher_ids)})
 
 
-def change_budget(connection: Connection, funder_id: UUID, *, authority_id: int, year: int, budget_cents: int) -> None:
+def get_budget(connection: Connection, funder_id: UUID, *, authority_id: int, year: int) -> YearBudget:
+    """Return what a funder gives in a year.
+
+    Raises:
+        FunderUnknownError: the authority has no such funder.
+    """
+    row = connection.execute(GET, {"authority_id": authority_id, "funder_id": funder_id, "year": year}).one_or_none()
+    if row is None:
+        raise FunderUnknownError(str(funder_id))
+    return YearBudget(*row)
+
+
+def change_budget(
+    connection: Connection,
+    funder_id: UUID,
+    *,
+    authority_id: int,
+    year: int,
+    budget_cents: int,
+    seen: YearBudget | None = None,
+) -> None:
     """Give a funder a budget for a year, or another one; vouchers bought in that year before count in it.
 
     What is being bought in the very moment a first budget is given may be missed; giving it again counts that too.
+    With ``seen`` only if nobody has changed since what was seen then.
 
     Raises:
+        BudgetChangedError: somebody has; the transaction must be rolled back.
         BudgetBelowCommittedError: more is out or redeemed; the transaction must be rolled back.
     """
     timezone = get_timezone(connection, authority_id=authority_id)
@@ -128,10 +172,13 @@ def change_budget(connection: Connection, funder_id: UUID, *, authority_id: int,
         "budget_cents": budget_cents,
         "since": datetime.datetime(year, 1, 1, tzinfo=timezone),
         "until": datetime.datetime(year + 1, 1, 1, tzinfo=timezone),
+        "is_seen": seen is not None,
+        "seen_cents": seen and seen.budget_cents,
     }
     try:
         connection.execute(LOCK_ADOPTED, values)
-        connection.execute(CHANGE, values)
+        if connection.execute(CHANGE, values).rowcount != 1:
+            raise BudgetChangedError
         adopted = sum(connection.scalars(ADOPT, values))
         connection.execute(COMMIT_ADOPTED, {**values, "value_cents": adopted})
     except IntegrityError as error:

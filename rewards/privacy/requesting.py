@@ -1,5 +1,5 @@
 """A citizen asks to be erased, and may take it back until it has begun. The API asks; only a job of ``bontri_privacy``
-begins, and then erases (docs/decisions/0043-erasure-on-request.md).
+begins, and then erases (docs/decisions/0042-erasure-on-request.md).
 """
 
 import datetime

@@ -65,7 +65,7 @@ class ErasureRequest(Base):
     """A citizen asks to be erased, and has confirmed it by a code; a job does it from ``due_at`` on.
 
     Until that has ``begun_at`` it can be taken back. The row goes with the citizen, or some time after it was taken
-    back. Source: docs/decisions/0043-erasure-on-request.md.
+    back. Source: docs/decisions/0042-erasure-on-request.md.
     """
 
     __tablename__ = "erasure_requests"

@@ -148,6 +148,15 @@ def test_causes_and_goals_are_kept(api: Api):
         "to_cause_id": cause["cause_id"],
     }
     goal_id = ask(api, "POST", "/goals", 201, key="g", json=goal)["goal_id"]
+    assert edit(api, "PATCH", f"/goals/{goal_id}", {"title": "Apple trees"})["title"] == "Apple trees"
+    known = api.call("citizen", "GET", f"/citizen/goals/{goal_id}").json
+    assert (known["title"], known["reward"]) == ("Apple trees", "An orchard")
+    renamed = edit(api, "PATCH", f"/causes/{cause['cause_id']}", {"description": "Gardens in town"})
+    assert renamed == cause | {"description": "Gardens in town"}
+    assert api.call("citizen", "GET", f"/citizen/causes/{cause['cause_id']}").json["name"] == "Potagers"
+    for kind in ("cause", "goal"):
+        nobody = api.call("citizen", "GET", f"/citizen/{kind}s/{api.town.offer_id}")
+        assert_problem(nobody, 404, f"{kind}_unknown")
     assert ask(api, "POST", f"/goals/{goal_id}/closing")["state"] == "missed"
     assert_problem(api.call("ada", "POST", f"/authority/goals/{goal_id}/closing"), 409, "goal_state_wrong")
     assert ask(api, "POST", f"/causes/{cause['cause_id']}/steps", json={"step": "end"})["state"] == "ended"
@@ -160,9 +169,13 @@ def test_causes_and_goals_are_kept(api: Api):
 
 def test_funders_have_budgets_and_what_is_owed_is_shown(api: Api):
     funder_id = ask(api, "POST", "/funders", 201, key="f", json={"kind": "sponsor", "name": "Verreries"})["funder_id"]
-    for euros in (100, 200):
-        ask(api, "PUT", f"/funders/{funder_id}/budgets/2026", 204, json={"budget_cents": euros * 100})
-    ask(api, "PUT", f"/funders/{funder_id}/budgets/2027", 204, json={"budget_cents": 1})
+    assert ask(api, "GET", f"/funders/{funder_id}/budgets/2026")["budget_cents"] is None
+    for year, cents in ((2026, 10_000), (2026, 20_000), (2027, 1)):
+        assert (
+            edit(api, "PUT", f"/funders/{funder_id}/budgets/{year}", {"budget_cents": cents})["budget_cents"] == cents
+        )
+    nobody = api.call("ada", "GET", f"/authority/funders/{api.town.offer_id}/budgets/2026")
+    assert_problem(nobody, 404, "funder_unknown")
     pages = []
     path = "/funders?limit=1"
     while path:
@@ -173,6 +186,44 @@ def test_funders_have_budgets_and_what_is_owed_is_shown(api: Api):
     owed = ask(api, "GET", "/liability")
     assert owed["points"] == 60
     assert ask(api, "GET", "/liability?at=2026-01-01T00:00:00Z")["points"] == 0
+
+
+def test_redemption_is_taken_back_by_an_admin_also_after_its_day(api: Api):
+    voucher = api.buy("to-reverse")
+    path = f"/vouchers/{voucher['voucher_id']}"
+    points = api.call("citizen", "GET", "/citizen/wallet").json["points"]
+    order = {"reason": "goods_returned"}
+    early = api.call("ada", "POST", f"/authority{path}/reversal", key="r0", json=order)
+    assert_problem(early, 409, "voucher_not_redeemed")
+    redeemed = api.call("shop", "POST", "/shop/redemptions", key="to-reverse", json={"code": voucher["code"]})
+    assert redeemed.status_code == 201
+    api.now += DAY
+    with api.owner.begin() as connection:
+        api.tokens["eva"] = sign_agent_in(connection, api, "eva")
+    assert ask(api, "GET", path, who="viewer")["status"] == "redeemed"
+    ledger = api.ledger()
+    refused = api.call("viewer", "POST", f"/authority{path}/reversal", key="r1", json=order)
+    assert_problem(refused, 403, "role_insufficient")
+    assert api.ledger() == ledger
+    done = [ask(api, "POST", f"{path}/reversal", who="eva", key="r1", json=order) for _ in range(2)]
+    assert [each["status"] for each in done] == ["reversed", "reversed"]
+    again = api.call("eva", "POST", f"/authority{path}/reversal", key="r2", json=order)
+    assert_problem(again, 409, "voucher_not_redeemed")
+    assert api.call("citizen", "GET", "/citizen/wallet").json["points"] == points + voucher["price_points"]
+    with api.owner.connect() as connection:
+        assert connection.scalar(text("SELECT reversed_by FROM vouchers WHERE status = 'reversed'")) == "Eva"
+    api.now -= DAY
+
+
+def test_what_is_collected_where_is_listed_for_apps_and_agents(api: Api):
+    assert [each["name"] for each in ask(api, "GET", "/communes")["items"]] == ["Aubervilliers", "Saint-Denis"]
+    assert ask(api, "GET", "/materials")["items"][0] == {"material": "glass", "unit_mass_g": 300}
+    shown = api.call("citizen", "GET", "/citizen/materials?limit=1").json
+    assert shown["items"] == [{"material": "glass"}]
+    assert api.call("citizen", "GET", f"/citizen/materials?after={shown['next']}").json["items"] == [
+        {"material": "plastic"}
+    ]
+    assert len(api.call("citizen", "GET", "/citizen/communes").json["items"]) == 2
 
 
 def test_shop_is_added_keyed_changed_and_revoked(api: Api):

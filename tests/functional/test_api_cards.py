@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from rewards.cards.own import CLAIMED_BY_CITIZEN
+from rewards.households.joining import TRIES
 from tests.api_client import EMAIL, Api, assert_problem, start_api
 from tests.databases import DatabasePool
 from tests.factories import build_citizen, deposit, open_session_for
@@ -99,6 +100,16 @@ def test_cards_cannot_be_tried_out_and_an_authority_can_keep_them_for_the_town_h
     assert api.call("authority", "PUT", "/authority/citizen-rules", json=rules.json, headers=tag).json == rules.json
 
 
+def test_an_answer_given_again_costs_no_try(api: Api):
+    token = add_citizen(api, "ida")
+    first = claim(api, "IDA-2", "first", who=token)
+    for _ in range(CLAIMED_BY_CITIZEN.most):
+        assert claim(api, "IDA-2", "first", who=token).json == first.json
+    assert claim(api, "IDA-3", "second", who=token).status_code == 201
+    tries = [claim(api, "ADA-CARD", f"k{n}", who=token) for n in range(CLAIMED_BY_CITIZEN.most)]
+    assert [each.status_code for each in tries[-3:]] == [409, 429, 429]
+
+
 def test_household_is_joined_by_a_code_shared_and_left(api: Api):
     joining = add_citizen(api, "zoe")
     with api.owner.begin() as connection:
@@ -120,7 +131,8 @@ def test_household_is_joined_by_a_code_shared_and_left(api: Api):
     assert_problem(wrong, 404, "invitation_unknown")
     joined = api.call(joining, "POST", path, key="j", json={"code": code.lower()})
     assert (joined.status_code, joined.json) == (201, {"points": 20})
-    assert api.call(joining, "POST", path, key="j", json={"code": code.lower()}).json == {"points": 20}
+    for _ in range(TRIES.most):
+        assert api.call(joining, "POST", path, key="j", json={"code": code.lower()}).json == {"points": 20}
     assert api.call("citizen", "GET", "/citizen/wallet").json["points"] == points + 20
     members = api.call("citizen", "GET", "/citizen/household/members").json["items"]
     assert [(each["display_name"], each["is_self"]) for each in members] == [(None, True), ("Zoé", False)]
