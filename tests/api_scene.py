@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from rewards.alarms import Sighting, raise_alarms
 from rewards.jobs import add_jobs
+from rewards.privacy.requesting import ask_erasure
 from rewards.quarantine import RefusedMessage, store_refused
 from rewards.reviews import set_review_rules
 from rewards.sign_ins import begin_sign_in, open_session
@@ -56,6 +57,12 @@ class Scene:
             self.api.tokens["agent"] = sign_agent_in(connection, self.api, "ada")
             rules = ReviewRules(over_items=100)
             set_review_rules(connection, rules, authority_id=self.api.town.authority_id)
+            ask_erasure(
+                connection,
+                authority_id=self.api.town.authority_id,
+                citizen_id=self.api.citizen.citizen_id,
+                now=self.api.now,
+            )
 
     def do(self, who: str, method: str, path: str, body: Any = None) -> Any:
         """Ask for something that must succeed."""
