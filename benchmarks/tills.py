@@ -13,7 +13,7 @@ from rewards.keyring import Keyring
 from rewards.ledger import Transfer, record_transfers
 from rewards.lots import lot_month_of, open_lots
 from rewards.offers import OfferTerms, put_on_sale
-from rewards.schema import Account
+from rewards.schema.ledger import Account
 from rewards.shops import create_shop
 from rewards.sign_ins import begin_sign_in, open_session
 

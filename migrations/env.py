@@ -8,7 +8,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-from rewards.schema import Base
+from rewards.schema.whole import Base
 
 
 def migrate(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, text
 
 from rewards.keyring import Keyring
 from rewards.pipelining import fetch_rows
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 from rewards.tenancy import note_entering
 
 Audience = Literal["citizen", "shop", "authority", "operator"]

@@ -17,7 +17,7 @@ from rewards.citizens import EMAIL_PURPOSE, normalise_email
 from rewards.errors import RewardsError, violates
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.schema import Agent as AgentRow
+from rewards.schema.access import Agent as AgentRow
 
 AgentState = Literal["active", "blocked"]
 

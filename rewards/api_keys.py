@@ -16,8 +16,7 @@ from rewards.access import OPERATOR, RANDOM_BYTES, Role, Scope, new_token
 from rewards.errors import RewardsError
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.schema import ApiKey, OperatorKey
-from rewards.schema.access import SCOPES
+from rewards.schema.access import SCOPES, ApiKey, OperatorKey
 
 KeyAudience = Literal["shop", "authority"]
 

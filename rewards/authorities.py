@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rewards.access import OPERATOR
 from rewards.errors import OperatorRefusedError, violates
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 from rewards.tenancy import enter_tenant
 from rewards.territory import create_authority
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 
 CHANGEABLE = ("address", "review_over_items", "review_over_mass_g", "reviews_doubtful_clocks")
 

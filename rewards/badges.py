@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text, update
 
 from rewards.arrays import Columns
 from rewards.keyring import FormerBadge
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text, tuple_, update
 
 from rewards.arrays import Columns
 from rewards.ids import Id, new_id
-from rewards.schema import Authority, Bin
+from rewards.schema.territory import Authority, Bin
 
 BinState = Literal["test", "live", "revoked"]
 

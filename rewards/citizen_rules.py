@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 
 
 @dataclass(frozen=True, slots=True)

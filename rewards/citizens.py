@@ -14,9 +14,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from rewards.errors import RewardsError
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.schema import Badge, Wallet
-from rewards.schema import Citizen as CitizenRow
-from rewards.schema import Contact as ContactRow
+from rewards.schema.citizens import Badge, Wallet
+from rewards.schema.citizens import Citizen as CitizenRow
+from rewards.schema.citizens import Contact as ContactRow
 
 EMAIL_PURPOSE = "email"
 

@@ -15,7 +15,7 @@ from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.limits import MINUTE, Limit, Trier, take_tries
 from rewards.profiles import get_profile
-from rewards.schema import SignInCode
+from rewards.schema.access import SignInCode
 from rewards.sign_ins import CODE_TRIES, CODE_VALID, new_code
 
 ASKED_BY_CITIZEN = Limit("ask confirmation", 5, 10 * MINUTE)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, text
 
 from rewards.errors import OperatorRefusedError
 from rewards.ids import new_id
-from rewards.schema import Funder
+from rewards.schema.shops import Funder
 
 FunderKind = Literal["authority", "shop", "sponsor"]
 

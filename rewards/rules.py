@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from rewards.campaigns import Campaign, list_campaigns
 from rewards.ledger import find_authority_account
-from rewards.schema import Authority, Material
+from rewards.schema.territory import Authority, Material
 from rewards.suspicion import NO_REVIEWS, ReviewRules
 from rewards.tariffs import Tariff, list_tariffs
 

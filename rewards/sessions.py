@@ -15,7 +15,7 @@ from rewards.access import new_token
 from rewards.errors import RewardsError
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.schema import Session as SessionRow
+from rewards.schema.access import Session as SessionRow
 
 Holder = Literal["citizen", "agent"]
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from rewards.citizens import EMAIL_PURPOSE, normalise_email
 from rewards.keyring import Keyring
 from rewards.languages import Language
-from rewards.schema import ShopContact
+from rewards.schema.shops import ShopContact
 
 
 def note_shop_contact(

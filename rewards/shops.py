@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from rewards.errors import RewardsError
 from rewards.ids import new_id
 from rewards.ledger import open_account
-from rewards.schema import Shop as ShopRow
+from rewards.schema.shops import Shop as ShopRow
 
 GET_DETAILS = text("""
     SELECT s.shop_id, s.name, s.address, s.insee_code, c.name AS commune, s.phone, s.opening_hours, s.wants_pins

@@ -25,7 +25,8 @@ from rewards.ids import new_id
 from rewards.keyring import Keyring
 from rewards.languages import Language
 from rewards.letter_wishes import note_language
-from rewards.schema import Authority, SignInCode
+from rewards.schema.access import SignInCode
+from rewards.schema.territory import Authority
 from rewards.sessions import Holder, NewSession, add_session, for_each_holder
 
 CODE_DIGITS = 8

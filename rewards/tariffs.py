@@ -11,9 +11,9 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from rewards.errors import OperatorRefusedError
 from rewards.ids import Id, new_id
-from rewards.schema import Authority
-from rewards.schema import Tariff as TariffRow
-from rewards.schema import TariffLine as TariffLineRow
+from rewards.schema.tariffs import Tariff as TariffRow
+from rewards.schema.tariffs import TariffLine as TariffLineRow
+from rewards.schema.territory import Authority
 
 Basis = Literal["item", "kilogram"]
 

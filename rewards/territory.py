@@ -11,7 +11,8 @@ from sqlalchemy import Connection, insert, select, text, update
 from rewards.ids import new_id
 from rewards.languages import Language
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
-from rewards.schema import Authority, Commune, Funder, Material, Site
+from rewards.schema.shops import Funder
+from rewards.schema.territory import Authority, Commune, Material, Site
 
 COMMUNES = text("""
     SELECT insee_code, name, population, population_year FROM communes

@@ -22,7 +22,7 @@ from rewards.privacy import (
     finish_erasure,
     list_unfinished,
 )
-from rewards.schema import Base
+from rewards.schema.whole import Base
 from rewards.sign_ins import begin_sign_in
 from tests.factories import build_citizen, deposit, open_session_for
 from tests.ingest_scene import scalar

@@ -18,7 +18,7 @@ from rewards.cards.refusals import CardUnknownError
 from rewards.errors import RewardsError
 from rewards.keyring import Keyring
 from rewards.limits import DAY, Limit, Trier, take_tries
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 from rewards.sessions import open_label, seal_label
 
 CLAIMED_BY_CITIZEN = Limit("claim card", 5, DAY)

@@ -12,7 +12,7 @@ from rewards.causes.refusals import CauseMissingError, CauseNumberError, CauseSt
 from rewards.funders import get_funder_id
 from rewards.ids import new_id
 from rewards.ledger import open_account
-from rewards.schema import Cause
+from rewards.schema.causes import Cause
 
 STEP = text("""
     UPDATE causes SET state = :to

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select, text
 from rewards.corrections.refusals import LotWithoutWalletError
 from rewards.ledger import Transfer, open_authority_account, record_transfers
 from rewards.lots import lot_month_of, open_lots
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 from rewards.wallets import hold_wallet_of_lot
 
 GET = text("""

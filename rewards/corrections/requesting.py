@@ -17,7 +17,7 @@ from rewards.corrections.refusals import (
 )
 from rewards.errors import violates
 from rewards.ids import new_id
-from rewards.schema import Correction
+from rewards.schema.ledger import Correction
 from rewards.wallets import find_wallet_of_lot
 
 CorrectionReason = Literal["bin_fault", "wrong_card", "fraud", "mistake"]

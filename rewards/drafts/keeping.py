@@ -19,8 +19,8 @@ from rewards.drafts.definitions import (
 )
 from rewards.drafts.refusals import DefinitionInvalidError, DraftEndedError, DraftUnknownError, TariffGapError
 from rewards.ids import new_id
-from rewards.schema import Commune, Material, Site
-from rewards.schema import Draft as DraftRow
+from rewards.schema.drafts import Draft as DraftRow
+from rewards.schema.territory import Commune, Material, Site
 
 CHANGE = text("""
     UPDATE drafts SET name = :name, definition = CAST(:definition AS jsonb), state = 'draft', version = version + 1,

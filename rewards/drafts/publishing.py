@@ -20,7 +20,8 @@ from rewards.drafts.refusals import (
 )
 from rewards.errors import violates
 from rewards.ids import new_id
-from rewards.schema import Campaign, Site
+from rewards.schema.tariffs import Campaign
+from rewards.schema.territory import Site
 from rewards.tariffs import add_tariff
 from rewards.territory import get_timezone
 

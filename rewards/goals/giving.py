@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, text
 from rewards.donations.giving import pay_donation, require_whole_points
 from rewards.goals.refusals import GoalNotOpenError, GoalUnknownError
 from rewards.ids import new_id
-from rewards.schema import Donation
+from rewards.schema.causes import Donation
 from rewards.wallets import lock_lots
 
 FIND = text("SELECT account_id FROM goals WHERE authority_id = :authority_id AND goal_id = :goal_id")

@@ -11,7 +11,7 @@ from rewards.causes import CauseMissingError, CauseStateError, find_state
 from rewards.goals.refusals import GoalMissingError
 from rewards.ids import new_id
 from rewards.ledger import open_account
-from rewards.schema import Goal
+from rewards.schema.causes import Goal
 
 DESCRIBE = text("""
     UPDATE goals SET title = coalesce(:title, title), group_name = coalesce(:group_name, group_name)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, text
 
 from rewards.ids import new_id
 from rewards.ledger import Transfer, record_transfers
-from rewards.schema import WalletChange
+from rewards.schema.citizens import WalletChange
 from rewards.wallets import TODAY, WALLETS_OF
 
 # Not FOR UPDATE: a worker that opens a lot refers to the wallet, and is waited for where it opens the same one. With

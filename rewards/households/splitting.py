@@ -18,7 +18,7 @@ from rewards.households.refusals import ShareTooLargeError, WalletChangedError, 
 from rewards.ids import new_id
 from rewards.lots import open_lots_like
 from rewards.outbox import post_to_wallets
-from rewards.schema import Wallet
+from rewards.schema.citizens import Wallet
 from rewards.wallets import get_wallet
 
 COUNT_MEMBERS = text("""

@@ -15,7 +15,7 @@ from rewards.ids import new_id
 from rewards.offers.refusals import OfferHeldError, OfferStateError, OfferUnknownError
 from rewards.offers.terms import OfferTerms, require_possible
 from rewards.outbox import post_to_shop
-from rewards.schema import Offer as OfferRow
+from rewards.schema.shops import Offer as OfferRow
 
 STEP = text("""
     UPDATE offers SET state = :to, moderated_by = coalesce(:by, moderated_by), moderated_at = :now, note = :note,

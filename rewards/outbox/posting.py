@@ -16,8 +16,7 @@ from rewards.citizens import EMAIL_PURPOSE
 from rewards.ids import new_id, new_id_text
 from rewards.keyring import Keyring
 from rewards.languages import Language
-from rewards.schema import OutboxMessage
-from rewards.schema.jobs import CODE_KINDS, NOTICE_KINDS
+from rewards.schema.jobs import CODE_KINDS, NOTICE_KINDS, OutboxMessage
 
 FACTS_PURPOSE = "letter-facts"
 

@@ -26,7 +26,7 @@ from rewards.privacy.erasure_register import ErasureRegister
 from rewards.privacy.forfeiting import LATE, Forfeited, forfeit_wallet
 from rewards.privacy.identity import remove_identity, remove_invitation, remove_warnings
 from rewards.privacy.last_letters import post_last_letters
-from rewards.schema import Wallet
+from rewards.schema.citizens import Wallet
 
 FIND_WALLET = text("""
     SELECT wallet_id FROM citizens WHERE authority_id = :authority_id AND citizen_id = :citizen_id

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select, text, update
 
 from rewards.outbox import post_to_citizens
 from rewards.privacy.erasing import BEFORE_ALL
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 
 WARNED_BEFORE = datetime.timedelta(days=30)
 BATCH = 1000

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text, update
 
 from rewards.ledger import lock_accounts
 from rewards.privacy.erasing import BEFORE_ALL
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 
 MOST_AT_ONCE = 1000
 

@@ -12,7 +12,7 @@ from rewards.drafts.refusals import DraftEndedError
 from rewards.errors import OperatorRefusedError
 from rewards.rehearsal.replay import replay
 from rewards.rehearsal.summary import Rehearsal, summarise
-from rewards.schema import Site
+from rewards.schema.territory import Site
 from rewards.tariffs import Tariff, find_tariff_in_force, list_tariffs
 from rewards.territory import get_timezone
 

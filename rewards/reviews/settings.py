@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select, update
 
-from rewards.schema import Authority
+from rewards.schema.territory import Authority
 from rewards.suspicion import ReviewRules
 
 RULES = (Authority.review_over_items, Authority.review_over_mass_g, Authority.reviews_doubtful_clocks)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, insert, text
 from rewards.ids import new_id
 from rewards.ledger import Transfer, lock_accounts, open_authority_account, record_transfers
 from rewards.outbox import post_to_shop
-from rewards.schema import Settlement, SettlementLine
+from rewards.schema.settlements import Settlement, SettlementLine
 from rewards.settlement.collecting import claim_due_lines
 from rewards.settlement.months import end_of_month, require_over
 from rewards.settlement.reading import GET_PARTIES, find_statement

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, text
 
 from rewards.ids import new_id
 from rewards.keyring import Keyring
-from rewards.schema import ShopStaff
+from rewards.schema.shops import ShopStaff
 from rewards.staff.pins import digest_pin
 from rewards.staff.refusals import StaffUnknownError
 

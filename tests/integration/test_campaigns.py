@@ -10,7 +10,7 @@ from sqlalchemy import insert, text
 
 from ingest.pipeline import Pipeline
 from rewards.ids import new_id
-from rewards.schema import Campaign
+from rewards.schema.tariffs import Campaign
 from rewards.statements import explain, list_movements
 from rewards.tariffs import add_tariff
 from rewards.verify import verify

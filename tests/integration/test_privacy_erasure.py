@@ -17,7 +17,7 @@ from rewards.privacy import (
 )
 from rewards.privacy.identity import OF_CITIZENS
 from rewards.reviews import lapse_reviews, set_review_rules
-from rewards.schema import Base
+from rewards.schema.whole import Base
 from rewards.suspicion import ReviewRules
 from rewards.vouchers import reverse_redemption
 from tests.factories import build_citizen, build_goal

@@ -9,7 +9,7 @@ from rewards.cards import CitizenUnknownError
 from rewards.donations import donate_to_cause
 from rewards.ids import new_id
 from rewards.privacy import ErasureRegister, export_citizen
-from rewards.schema import Base
+from rewards.schema.whole import Base
 from tests.factories import build_cause, deposit
 from tests.privacy_scene import DAY, Scene, live
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from rewards.database import DatabaseRole, migrate
 from rewards.errors import violates
 from rewards.keyring import Keyring
-from rewards.schema import Base
+from rewards.schema.whole import Base
 from tests.databases import Database
 from tests.factories import Town, build_citizen, build_town, deposit
 

@@ -6,8 +6,8 @@ from sqlalchemy import LargeBinary
 
 from rewards.privacy.processing import list_processings, write_processings
 from rewards.privacy.reencrypting import SEALED
-from rewards.schema import Base
 from rewards.schema.personal_data import PROCESSINGS, TABLES
+from rewards.schema.whole import Base
 
 TENANT = "authority_id"
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
-from rewards.schema import Base
+from rewards.schema.whole import Base
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("rewards", "partners_api", "ingest", "bontri")

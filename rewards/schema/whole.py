@@ -1,0 +1,20 @@
+"""All tables: what migrations compare the database with, and what tests look through."""
+
+from rewards.schema import (  # noqa: F401 (each adds its tables)
+    access,
+    causes,
+    citizens,
+    drafts,
+    events,
+    fleet,
+    jobs,
+    ledger,
+    requests,
+    settlements,
+    shops,
+    tariffs,
+    territory,
+)
+from rewards.schema.base import Base
+
+__all__ = ["Base"]
