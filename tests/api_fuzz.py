@@ -174,11 +174,8 @@ class Trial:
     def places(self, operation: Operation) -> Iterator[Callable[[str], tuple[str, bytes | None]]]:
         """Yield what puts a string into each place of an operation that takes one."""
         good = operation.example
-        for name in [each for each, value in (good or {}).items() if isinstance(value, str)]:
-            yield lambda words, name=name: (
-                self.address(operation),
-                json.dumps({**(good or {}), name: words}).encode(),
-            )
+        for keys in texts_in(good):
+            yield lambda words, keys=keys: (self.address(operation), json.dumps(put_into(good, keys, words)).encode())
         body = None if good is None else json.dumps(good).encode()
         for name, schema in operation.parameters("query").items():
             if schema.get("type") == "string" or "string" in (schema.get("type") or ()):
@@ -216,8 +213,11 @@ class Trial:
                     self.faults.append(f"{operation.path} took limit={limit}")
             answer = self.ask("CSV", operation, f"{self.address(operation)}?format=csv&limit=500")
             if answer.status == 200:
-                cells = itertools.chain.from_iterable(csv.reader(io.StringIO(answer.body.decode())))
+                cells = list(itertools.chain.from_iterable(csv.reader(io.StringIO(answer.body.decode()))))
                 self.faults += [f"{operation.path} shows {cell!r}" for cell in cells if cell.startswith(FORMULA)]
+                self.counts["CSV formulas kept from calculating"] += sum(
+                    cell.startswith("'") and cell[1:].startswith(FORMULA) for cell in cells
+                )
 
     def race_one_key(self, *, ways: int = 4, bodies: Mapping[str, dict[str, Any]] | None = None) -> set[str]:
         """Post at once with one Idempotency-Key to every operation that has one; return those that did something.
@@ -246,6 +246,24 @@ class Trial:
             if good and codes - {"request_in_flight"}:
                 self.faults.append(f"{operation.path} refused a repeat: {codes}")
         return done
+
+
+def texts_in(body: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield where a body has texts, however deep, as the keys that lead there."""
+    if isinstance(body, str):
+        yield at
+    elif isinstance(body, dict | list):
+        for key, value in body.items() if isinstance(body, dict) else enumerate(body):
+            yield from texts_in(value, (*at, key))
+
+
+def put_into(body: Any, keys: tuple[str | int, ...], words: str) -> Any:
+    """Return a body with other words where ``keys`` lead."""
+    if not keys:
+        return words
+    copy = body.copy()
+    copy[keys[0]] = put_into(body[keys[0]], keys[1:], words)
+    return copy
 
 
 def without_repeat(body: bytes) -> str:

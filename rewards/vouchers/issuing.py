@@ -20,7 +20,7 @@ from rewards.pipelining import Write
 from rewards.territory import get_timezone
 from rewards.vouchers.codes import digest_of_new_code
 from rewards.vouchers.reading import IS_PAID_BY_WALLET, get_voucher
-from rewards.vouchers.refusals import REFUSAL_OF_STATUS
+from rewards.vouchers.refusals import REFUSAL_OF_STATUS, VoucherUnknownError
 from rewards.wallets import lock_lots, pay_from_lots
 
 INSERT = text("""
@@ -108,7 +108,8 @@ def cancel_voucher(
         voucher = get_voucher(
             connection, authority_id=authority_id, wallet_id=wallet_id, voucher_id=voucher_id, now=now
         )
-        raise REFUSAL_OF_STATUS[voucher.status](voucher_id)
+        # One that is issued came to the wallet between the two looks (by a merge), so the first did not find it.
+        raise REFUSAL_OF_STATUS.get(voucher.status, VoucherUnknownError)(voucher_id)
     void_vouchers(connection, [voucher_id], authority_id=authority_id, now=now)
 
 

@@ -11,6 +11,7 @@ from ingest.messages import Message
 from ingest.pipeline import Pipeline
 from rewards.bins import NewBin, add_bins
 from rewards.fleet.listing import list_bins
+from rewards.instants import write_instant
 from tests.databases import Database
 from tests.factories import START, Town, build_town
 from tests.ingest_scene import KEYRING
@@ -62,7 +63,7 @@ def test_list_shows_each_bin_with_its_place_firmware_keys_and_missing_events(dat
         "state": "live",
         "site": "A",
         "commune": "Saint-Denis",
-        "last_heard_at": AT.isoformat(),
+        "last_heard_at": write_instant(AT),
         "firmware": "1.4.2",
         "used_key_number": 1,
         "valid_key_numbers": [1, 2],
@@ -135,7 +136,7 @@ def test_show_tells_everything_known_of_a_bin(database: Database, town: Town) ->
     facts = run_json(database, "show", speaker.bin_id)
     assert (facts["authority"], facts["bin"], facts["state"]) == (town.slug, speaker.bin_id, "live")
     assert [(each["site"], each["removed_at"]) for each in facts["placements"]] == [
-        ("A", "2026-11-30T23:00:00+00:00"),
+        ("A", "2026-11-30T23:00:00.000000Z"),
         ("B", None),
     ]
     assert [(each["key_number"], each["state"]) for each in facts["keys"]] == [(1, "valid")]

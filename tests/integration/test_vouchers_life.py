@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, event, text
 
 from rewards.citizens import Citizen
 from rewards.errors import IdempotencyKeyReusedError, RewardsError
@@ -278,3 +278,23 @@ def test_code_is_derived_and_only_its_digest_is_stored(scene: Scene):
     assert code == scene.keyring.voucher_code(voucher_id)
     stored = scene.connection.execute(text("SELECT CAST(v AS text) FROM vouchers v")).scalars().all()
     assert all(code not in row and code.encode().hex() not in row for row in stored)
+
+
+def test_a_voucher_that_comes_to_the_wallet_between_two_looks_is_unknown_to_the_first(database: Database, scene: Scene):
+    """As when a wallet is merged into one's own just then; seen first, it would have been cancelled."""
+    voucher_id = scene.issue()
+    with database.engine("bontri_api").connect() as other:
+
+        def come(*_: object) -> None:
+            scene.connection.commit()
+
+        event.listen(other, "after_cursor_execute", come)
+        with pytest.raises(VoucherUnknownError):
+            cancel_voucher(
+                other,
+                authority_id=scene.town.authority_id,
+                wallet_id=scene.citizen.wallet_id,
+                voucher_id=voucher_id,
+                now=scene.now,
+            )
+    assert scene.status(voucher_id) == "issued"
