@@ -142,6 +142,11 @@ LOAD_VOUCHERS = (
       FROM wanted w JOIN offers o ON o.authority_id = %(authority_id)s AND o.offer_id = w.offer_id
     """,
     """
+    UPDATE offers o SET sold = o.sold + w.vouchers
+      FROM (SELECT offer_id, count(*) AS vouchers FROM wanted GROUP BY offer_id) AS w
+     WHERE o.authority_id = %(authority_id)s AND o.offer_id = w.offer_id
+    """,
+    """
     INSERT INTO transfers (authority_id, transfer_id, phase, debit_account_id, credit_account_id, points, recorded_at,
                            voucher_id)
     SELECT %(authority_id)s, hold_id, 'pending', lot_id, account_id, %(points)s, %(now)s, voucher_id FROM wanted

@@ -1,4 +1,4 @@
-"""``bontri bench latency``: from a deposit to points a citizen can read, online, at half of what a worker can take.
+"""``bontri bench latency``: from a deposit to points a citizen can read, online, at half of what can be taken there.
 
 Real services as processes; a fleet publishes at a steady rate beside citizens who drop something in and ask the API
 until their points are there. Fleet and citizens share the cores with what they measure.
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.draining import read_peak_mb
-from benchmarks.load import build_and_choose_rate, run_load
+from benchmarks.load import build_and_drain, choose_rate, run_load
 from benchmarks.online import running_online
 from benchmarks.promises import judge
 from benchmarks.quantiles import quantiles_of
@@ -20,7 +20,7 @@ from bontri.progress import Teller
 
 @dataclass(frozen=True, slots=True)
 class LatencyOptions:
-    """How much to measure. ``rate`` of None stands for half of the maximal load, measured first."""
+    """How much to measure. ``rate`` of None stands for half of the maximal load online, measured first."""
 
     seconds: int
     probes: int
@@ -40,9 +40,10 @@ def bench_latency(options: LatencyOptions, tell: Teller) -> dict[str, Any]:
     """
     with open_scene(tell) as scene:
         town = BenchTown(scene.keyring, bins=options.bins, citizens=options.citizens, seed=options.seed)
-        maximal, rate = build_and_choose_rate(scene, town, options, tell)
+        maximal = build_and_drain(scene, town, options, tell)
         with running_online(scene) as online:
-            load = run_load(scene, online, options, rate=rate, tell=tell)
+            rates = choose_rate(scene, online, options, maximal=maximal, tell=tell)
+            load = run_load(scene, online, options, rate=rates.chosen, tell=tell)
             memory = {"worker_peak_mb": peak_mb(online.worker.pid), "api_peak_mb": peak_mb(online.api.pid)}
         verification = verify_database(scene, "bontri")
         services = services_of(scene)
@@ -53,8 +54,7 @@ def bench_latency(options: LatencyOptions, tell: Teller) -> dict[str, Any]:
         "what": "from publishing a deposit to its points in the API, and to the bin's receipt, online",
         **{name: getattr(options, name) for name in ("seconds", "bins", "citizens", "seed", "probes")},
         **services,
-        "maximal_per_s": None if maximal is None else round(maximal),
-        "wanted_per_s": round(rate),
+        **rates.as_dict(),
         "published_per_s": round(load.fleet.published / load.fleet.seconds),
         "backlog_at_the_end": load.backlog,
         "deposits_probed": len(load.seen.points_ms) + load.seen.missed,

@@ -17,11 +17,12 @@ from bontri.progress import Teller
 
 SETTLED_WITHIN_S = 60.0
 HALF = 0.5
+WARM_UP_S, SATURATED_S = 3, 12
 LEAST_PAUSE_S = 0.5
 
 
 class LoadOptions(Protocol):
-    """What both commands are told. ``rate`` of None stands for half of the maximal load, measured first."""
+    """What both commands are told. ``rate`` of None stands for half of the maximal load online, measured first."""
 
     @property
     def seconds(self) -> int: ...
@@ -40,6 +41,23 @@ class LoadOptions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """Deposits a second: the most from a full queue and online, None where not measured, and what to run at."""
+
+    from_a_full_queue: float | None
+    online: float | None
+    chosen: float
+
+    def as_dict(self) -> dict[str, int | None]:
+        """Return them as reports have them."""
+        return {
+            "maximal_per_s": None if self.from_a_full_queue is None else round(self.from_a_full_queue),
+            "maximal_online_per_s": None if self.online is None else round(self.online),
+            "wanted_per_s": round(self.chosen),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """What was seen, what was published, and how much of that was not committed when publishing ended."""
 
@@ -48,18 +66,46 @@ class Loaded:
     backlog: int
 
 
-def build_and_choose_rate(
-    scene: Scene, town: BenchTown, options: LoadOptions, tell: Teller
-) -> tuple[float | None, float]:
-    """Build the town with bins for the probes behind the fleet's; return the maximal load and the one to run at."""
+def build_and_drain(scene: Scene, town: BenchTown, options: LoadOptions, tell: Teller) -> float | None:
+    """Build the town with bins for the probes behind the fleet's; return the maximal load from a full queue.
+
+    None when it is not needed.
+    """
     bins = options.bins + options.probes
     whole = BenchTown(scene.keyring, bins=bins, citizens=options.citizens, seed=options.seed)
     tell.line(f"building {bins:,} bins and {options.citizens:,} citizens")
     scene.make_town("bontri", whole)
-    if options.rate is not None:
-        return None, options.rate
-    maximal = find_maximal_rate(scene, town, options.messages, tell)
-    return maximal, maximal * HALF
+    return None if options.rate is not None else find_maximal_rate(scene, town, options.messages, tell)
+
+
+def choose_rate(scene: Scene, online: Online, options: LoadOptions, *, maximal: float | None, tell: Teller) -> Rates:
+    """Return half of what is committed a second online while more is published, as much as a full queue gives.
+
+    Online the fleet works on the processors that are measured: from a full queue half of the load can be all there is.
+
+    Raises:
+        BenchError: a process ended, or what is over was not committed in time.
+    """
+    if maximal is None:
+        return Rates(None, None, options.rate or 0.0)
+    parameters = FleetParameters(maximal, options.bins, options.citizens, options.seed + 3)
+    with Tally(our_pipeline(scene, BenchTown(scene.keyring, bins=1, citizens=1, seed=0))) as tally:
+        with (
+            running_fleet(scene, parameters) as fleet,
+            tell.part("the maximal load online", WARM_UP_S + SATURATED_S) as advance,
+        ):
+            committed, began_s = 0, 0.0
+            for second in range(1, WARM_UP_S + SATURATED_S + 1):
+                time.sleep(1)
+                advance(second)
+                online.assert_running()
+                if second == WARM_UP_S:
+                    committed, began_s = tally.count(), time.monotonic()
+            rate = (tally.count() - committed) / (time.monotonic() - began_s)
+        report = read_report(fleet)
+        wait_until_settled(tally, report.taken if report else 0)
+    tell.line(f"maximal load online {rate:,.0f} deposits/s")
+    return Rates(maximal, rate, rate * HALF)
 
 
 def run_load(

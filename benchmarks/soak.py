@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.errors import BenchError
 from benchmarks.latency import peak_mb
-from benchmarks.load import build_and_choose_rate, run_load
+from benchmarks.load import build_and_drain, choose_rate, run_load
 from benchmarks.online import running_online
 from benchmarks.promises import judge
 from benchmarks.quantiles import quantiles_of
@@ -56,13 +56,14 @@ def bench_soak(options: SoakOptions, tell: Teller) -> dict[str, Any]:
         raise BenchError(f"too short: {LEAST_SAMPLES} samples are needed; take more --minutes or a smaller --every")
     with open_scene(tell) as scene:
         town = BenchTown(scene.keyring, bins=options.bins, citizens=options.citizens, seed=options.seed)
-        maximal, rate = build_and_choose_rate(scene, town, options, tell)
+        maximal = build_and_drain(scene, town, options, tell)
         with running_online(scene) as online, closing(Sampler(scene, online)) as sampler:
+            rates = choose_rate(scene, online, options, maximal=maximal, tell=tell)
             load = run_load(
                 scene,
                 online,
                 options,
-                rate=rate,
+                rate=rates.chosen,
                 tell=tell,
                 each_second=lambda second: None if second % options.every else sampler.take(),
             )
@@ -75,8 +76,7 @@ def bench_soak(options: SoakOptions, tell: Teller) -> dict[str, Any]:
         "what": f"growth of memory, descriptors and connections in {options.minutes:g} minutes at half load",
         **{name: getattr(options, name) for name in ("minutes", "every", "bins", "citizens", "seed", "probes")},
         **services,
-        "maximal_per_s": None if maximal is None else round(maximal),
-        "wanted_per_s": round(rate),
+        **rates.as_dict(),
         "published_per_s": round(load.fleet.published / load.fleet.seconds),
         "published": load.fleet.published,
         "backlog_at_the_end": load.backlog,

@@ -69,6 +69,14 @@ def cancel_a_voucher_without_giving_back(scene: Scene) -> None:
     )
 
 
+def forget_a_sale(scene: Scene) -> None:
+    scene.damage(
+        "UPDATE offers SET sold = sold - 1 WHERE authority_id = :authority AND offer_id ="
+        " (SELECT offer_id FROM vouchers WHERE authority_id = :authority AND voucher_id = :voucher)",
+        voucher=scene.vouchers["issued"],
+    )
+
+
 def change_a_rollup(scene: Scene) -> None:
     scene.damage("UPDATE daily_deposits SET items = items + 1 WHERE authority_id = :authority AND material = 'plastic'")
 
@@ -293,9 +301,10 @@ DAMAGES = {
         number_a_statement_nobody_locked,
         {"numbers_of_statements_have_no_gaps": 1},
     ),
+    "offers_count_what_they_sold": (forget_a_sale, {"offers_count_what_they_sold": 1}),
     "vouchers_are_in_exactly_one_state": (
         cancel_a_voucher_without_giving_back,
-        {"vouchers_are_in_exactly_one_state": 1},
+        {"vouchers_are_in_exactly_one_state": 1, "offers_count_what_they_sold": 1},
     ),
     # What went back the goal has paid out too; what it promised to a cause the cause has got.
     "donations_move_what_they_say": (

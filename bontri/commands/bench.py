@@ -60,7 +60,7 @@ def online_options(*, probes: int) -> Callable[[Callable[..., None]], Callable[.
             "--probes", default=probes, show_default=True, type=click.IntRange(1, 64), help="Who ask the API."
         ),
         click.option(
-            "--rate", type=click.FloatRange(1), help="Deposits per second; default: half of the maximal load."
+            "--rate", type=click.FloatRange(1), help="Deposits per second; default: half of the maximal load online."
         ),
         click.option("--messages", default=30_000, show_default=True, type=click.IntRange(2000), help="For that load."),
         click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000)),

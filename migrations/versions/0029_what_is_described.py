@@ -1,7 +1,7 @@
 """Agents describe causes and goals again: names and descriptions, nothing givers or funders were promised.
 
 Revision ID: 0029
-Revises: 0026
+Revises: 0028
 """
 
 from alembic import op

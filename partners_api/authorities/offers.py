@@ -85,7 +85,7 @@ class OfferOfAuthoritySchema(ma.Schema):
     funder = fields.String(required=True)
     voucher_valid_days = Integer(required=True)
     stock = Integer(required=True, allow_none=True)
-    sold = Integer(required=True, metadata={"description": "Vouchers out or redeemed, where there is a stock"})
+    sold = Integer(required=True, metadata={"description": "Vouchers out or redeemed"})
     offered_from = Instant(required=True, allow_none=True)
     offered_until = Instant(required=True, allow_none=True)
     most_per_wallet = Integer(required=True, allow_none=True)

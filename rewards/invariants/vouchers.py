@@ -19,6 +19,14 @@ VOUCHERS: dict[str, str] = {
                       GROUP BY funder_id, budget_year) v ON v.funder_id = b.funder_id AND v.budget_year = b.year
          WHERE b.authority_id = :authority_id AND b.committed_cents <> coalesce(v.value_cents, 0)
     """,
+    "offers_count_what_they_sold": """
+        SELECT o.offer_id, o.sold, coalesce(v.vouchers, 0) AS vouchers
+          FROM offers o
+          LEFT JOIN (SELECT offer_id, count(*) AS vouchers FROM vouchers
+                      WHERE authority_id = :authority_id AND status IN ('issued', 'redeemed')
+                      GROUP BY offer_id) v ON v.offer_id = o.offer_id
+         WHERE o.authority_id = :authority_id AND o.sold <> coalesce(v.vouchers, 0)
+    """,
     "vouchers_are_in_exactly_one_state": """
         SELECT v.voucher_id, v.status FROM vouchers v
           LEFT JOIN (SELECT voucher_id, sum(points) FILTER (WHERE phase = 'pending') AS pending,

@@ -29,7 +29,7 @@ LOCK = text("SELECT offer_id FROM offers WHERE authority_id = :authority_id AND 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredOffer:
-    """An offer; ``shop`` None: all shops. ``note`` says why it was handed back. ``sold`` counts where there is a stock.
+    """An offer; ``shop`` None: all shops. ``note`` says why it was handed back, ``sold`` how many are out or redeemed.
 
     ``stock`` None is without end.
     """

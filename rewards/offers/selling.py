@@ -13,16 +13,18 @@ from rewards.offers.reading import Offer
 from rewards.offers.refusals import OfferLimitReachedError, OfferSoldOutError, OfferUnknownError, StockBelowSoldError
 from rewards.wallets import WALLETS_OF
 
+# Counted without a stock too: who gives one later needs to know what is out, and a count then would miss what is just
+# being bought. It makes nobody wait who did not: whoever buys holds the account of the shop already.
 TAKE = text("""
     UPDATE offers SET sold = sold + 1
-     WHERE authority_id = :authority_id AND offer_id = :offer_id AND sold < stock
+     WHERE authority_id = :authority_id AND offer_id = :offer_id AND (stock IS NULL OR sold < stock)
 """)
 RETURN = text("""
     UPDATE offers o SET sold = o.sold - v.vouchers
       FROM (SELECT offer_id, count(*) AS vouchers FROM vouchers
              WHERE authority_id = :authority_id AND voucher_id = ANY(CAST(:voucher_ids AS uuid[]))
              GROUP BY offer_id ORDER BY offer_id) AS v
-     WHERE o.authority_id = :authority_id AND o.offer_id = v.offer_id AND o.stock IS NOT NULL
+     WHERE o.authority_id = :authority_id AND o.offer_id = v.offer_id
 """)
 CHANGE = text("""
     UPDATE offers SET stock = :stock
@@ -43,13 +45,11 @@ COUNT_HAD = text(f"""
 
 
 def take_from_stock(connection: Connection, offer: Offer, *, authority_id: int) -> None:
-    """Take one of an offer's stock, where it has one.
+    """Count one more of an offer as sold.
 
     Raises:
-        OfferSoldOutError: nothing is left.
+        OfferSoldOutError: nothing is left of its stock.
     """
-    if offer.stock_left is None:
-        return
     if connection.execute(TAKE, {"authority_id": authority_id, "offer_id": offer.offer_id}).rowcount != 1:
         raise OfferSoldOutError
 

@@ -144,8 +144,8 @@ class FunderBudget(Base):
 class Offer(Base):
     """What is given for points: the price in points, the value a shop is paid in cents, and by whom.
 
-    Without a ``shop_id`` every partner shop takes its vouchers. ``sold`` counts the vouchers out or redeemed, where
-    there is a ``stock``. What the authority has paused its shop cannot resume: ``paused_by`` says who did.
+    Without a ``shop_id`` every partner shop takes its vouchers. ``sold`` counts those out or redeemed, with a ``stock``
+    or without. What the authority has paused its shop cannot resume: ``paused_by`` says who did.
     """
 
     __tablename__ = "offers"

@@ -223,6 +223,22 @@ def test_a_stock_is_sold_to_the_last_and_comes_back_when_cancelled(scene: Scene)
     scene.assert_sound()
 
 
+def test_what_was_sold_before_there_was_a_stock_counts_and_comes_back(scene: Scene) -> None:
+    offer_id = scene.sell()
+    first = scene.buy(offer_id)
+    scene.buy(offer_id)
+    with pytest.raises(StockBelowSoldError):
+        scene.owner(change_stock, offer_id, 1)
+    scene.owner(change_stock, offer_id, 2)
+    with pytest.raises(OfferSoldOutError):
+        scene.buy(offer_id)
+    scene.cancel(first)
+    scene.buy(offer_id)
+    scene.owner(change_stock, offer_id, None)
+    scene.buy(offer_id)
+    scene.assert_sound()
+
+
 def race_for_stock(scene: Scene, buy: Any) -> list[object]:
     line, outcomes = threading.Barrier(8), []
 
