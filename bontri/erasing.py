@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Engine
 
 from bontri.commands.holders import Holder
 from bontri.operating import engine_in_use, keyring_in_use, register_in_use
 from bontri.settings import read_settings
-from ingest.worker import utc_now
+from ingest.worker import describe_fault, utc_now
 from rewards.fleet.owners import get_authority
 from rewards.households import WalletChangedError
 from rewards.keyring import Keyring
@@ -25,11 +26,49 @@ from rewards.privacy import (
     list_unfinished,
     list_unknown_erasures,
 )
+from rewards.privacy.refusals import ErasureRegisterFaultyError
 from rewards.privacy.requesting import ErasureAsked
+
+log = structlog.get_logger(__name__)
 
 MOST_TRIES = 5
 OVERDUE_AFTER = datetime.timedelta(hours=1)
 REAPPLIED_AT_ONCE = 1000
+
+
+class ErasuresFailedError(Exception):
+    """It went wrong with some citizens; everybody else had their turn."""
+
+    def __init__(self, failed: int) -> None:
+        super().__init__(f"erasures that failed: {failed}, see erasure_failed in the log; all others are done")
+
+
+class OneByOne:
+    """Turns of citizens: what goes wrong with one keeps nobody behind them waiting, and is told at the end."""
+
+    def __init__(self, *, authority_id: int) -> None:
+        self._authority_id, self._failed = authority_id, 0
+
+    @contextmanager
+    def turn(self, citizen_id: UUID) -> Iterator[None]:
+        """Log what goes wrong within the block, and let it pass; but not what would go wrong with everybody."""
+        try:
+            yield
+        except (ErasureRegisterFaultyError, OSError):
+            raise
+        except Exception as fault:  # noqa: BLE001 (a citizen who cannot be erased must not stop the others)
+            of_whom = {"authority_id": self._authority_id, "citizen_id": str(citizen_id)}
+            log.error("erasure_failed", **of_whom, **describe_fault(fault))
+            self._failed += 1
+
+    def end(self) -> None:
+        """Tell how it went.
+
+        Raises:
+            ErasuresFailedError: with anybody it went wrong.
+        """
+        if self._failed:
+            raise ErasuresFailedError(self._failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +179,19 @@ def list_back(engine: Engine, citizen_ids: list[UUID], *, authority_id: int) -> 
 
 
 def finish_erasures_of(engine: Engine, authority_id: int) -> int:
-    """Finish every erasure that is a day old and can be; return how many."""
-    finished, after = 0, BEFORE_ALL
+    """Finish every erasure that is a day old and can be; return how many.
+
+    Raises:
+        ErasuresFailedError: it went wrong with some.
+    """
+    finished, after, one_by_one = 0, BEFORE_ALL, OneByOne(authority_id=authority_id)
     while True:
         with engine.connect() as connection:
             left = list_unfinished(connection, authority_id=authority_id, now=utc_now(), after=after)
         if not left:
+            one_by_one.end()
             return finished
         after = left[-1]
         for citizen_id in left:
-            with engine.begin() as connection:
+            with one_by_one.turn(citizen_id), engine.begin() as connection:
                 finished += finish_erasure(connection, citizen_id, authority_id=authority_id, now=utc_now())

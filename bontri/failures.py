@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from bontri.broker_files import BrokerFilesError
 from bontri.demo.folder import DemoFolderError
 from bontri.embedded.errors import EmbeddedServiceError
+from bontri.erasing import ErasuresFailedError
 from bontri.fleet_csv import FleetCsvError
 from bontri.hand_over import HandOverError
 from bontri.monitoring import MonitoringError
@@ -28,6 +29,7 @@ TOLD_AS_THEY_ARE = (
     WorkerGroupError,
     BrokerFilesError,
     HandOverError,
+    ErasuresFailedError,
 )
 
 

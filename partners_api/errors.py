@@ -33,7 +33,7 @@ from partners_api.statuses_of_work import STATUS_OF_WORK
 from rewards.agents import AgentEmailTakenError, AgentUnknownError, LastAdminError
 from rewards.api_keys import ApiKeyScopesError, ApiKeyUnknownError
 from rewards.bin_problems import BinUnknownError, ProblemClosedError, ProblemUnknownError
-from rewards.cards import CardBlockedError, CardUnknownError
+from rewards.cards import CardBlockedError, CardUnknownError, CitizenUnknownError
 from rewards.cards.own import ClaimingClosedError, TooManyCardsError
 from rewards.citizens import BadgeTakenError, EmailTakenError
 from rewards.disputes import (
@@ -260,6 +260,11 @@ def render_refusal(refusal: RewardsError) -> Response:
     )
 
 
+def render_erased(_: CitizenUnknownError) -> Response:
+    """Render what ends the request of a citizen who is erased while it is answered: as any later request of theirs."""
+    return render_refusal(CredentialsRefusedError())
+
+
 def headers_of(refusal: RewardsError, status: HTTPStatus) -> dict[str, str]:
     """Return the headers that say what to do about a refusal."""
     if isinstance(refusal, RateLimitedError | TriesSpentError):
@@ -313,6 +318,7 @@ def render_outage(error: Exception) -> Response:
 def register_error_handlers(app: Flask) -> None:
     """Render every error of ``app`` as problem+json."""
     app.register_error_handler(RewardsError, render_refusal)
+    app.register_error_handler(CitizenUnknownError, render_erased)
     app.register_error_handler(HTTPException, render_http_error)
     app.register_error_handler(OperationalError, render_outage)
     app.register_error_handler(PoolTimeoutError, render_outage)

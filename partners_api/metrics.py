@@ -9,6 +9,8 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from sqlalchemy import Engine, QueuePool
 
+from rewards.database import DatabaseRole
+
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NO_ROUTE = "none"
@@ -31,19 +33,23 @@ class ApiMetrics:
         self.refusals = Counter(
             "bontri_api_refusals_total", "Requests answered with a problem", ("code",), registry=registry
         )
-        self._in_use = Gauge("bontri_api_connections_in_use", "Connections to the database in use", registry=registry)
-        self._most = Gauge("bontri_api_connections_most", "Connections there may be at most", registry=registry)
+        self._in_use = Gauge(
+            "bontri_api_connections_in_use", "Connections to the database in use", ("role",), registry=registry
+        )
+        self._most = Gauge(
+            "bontri_api_connections_most", "Connections there may be at most", ("role",), registry=registry
+        )
 
-    def watch_pool(self, engine: Engine) -> None:
-        """Ask the pool of ``engine`` how many of its connections are in use whenever metrics are read."""
+    def watch_pool(self, engine: Engine, *, role: DatabaseRole) -> None:
+        """Ask the pool of ``engine``, of a role, how many of its connections are in use whenever metrics are read."""
 
         def in_use() -> float:
             # Asked each time: an engine that has lost its server makes a new pool.
             return engine.pool.checkedout() if isinstance(engine.pool, QueuePool) else 0
 
-        self._in_use.set_function(in_use)
+        self._in_use.labels(role).set_function(in_use)
         if isinstance(engine.pool, QueuePool):
-            self._most.set(engine.pool.size())
+            self._most.labels(role).set(engine.pool.size())
 
     def count(self, answer: Response) -> None:
         """Count the request under way as answered."""

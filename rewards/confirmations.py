@@ -1,12 +1,12 @@
 """Codes by e-mail that confirm what a citizen who is signed in asks for: whoever has the session alone cannot.
 
-Kept with the codes to sign in, and digested for another purpose: neither is good for the other. A code is good for ten
-minutes and five tries.
+Kept with the codes to sign in, and digested for another purpose: neither is good for the other. The row names nobody,
+so that it does not count as a sign-in under way: whose code it is, is in the digest. A code is good for ten minutes and
+five tries.
 """
 
 import datetime
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, text
@@ -26,7 +26,7 @@ TRY_CODE = text("""
     UPDATE sign_in_codes
        SET tries_left = tries_left - 1,
            used_at = CASE WHEN code_digest = :code_digest THEN CAST(:now AS timestamptz) END
-     WHERE authority_id = :authority_id AND sign_in_id = :confirmation_id AND citizen_id = :citizen_id
+     WHERE authority_id = :authority_id AND sign_in_id = :confirmation_id AND citizen_id IS NULL AND agent_id IS NULL
        AND used_at IS NULL AND expires_at > :now AND tries_left > 0
     RETURNING used_at IS NOT NULL AS is_right
 """)
@@ -57,13 +57,13 @@ def begin_confirmation(
     connection: Connection, keyring: Keyring, *, authority_id: int, citizen_id: UUID, now: datetime.datetime
 ) -> Confirmation:
     """Store the digest of a new code for the address of a citizen."""
-    own: dict[str, Any] = {"authority_id": authority_id, "citizen_id": citizen_id}
-    confirmation = Confirmation(new_id(), new_code(), get_profile(connection, keyring, **own).email)
+    email = get_profile(connection, keyring, authority_id=authority_id, citizen_id=citizen_id).email
+    confirmation = Confirmation(new_id(), new_code(), email)
     connection.execute(
         insert(SignInCode).values(
-            **own,
+            authority_id=authority_id,
             sign_in_id=confirmation.confirmation_id,
-            code_digest=digest_of(keyring, confirmation.confirmation_id, confirmation.code),
+            code_digest=digest_of(keyring, confirmation.confirmation_id, confirmation.code, citizen_id=citizen_id),
             expires_at=now + CODE_VALID,
             tries_left=CODE_TRIES,
         )
@@ -84,14 +84,13 @@ def confirm(
     """Spend one try of a code; tell whether it was right. The caller commits the spent try either way."""
     values = {
         "authority_id": authority_id,
-        "citizen_id": citizen_id,
         "confirmation_id": confirmation_id,
-        "code_digest": digest_of(keyring, confirmation_id, code),
+        "code_digest": digest_of(keyring, confirmation_id, code, citizen_id=citizen_id),
         "now": now,
     }
     return bool(connection.scalar(TRY_CODE, values))
 
 
-def digest_of(keyring: Keyring, confirmation_id: UUID, code: str) -> bytes:
-    """Return what a code is compared by."""
-    return keyring.secret_digest(PURPOSE, f"{confirmation_id}\n{code}")
+def digest_of(keyring: Keyring, confirmation_id: UUID, code: str, *, citizen_id: UUID) -> bytes:
+    """Return what a code is compared by: good for one citizen alone."""
+    return keyring.secret_digest(PURPOSE, f"{confirmation_id}\n{citizen_id}\n{code}")

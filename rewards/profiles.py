@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from rewards.cards import CitizenUnknownError
 from rewards.citizens import EMAIL_PURPOSE
 from rewards.keyring import Keyring
 
@@ -34,9 +35,15 @@ class Profile:
 def get_profile(
     connection: Connection, keyring: Keyring, *, authority_id: int, citizen_id: UUID, is_to_change: bool = False
 ) -> Profile:
-    """Return a citizen's profile; locked until the transaction ends if it ``is_to_change``."""
+    """Return a citizen's profile; locked until the transaction ends if it ``is_to_change``.
+
+    Raises:
+        CitizenUnknownError: they were erased meanwhile.
+    """
     own = {"authority_id": authority_id, "citizen_id": citizen_id}
-    row = connection.execute(LOCK if is_to_change else GET, own).one()
+    row = connection.execute(LOCK if is_to_change else GET, own).one_or_none()
+    if row is None:
+        raise CitizenUnknownError("id")
     email = keyring.decrypt(bytes(row.email_encrypted), purpose=EMAIL_PURPOSE).decode()
     return Profile(email, open_name(keyring, row.display_name_encrypted))
 

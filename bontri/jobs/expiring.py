@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Engine
 
-from ingest.worker import utc_now
+from ingest.worker import describe_fault, utc_now
 from rewards.database import DatabaseRole, engine_of_tenant
 from rewards.expiry import expire_points, first_position, note_expired
 from rewards.expiry_warnings import warn_of_expiry
@@ -14,18 +15,30 @@ from rewards.fleet.owners import list_authorities
 from rewards.goals import close_if_running, give_back, list_ended_goals
 from rewards.vouchers import expire_vouchers
 
+log = structlog.get_logger(__name__)
+
 MOST_PASSES = 3
 """Lots that a redemption held are visited again; who holds one for so long is left to the next run."""
 
 
 def for_all(engine: Engine, work: Callable[[Engine, int], Mapping[str, int]], *, role: DatabaseRole) -> Counter[str]:
-    """Do a job for every authority on the database of ``engine``; return the sums of what it came to."""
+    """Do a job for every authority on the database of ``engine``; return the sums of what it came to.
+
+    What goes wrong with one authority is raised when all had their turn; of several the first.
+    """
     with engine.connect() as connection:
         owners = list_authorities(connection)
     total: Counter[str] = Counter()
+    faults: list[Exception] = []
     for owner in owners:
-        with engine_of_tenant(engine.url, role=role, authority_id=owner.authority_id) as of_one:
-            total.update(work(of_one, owner.authority_id))
+        try:
+            with engine_of_tenant(engine.url, role=role, authority_id=owner.authority_id) as of_one:
+                total.update(work(of_one, owner.authority_id))
+        except Exception as fault:  # noqa: BLE001 (a top: one authority must not stop the others)
+            log.error("job_failed", authority_id=owner.authority_id, **describe_fault(fault))
+            faults.append(fault)
+    if faults:
+        raise faults[0]
     return total
 
 

@@ -1,10 +1,11 @@
 """The jobs that keep nothing for ever: what is removed with time, and citizens who ask for it or are gone for long."""
 
 from collections.abc import Callable, Mapping
+from uuid import UUID
 
 from sqlalchemy import Engine
 
-from bontri.erasing import erase, finish_erasures_of
+from bontri.erasing import OneByOne, erase, finish_erasures_of
 from ingest.worker import utc_now
 from rewards.keyring import Keyring
 from rewards.privacy import BEFORE_ALL, ErasureRegister
@@ -46,26 +47,25 @@ def erase_requested_work(keyring: Keyring, register: ErasureRegister) -> Callabl
     """Return the work that erases the citizens who asked for it, and did not take it back in time."""
 
     def work(engine: Engine, authority_id: int) -> Mapping[str, int]:
-        counts, after = {"erased": 0}, BEFORE_ALL
+        counts, after, one_by_one = {"erased": 0}, BEFORE_ALL, OneByOne(authority_id=authority_id)
         while True:
             with engine.connect() as connection:
                 page = list_erasure_requests(connection, authority_id=authority_id, due_by=utc_now(), after=after)
             if not page:
+                one_by_one.end()
                 return counts
             after = page[-1].citizen_id
             for asked in page:
-                with engine.begin() as connection:
-                    is_begun = begin_erasure(connection, asked.citizen_id, authority_id=authority_id, now=utc_now())
-                if is_begun:
-                    erased = erase(
-                        engine,
-                        keyring,
-                        register,
-                        asked.citizen_id,
-                        authority_id=authority_id,
-                        asked_by=BY_CITIZEN,
-                    )
-                    counts["erased"] += erased.citizens
+                with one_by_one.turn(asked.citizen_id):
+                    counts["erased"] += erase_requested(engine, asked.citizen_id, authority_id)
+
+    def erase_requested(engine: Engine, citizen_id: UUID, authority_id: int) -> int:
+        with engine.begin() as connection:
+            is_begun = begin_erasure(connection, citizen_id, authority_id=authority_id, now=utc_now())
+        if not is_begun:
+            return 0
+        erased = erase(engine, keyring, register, citizen_id, authority_id=authority_id, asked_by=BY_CITIZEN)
+        return erased.citizens
 
     return work
 
@@ -75,7 +75,7 @@ def erase_inactive_work(keyring: Keyring, register: ErasureRegister) -> Callable
 
     def work(engine: Engine, authority_id: int) -> Mapping[str, int]:
         counts = {"warned": 0, "letters": 0, "erased": 0}
-        after = BEFORE_ALL
+        after, one_by_one = BEFORE_ALL, OneByOne(authority_id=authority_id)
         while True:
             with engine.begin() as connection:
                 now = utc_now()
@@ -84,12 +84,14 @@ def erase_inactive_work(keyring: Keyring, register: ErasureRegister) -> Callable
                 forget_warnings(connection, page.active_again, authority_id=authority_id)
             counts["warned"] += len(page.to_warn)
             for citizen_id in page.to_erase:
-                with engine.connect() as connection:
-                    is_idle = is_to_be_erased(connection, citizen_id, authority_id=authority_id, now=now)
-                if is_idle:
-                    erase(engine, keyring, register, citizen_id, authority_id=authority_id, asked_by=BY_INACTIVITY)
-                    counts["erased"] += 1
+                with one_by_one.turn(citizen_id):
+                    with engine.connect() as connection:
+                        is_idle = is_to_be_erased(connection, citizen_id, authority_id=authority_id, now=now)
+                    if is_idle:
+                        erase(engine, keyring, register, citizen_id, authority_id=authority_id, asked_by=BY_INACTIVITY)
+                        counts["erased"] += 1
             if page.position is None:
+                one_by_one.end()
                 return counts
             after = page.position
 

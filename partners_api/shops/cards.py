@@ -14,7 +14,16 @@ from partners_api.shops.schemas import AtTillSchema
 from partners_api.texts import WholeText
 from partners_api.transactions import commit, connection
 from rewards.access import Principal
-from rewards.vouchers import CardsLockedError, Redemption, Voucher, list_vouchers_of_card, redeem_by_card, take_card_try
+from rewards.vouchers import (
+    CardsLockedError,
+    Redemption,
+    Voucher,
+    find_repeat_by_card,
+    list_vouchers_of_card,
+    redeem_by_card,
+    take_card_redemption_try,
+    take_card_try,
+)
 
 
 class CardSchema(ma.Schema):
@@ -65,23 +74,30 @@ def show_vouchers_of_card(caller: Principal, read: dict[str, str]) -> dict[str, 
     scope="redeem",
     body=CardRedemptionSchema,
     answers=(201, RedemptionSchema),
-    refuses=OF_REDEMPTIONS,
+    refuses=(*OF_REDEMPTIONS, CardsLockedError),
     is_idempotent=True,
 )
 def redeem_voucher_of_card(caller: Principal, order: dict[str, Any], key: str) -> Redemption:
     """Redeem one of a card's vouchers: its points become the shop's, once.
 
-    Repeated with the same `Idempotency-Key` it answers the same again, for ever. Refusals are recorded.
+    Repeated with the same `Idempotency-Key` it answers the same again, for ever. Refusals are recorded; ten in ten
+    minutes lock this way.
     """
-    at = now()
+    at, of_shop = now(), shop_of(caller)
+    repeat = find_repeat_by_card(connection(), **of_shop, voucher_id=order["voucher_id"], redemption_key=key)
+    if repeat is not None:
+        return repeat
     with recorded(caller, at):
+        staff_id = prove(caller, order, at)
+        take_card_redemption_try(connection(), keyring(), **of_shop, now=at)
+        commit()
         return redeem_by_card(
             connection(),
             keyring(),
-            **shop_of(caller),
+            **of_shop,
             badge=order["badge"],
             voucher_id=order["voucher_id"],
             redemption_key=key,
             now=at,
-            staff_id=prove(caller, order, at),
+            staff_id=staff_id,
         )

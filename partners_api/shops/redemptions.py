@@ -43,6 +43,7 @@ from rewards.vouchers import (
     VoucherRefusedError,
     VoucherReversedError,
     VoucherUnknownError,
+    find_repeat_by_code,
     get_voucher_by_id,
     is_short_code,
     list_redemptions,
@@ -170,6 +171,11 @@ def redeem(caller: Principal, order: dict[str, Any], key: str) -> Redemption:
     want PINs give `staff_id` and `pin` too.
     """
     at = now()
+    if order["pin"] is not None or is_short_code(order["code"]):
+        # Scanned and without a PIN nothing is asked but the voucher, which remembers its key by itself.
+        repeat = find_repeat_by_code(connection(), keyring(), **shop_of(caller), code=order["code"], redemption_key=key)
+        if repeat is not None:
+            return repeat
     with recorded(caller, at):
         staff_id = prove(caller, order, at)
         is_short = take_try_if_short(caller, order["code"], at)

@@ -41,7 +41,8 @@ FIND = text("""
      WHERE authority_id = :authority_id AND citizen_id = :citizen_id AND card_id = :card_id
 """)
 FIND_CLAIMED = text("""
-    SELECT card_id FROM badges WHERE authority_id = :authority_id AND badge_digest = :badge_digest
+    SELECT card_id FROM badges
+     WHERE authority_id = :authority_id AND badge_digest = ANY(CAST(:badge_digests AS bytea[]))
 """)
 BLOCK = text("""
     UPDATE badges SET state = 'blocked'
@@ -158,8 +159,9 @@ def claim_own_card(
     )
     if connection.execute(COUNT, own).scalar_one() > MOST_CARDS:
         raise TooManyCardsError
-    digest = keyring.badge_digest(authority_id=authority_id, badge=badge)
-    values = {"authority_id": authority_id, "badge_digest": digest}
+    # A card that was used stands under the former pepper until a worker has stored it anew.
+    digests = keyring.badge_digests(authority_id=authority_id, badge=badge)
+    values = {"authority_id": authority_id, "badge_digests": digests}
     card_id: UUID = connection.execute(FIND_CLAIMED, values).scalar_one()
     if label is not None:
         connection.execute(LABEL, {**own, "card_id": card_id, "label": seal_label(keyring, label)})

@@ -79,7 +79,7 @@ def take_invitation_try(connection: Connection, *, authority_id: int, citizen_id
         InvitationLockedError: none is left for now.
     """
     if not TRIES.take(connection, citizen_id, authority_id=authority_id, now=now):
-        raise InvitationLockedError
+        raise InvitationLockedError(TRIES.find_wait_s(connection, citizen_id, authority_id=authority_id, now=now))
 
 
 def accept_invitation(

@@ -1,6 +1,7 @@
 """Why wallets are not put together or parted; the first five are told to citizens too, see ``docs/errors.md``."""
 
 from rewards.errors import OperatorRefusedError, RewardsError
+from rewards.tries import TriesSpentError
 
 
 class WalletChangedError(RewardsError):
@@ -27,8 +28,8 @@ class InvitationUnknownError(RewardsError):
     code = "invitation_unknown"
 
 
-class InvitationLockedError(RewardsError):
-    """Five codes were tried within ten minutes: wait."""
+class InvitationLockedError(TriesSpentError):
+    """Five codes were tried within ten minutes: wait as long as Retry-After says."""
 
     code = "invitation_locked"
 

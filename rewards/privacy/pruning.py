@@ -49,8 +49,8 @@ RULES = (
     Rule("short_code_tries", ("shop_id",), "window_ends_at", DAY),
     Rule("card_tries", ("shop_id",), "window_ends_at", DAY),
     Rule("expiry_warnings", ("wallet_id", "expires_on"), "expires_on", 35 * DAY),
-    # A deposit that a bin held back so long finds a fresh cap of its day.
     Rule("erasure_requests", ("citizen_id",), "taken_back_at", 35 * DAY),
+    # A deposit that a bin held back so long finds a fresh cap of its day.
     Rule("cap_usages", ("citizen_id", "period", "starts_on"), "starts_on", 400 * DAY),
 )
 STATEMENTS = {rule.table: rule.statement for rule in RULES}

@@ -38,8 +38,9 @@ class Agent(Base):
 class SignInCode(Base):
     """A code sent by e-mail: kept as a keyed digest, usable once, for ten minutes and five tries.
 
-    Neither citizen nor agent for an address nobody holds: the answer is the same, and so is the work. With
-    ``email_encrypted`` the code makes a citizen of whoever has that address.
+    Neither citizen nor agent for an address nobody holds: the answer is the same, and so is the work; nor for a code
+    that confirms something (``rewards/confirmations.py``). With ``email_encrypted`` the code makes a citizen of whoever
+    has that address.
     """
 
     __tablename__ = "sign_in_codes"

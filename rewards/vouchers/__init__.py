@@ -1,7 +1,7 @@
 """Vouchers: issued for points that stay pending, then redeemed at a shop, cancelled or expired: one of these, once."""
 
 from rewards.vouchers.at_shops import Refusal, ShopRedemption, list_redemptions, list_refusals
-from rewards.vouchers.by_card import list_vouchers_of_card, redeem_by_card, take_card_try
+from rewards.vouchers.by_card import list_vouchers_of_card, redeem_by_card, take_card_redemption_try, take_card_try
 from rewards.vouchers.codes import voucher_text
 from rewards.vouchers.issuing import cancel_voucher, expire_vouchers, issue_voucher
 from rewards.vouchers.reading import Voucher, get_voucher, get_voucher_by_id, list_vouchers, look_up_voucher
@@ -22,6 +22,7 @@ from rewards.vouchers.refusals import (
     VoucherReversedError,
     VoucherUnknownError,
 )
+from rewards.vouchers.repeating import find_repeat_by_card, find_repeat_by_code
 from rewards.vouchers.reversing import ReversalReason, reverse_redemption
 from rewards.vouchers.short_codes import (
     is_short_code,
@@ -53,6 +54,8 @@ __all__ = [
     "VoucherUnknownError",
     "cancel_voucher",
     "expire_vouchers",
+    "find_repeat_by_card",
+    "find_repeat_by_code",
     "get_voucher",
     "get_voucher_by_id",
     "is_short_code",
@@ -69,6 +72,7 @@ __all__ = [
     "redeem_by_short_code",
     "redeem_voucher",
     "reverse_redemption",
+    "take_card_redemption_try",
     "take_card_try",
     "take_try",
     "voucher_text",

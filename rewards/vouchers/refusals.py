@@ -63,7 +63,7 @@ class ShortCodeLockedError(TriesSpentError):
 
 
 class CardsLockedError(TriesSpentError):
-    """The shop read ten cards within ten minutes and redeemed nothing: wait, or scan the voucher."""
+    """The shop read ten cards within ten minutes and redeemed nothing, or failed to: wait, or scan the voucher."""
 
     code = "cards_locked"
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from bontri.erasing import ErasuresFailedError, erase
 from bontri.jobs.retaining import erase_requested_work
 from partners_api.citizens.export import ExportSchema
-from rewards.citizens import Citizen
+from rewards.citizens import EMAIL_PURPOSE, Citizen
 from rewards.errors import RewardsError
 from rewards.privacy import ErasureRegister
 from rewards.privacy.exporting import EXPORTED_BY_CITIZEN
@@ -117,12 +118,46 @@ def test_who_asks_and_confirms_is_erased_by_the_job_and_told(scene: Scene, monke
     assert verify(scene.database.engine("bontri_reader")).is_sound
 
 
+def test_one_who_cannot_be_erased_keeps_nobody_behind_them_waiting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.ask()
+    stuck, address = {"citizen_id": scene.eve.citizen_id}, scene.email
+
+    def note_address(email: bytes) -> None:
+        sealed = {"sealed": KEYRING.encrypt(email, purpose=EMAIL_PURPOSE)}
+        with scene.database.engine().begin() as connection:
+            connection.execute(
+                text("UPDATE contacts SET email_encrypted = :sealed WHERE citizen_id = :citizen_id"),
+                {**stuck, **sealed},
+            )
+
+    note_address(b"\xff")
+    scene.renew(after=datetime.timedelta(minutes=1))
+    scene.ask()
+    with pytest.raises(ErasuresFailedError, match="failed: 1"):
+        scene.run_job(monkeypatch)
+    state = "SELECT state FROM citizens WHERE citizen_id = :citizen_id"
+    assert scalar(scene.database, state, **stuck) == "active"
+    assert scalar(scene.database, state, citizen_id=scene.eve.citizen_id) == "erased"
+    note_address(address.encode())
+    assert scene.run_job(monkeypatch) == 1
+
+
 def test_a_wrong_code_costs_a_try_and_asks_nothing(scene: Scene) -> None:
     order = scene.ask_code()
     for _ in range(CODE_TRIES):
         assert_problem(scene.call("POST", json={**order, "code": WRONG}), 403, "sign_in_code_refused")
     assert_problem(scene.call("POST", json=order), 403, "sign_in_code_refused")
     assert_problem(scene.call("GET"), 404, "erasure_not_asked")
+
+
+def test_codes_that_confirm_keep_nobody_from_signing_in(scene: Scene) -> None:
+    for _ in range(5):
+        scene.ask_code()
+    asked = {"authority": scene.api.town.slug, "email": scene.email}
+    assert scene.call("POST", "/citizen/sign-ins", json=asked).status_code == 202
+    assert [address for address, _, _ in scene.api.sent] == [scene.email] * 6
 
 
 def test_a_code_is_good_for_its_citizen_its_purpose_and_its_time_alone(scene: Scene) -> None:
@@ -169,6 +204,36 @@ def test_once_begun_it_is_finished_even_by_another_run_and_cannot_be_taken_back(
     assert_problem(scene.call("DELETE"), 409, "erasure_begun")
     assert scene.run_job(monkeypatch) == 1
     assert scene.is_registered()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "reads"),
+    [
+        ("GET", "/citizen/profile", "FROM contacts"),
+        ("GET", "/citizen/export", "BEGIN ISOLATION"),
+        ("POST", "/citizen/cards", "claiming_is_open"),
+    ],
+)
+def test_who_is_erased_while_a_request_is_answered_is_signed_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, method: str, path: str, reads: str
+) -> None:
+    order: dict[str, Any] = {"key": "claim", "json": {"card": "ANEW"}} if method == "POST" else {}
+    monkeypatch.setattr("bontri.erasing.utc_now", lambda: scene.api.now)
+    erased: list[int] = []
+
+    def erase_before(*args: Any) -> None:
+        if reads in args[2] and not erased:
+            of_town = {"authority_id": scene.api.town.authority_id, "asked_by": "citizen"}
+            erased.append(1)
+            erase(scene.database.engine("bontri_privacy"), KEYRING, scene.register, scene.eve.citizen_id, **of_town)
+
+    engine = scene.api.app.extensions["bontri"].engine
+    event.listen(engine, "before_cursor_execute", erase_before)
+    try:
+        assert_problem(scene.call(method, path, **order), 401, "credentials_refused")
+    finally:
+        event.remove(engine, "before_cursor_execute", erase_before)
+    assert erased
 
 
 def test_a_household_keeps_what_is_in_the_wallet(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +328,7 @@ def test_everything_held_is_one_file_of_one_instant(scene: Scene) -> None:
     engine = scene.api.app.extensions["bontri"].engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     answer = scene.call("GET", "/citizen/export?lang=en")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="town-1-2026-11-21.json"'
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="town-1-{scene.api.now:%Y-%m-%d}.json"'
     assert (answer.content_type, answer.headers["Cache-Control"]) == ("application/json", "no-store")
     exported = json.loads(answer.text)
     assert set(exported) == set(ExportSchema().fields)

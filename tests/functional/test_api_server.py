@@ -203,7 +203,8 @@ def test_several_processes_are_counted_together_and_a_stop_answers_what_is_under
         assert server.count("bontri_api_refusals_total", code="credentials_missing") == 12
         assert server.count("bontri_api_request_seconds_count", part="citizen") == 12
         assert server.count("bontri_api_processes") == 2
-        assert server.count("bontri_api_connections_most") == 2 * (THREADS + 1)
+        assert server.count("bontri_api_connections_most", role="bontri_api") == 2 * (THREADS + 1)
+        assert server.count("bontri_api_connections_most", role="bontri_agent") == 2 * THREADS
         wait_for(lambda: server.get("/readyz", port=server.monitoring_port)[0] == 200)
         assert server.get("/metrics")[0] == 404
 

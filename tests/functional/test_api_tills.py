@@ -268,6 +268,67 @@ def test_vouchers_of_a_card_are_shown_and_one_is_redeemed(api: Api):
     assert locked.headers["Retry-After"] == "600"
 
 
+def test_cards_cannot_be_tried_out_by_redeeming_either(api: Api):
+    first, second = buy(api), buy(api)
+
+    def redeem_with(badge: str, voucher: dict[str, Any]):
+        order = {"badge": badge, "voucher_id": voucher["voucher_id"]}
+        return api.call("shop", "POST", "/shop/cards/redemptions", key=new_key(), json=order)
+
+    assert redeem_with("ADA-CARD", first).status_code == 201
+    for number in range(10):
+        assert_problem(redeem_with(f"GUESS-{number}", second), 404, "voucher_unknown")
+    before = api.ledger()
+    locked = redeem_with("ADA-CARD", second)
+    assert_problem(locked, 429, "cards_locked")
+    assert locked.headers["Retry-After"] == "601"
+    assert api.ledger() == before
+    assert redeem(api, second["code"]).status_code == 201
+    api.now += 11 * MINUTE
+    assert redeem_with("ADA-CARD", buy(api)).status_code == 201
+
+
+def test_a_repeat_is_answered_whatever_has_changed_since(api: Api):
+    person = name(api, "Emmy", "998877")
+    by_emmy = {"staff_id": person["staff_id"], "pin": "998877"}
+    scanned, typed, carded = buy(api), buy(api), buy(api)
+    typed_code = short_code(api, typed)
+    of_card = {"badge": "ADA-CARD", "voucher_id": carded["voucher_id"]}
+
+    def redeem_all(run: str) -> list[Any]:
+        return [
+            redeem(api, scanned["code"], key=f"{run}-scanned", **by_emmy),
+            redeem(api, typed_code, key=f"{run}-typed", **by_emmy),
+            api.call("shop", "POST", "/shop/cards/redemptions", key=f"{run}-card", json=of_card | by_emmy),
+        ]
+
+    def change_all(state: str) -> None:
+        with api.owner.begin() as connection:
+            connection.execute(text("UPDATE badges SET state = :state"), {"state": state})
+            connection.execute(text("UPDATE shop_staff SET state = :state WHERE name = 'Emmy'"), {"state": state})
+
+    first = redeem_all("emmy")
+    assert [each.status_code for each in first] == [201] * 3
+    # The same key with another voucher, while the short code is kept and for ever.
+    assert_problem(redeem(api, short_code(api, buy(api)), key="emmy-typed"), 422, "idempotency_key_reused")
+    assert_problem(redeem(api, scanned["code"], key="emmy-typed", **by_emmy), 422, "idempotency_key_reused")
+    other = of_card | by_emmy | {"voucher_id": scanned["voucher_id"]}
+    reused = api.call("shop", "POST", "/shop/cards/redemptions", key="emmy-card", json=other)
+    assert_problem(reused, 422, "idempotency_key_reused")
+    api.now += datetime.timedelta(days=2)
+    with api.owner.begin() as connection:
+        connection.execute(text("DELETE FROM short_codes"))
+    for _ in range(5):
+        redeem(api, "000000")
+    change_all("blocked")
+    before = api.ledger()
+    again = redeem_all("emmy")
+    assert [each.json for each in again] == [each.json | {"is_repeat": True} for each in first]
+    assert [each.status_code for each in redeem_all("new")] == [403] * 3
+    assert api.ledger() == before
+    change_all("active")
+
+
 def test_a_redemption_is_taken_back_on_its_own_day_only_and_by_its_own_shop(api: Api):
     voucher, later = buy(api), buy(api)
     before = api.ledger()

@@ -423,8 +423,9 @@ def test_five_wrong_codes_lock_a_citizen_out_for_ten_minutes(scene: Scene) -> No
     for _ in range(5):
         with pytest.raises(InvitationUnknownError):
             accept(scene, "00000000")
-    with pytest.raises(InvitationLockedError):
+    with pytest.raises(InvitationLockedError) as locked:
         accept(scene, code)
+    assert locked.value.retry_after_s == 600
     assert scene.wallet(scene.other.wallet_id).points == 100
     again = scene.now + 12 * MINUTE
     assert not accept(scene, invite(scene, at=again), at=again).is_repeat

@@ -10,6 +10,7 @@ from bontri.settings import SettingsError, read_settings
 from ingest.pipeline import Pipeline
 from rewards.badges import renew_badges
 from rewards.cards import CardUnknownError, block_card, get_card
+from rewards.cards.own import claim_own_card
 from rewards.citizens import BadgeTakenError, Citizen, pair_badge
 from rewards.keyring import Keyring
 from rewards.privacy.reencrypting import count_peppers
@@ -88,6 +89,21 @@ def test_over_the_counter_both_peppers_are_known(scene: Scene) -> None:
     assert scene.cards() == {1: 2}
     assert scene.report(scene.rotating) == "counted"  # blocked stays blocked
     assert scene.cards() == {1: 1, 2: 1}
+
+
+def test_a_citizen_claims_a_card_that_was_used_under_the_former_pepper(scene: Scene) -> None:
+    with scene.database.engine().begin() as connection:
+        build_citizen(connection, scene.town, badge="LOOSE")
+    assert scene.report(scene.old, "LOOSE") == "credited"
+    of_ada = {"authority_id": 7, "citizen_id": scene.ada.citizen_id}
+    with scene.database.engine("bontri_api").begin() as connection:
+        claimed = [
+            claim_own_card(connection, scene.rotating, **of_ada, badge=badge, label="La rouge", now=scene.now)
+            for badge in ("LOOSE", CARD)
+        ]
+    assert [each.points > 0 for each in claimed] == [True, False]
+    owner = "SELECT citizen_id FROM badges WHERE card_id = :card_id"
+    assert {scalar(scene.database, owner, card_id=each.card_id) for each in claimed} == {scene.ada.citizen_id}
 
 
 def test_two_workers_store_a_card_anew_once(scene: Scene) -> None:

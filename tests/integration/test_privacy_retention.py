@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bontri.erasing import ErasuresFailedError
 from bontri.jobs.retaining import erase_inactive_work, retain_of
 from bontri.letters.writing import Letterhead, write_letter
+from rewards.citizens import EMAIL_PURPOSE
 from rewards.ids import new_id
 from rewards.outbox import take_letter
 from rewards.privacy import ErasureRegister
@@ -127,6 +129,20 @@ def test_who_did_nothing_for_long_is_warned_then_erased(scene: Scene, monkeypatc
     assert scalar(scene.database, "SELECT inactivity_warned_at IS NULL FROM citizens WHERE state = 'active'")
     assert eve.citizen_id in {each.citizen_id for each in scene.register.read()}
     scene.assert_sound()
+
+
+def test_one_who_cannot_be_erased_keeps_nobody_behind_them(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scene.database.engine().begin() as connection:
+        build_citizen(connection, scene.town, email="eve@example.org")
+        zoe = build_citizen(connection, scene.town, email="zoe@example.org")
+        unreadable = {"sealed": scene.keyring.encrypt(b"\xff", purpose=EMAIL_PURPOSE), "zoe": zoe.citizen_id}
+        connection.execute(text("UPDATE contacts SET email_encrypted = :sealed WHERE citizen_id <> :zoe"), unreadable)
+    scene.owner(set_inactivity, 12)
+    run_job(scene, monkeypatch, scene.now + 400 * DAY)
+    with pytest.raises(ErasuresFailedError, match="failed: 1"):
+        run_job(scene, monkeypatch, scene.now + 431 * DAY)
+    assert scalar(scene.database, "SELECT state FROM citizens WHERE citizen_id = :zoe", zoe=zoe.citizen_id) == "erased"
+    assert scalar(scene.database, "SELECT count(*) FROM citizens WHERE state <> 'erased'") == 1
 
 
 def test_signing_in_or_taking_a_voucher_is_activity(scene: Scene) -> None:

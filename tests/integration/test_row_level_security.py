@@ -273,6 +273,15 @@ def test_jobs_of_the_api_s_role_work_through_all_authorities_one_by_one(two: Two
     assert for_all(engine, work, role="bontri_api") == {"vouchers": 0}
     assert seen == {OURS: [OURS], THEIRS: [THEIRS]}
 
+    def fail(_: Engine, authority_id: int) -> dict[str, int]:
+        failed.append(authority_id)
+        raise LookupError(authority_id)
+
+    failed: list[int] = []
+    with pytest.raises(LookupError, match=str(OURS)):
+        for_all(engine, fail, role="bontri_api")
+    assert failed == [OURS, THEIRS]
+
 
 def test_a_pooled_connection_forgets_whom_it_worked_for(two: Two) -> None:
     engine, ours, theirs = two.api_of_one_connection()
