@@ -31,7 +31,7 @@ from partners_api.refusals import (
 )
 from partners_api.statuses_of_work import STATUS_OF_WORK
 from rewards.agents import AgentEmailTakenError, AgentUnknownError, LastAdminError
-from rewards.api_keys import ApiKeyScopesError, ApiKeyUnknownError
+from rewards.api_keys import ApiKeyEndingError, ApiKeyScopesError, ApiKeyUnknownError
 from rewards.bin_problems import BinUnknownError, ProblemClosedError, ProblemUnknownError
 from rewards.cards import CardBlockedError, CardUnknownError, CitizenUnknownError
 from rewards.cards.own import ClaimingClosedError, TooManyCardsError
@@ -84,7 +84,10 @@ from rewards.tries import TriesSpentError
 from rewards.vouchers import (
     CardsLockedError,
     PinRequiredError,
+    ReversalAlreadyAskedError,
+    ReversalDecidedError,
     ReversalTooLateError,
+    ReversalUnknownError,
     ShortCodeLockedError,
     ShortCodeUnknownError,
     StaffRefusedError,
@@ -104,6 +107,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     AgentEmailTakenError: HTTPStatus.CONFLICT,
     AgentRequiredError: HTTPStatus.FORBIDDEN,
     AgentUnknownError: HTTPStatus.NOT_FOUND,
+    ApiKeyEndingError: HTTPStatus.FORBIDDEN,
     ApiKeyScopesError: HTTPStatus.FORBIDDEN,
     ApiKeyUnknownError: HTTPStatus.NOT_FOUND,
     AudienceWrongError: HTTPStatus.FORBIDDEN,
@@ -167,7 +171,10 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     TooManyCardsError: HTTPStatus.CONFLICT,
     TooManyTriesError: HTTPStatus.TOO_MANY_REQUESTS,
     StockBelowSoldError: HTTPStatus.CONFLICT,
+    ReversalAlreadyAskedError: HTTPStatus.CONFLICT,
+    ReversalDecidedError: HTTPStatus.CONFLICT,
     ReversalTooLateError: HTTPStatus.CONFLICT,
+    ReversalUnknownError: HTTPStatus.NOT_FOUND,
     ShortCodeLockedError: HTTPStatus.TOO_MANY_REQUESTS,
     ShortCodeUnknownError: HTTPStatus.NOT_FOUND,
     VoucherAlreadyRedeemedError: HTTPStatus.CONFLICT,

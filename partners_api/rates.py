@@ -5,7 +5,6 @@ database would cost a write a request. All windows begin together, so that what 
 never looked through. Why not a library, and what two windows side by side let through: docs/decisions/0041-rates.md.
 """
 
-import ipaddress
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Literal
 
 from flask import Flask, Response, current_app, g, request
 
+from partners_api.networks import network_of
 from partners_api.refusals import RateLimitedError
 from partners_api.services import now
 from rewards.access import Audience, Operator, Principal
@@ -112,13 +112,3 @@ def spend(policy: Policy, caller: object) -> None:
     g.spent = spent = rates.spend(policy, caller, now().timestamp())
     if spent is not None and spent.remaining < 0:
         raise RateLimitedError(spent.reset_s)
-
-
-def network_of(address: str) -> str:
-    """Return what one subscriber has: an IPv4 address, or the /64 of an IPv6 one."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return address

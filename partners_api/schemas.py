@@ -27,8 +27,15 @@ class Boolean(fields.Boolean):
     """True or false, written as JSON has them; not ``strict``, as a query has: the words."""
 
     def __init__(self, *, strict: bool = True, **options: Any) -> None:
+        self.is_strict = strict
         said = {"truthy": {True}, "falsy": {False}} if strict else {"truthy": {"true"}, "falsy": {"false"}}
         super().__init__(**{**said, **options})
+
+    def _deserialize(self, value: Any, *args: Any, **options: Any) -> Any:
+        """Refuse 1 and 0, which Python takes for true and false."""
+        if self.is_strict and not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, *args, **options)
 
 
 class Instant(fields.AwareDateTime):

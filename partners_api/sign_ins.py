@@ -2,6 +2,7 @@
 
 import datetime
 from http import HTTPStatus
+from typing import Any
 
 import marshmallow as ma
 import structlog
@@ -15,6 +16,7 @@ from partners_api.services import keyring, now, services
 from partners_api.texts import EMAIL, SIGN_IN_CODE, SLUG
 from partners_api.transactions import commit, connection
 from rewards.outbox import post_code
+from rewards.sessions import Holder
 from rewards.sign_in_limits import take_asking, take_entering
 from rewards.tenancy import enter_tenant_by_slug
 
@@ -50,17 +52,19 @@ def get_authority_id(slug: str) -> int:
     return authority_id
 
 
-def limit_asking(authority_id: int, email: str) -> None:
+def limit_asking(authority_id: int, email: str, holder: Holder) -> None:
     """Take a try at asking for a code, for good, before anything is looked up; or refuse."""
     network = network_of_request()
-    take_asking(connection(), keyring(), authority_id=authority_id, email=email, network=network, now=now())
+    who: dict[str, Any] = {"authority_id": authority_id, "network": network, "holder": holder}
+    take_asking(connection(), keyring(), **who, email=email, now=now())
     commit()
 
 
-def limit_entering(authority_id: int) -> str | None:
+def limit_entering(authority_id: int, holder: Holder) -> str | None:
     """Take a try at entering a code, for good, before the code is looked at; return whose it was, or refuse."""
     network = network_of_request()
-    take_entering(connection(), keyring(), authority_id=authority_id, network=network, now=now())
+    who: dict[str, Any] = {"authority_id": authority_id, "network": network, "holder": holder}
+    take_entering(connection(), keyring(), **who, now=now())
     commit()
     return network
 

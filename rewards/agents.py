@@ -51,6 +51,12 @@ END_SESSIONS = text("""
     UPDATE sessions SET revoked_at = :now
      WHERE authority_id = :authority_id AND agent_id = :agent_id AND revoked_at IS NULL
 """)
+# A till's key is in a shop's hands, and goes on.
+REVOKE_KEYS = text("""
+    UPDATE api_keys SET revoked_at = :now
+     WHERE authority_id = :authority_id AND made_by_agent_id = :agent_id AND audience = 'authority'
+       AND revoked_at IS NULL
+""")
 GET_NAME = text("""
     SELECT name FROM agents WHERE authority_id = :authority_id AND agent_id = :subject_id
     UNION ALL
@@ -160,7 +166,7 @@ def change_agent(
     state: AgentState | None = None,
     now: datetime.datetime,
 ) -> None:
-    """Change what is given of an agent. Blocking ends all of their sessions, for good.
+    """Change what is given of an agent. Blocking ends all of their sessions and programs' keys, for good.
 
     Raises:
         AgentUnknownError: the authority has no such agent.
@@ -173,6 +179,7 @@ def change_agent(
         raise AgentUnknownError if known is None else LastAdminError
     if state == "blocked":
         connection.execute(END_SESSIONS, {**values, "now": now})
+        connection.execute(REVOKE_KEYS, {**values, "now": now})
 
 
 def get_name_of_caller(connection: Connection, caller: Principal) -> str:

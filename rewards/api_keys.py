@@ -25,7 +25,7 @@ OVERLAP = datetime.timedelta(days=7)
 
 KEYS = """
     SELECT k.api_key_id, k.audience, k.shop_id, s.name AS shop, k.role, k.scopes, k.label, k.created_at, k.expires_at,
-           k.revoked_at
+           k.revoked_at, k.made_by_agent_id
       FROM api_keys k
       LEFT JOIN shops s ON s.authority_id = k.authority_id AND s.shop_id = k.shop_id
      WHERE k.authority_id = :authority_id
@@ -72,6 +72,12 @@ class ApiKeyScopesError(RewardsError):
     code = "api_key_scopes_exceeded"
 
 
+class ApiKeyEndingError(RewardsError):
+    """A key that is being replaced makes none any more, or who has the old one would never lose it."""
+
+    code = "api_key_ending"
+
+
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
     """A key just made; ``secret`` is stored nowhere and shown this once."""
@@ -94,6 +100,7 @@ class ListedApiKey:
     created_at: datetime.datetime
     expires_at: datetime.datetime | None
     revoked_at: datetime.datetime | None
+    made_by_agent_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +124,21 @@ def create_api_key(
     shop_id: UUID | None = None,
     role: Role | None = None,
     scopes: Collection[str] | None = None,
-    within: Collection[str] | None = None,
+    made_with: UUID | None = None,
+    made_by_agent_id: UUID | None = None,
     now: datetime.datetime,
 ) -> NewApiKey:
     """Make a key for a shop's till (with ``shop_id``; every scope unless told) or a program of the authority.
 
-    A program may what an ``admin`` may unless ``role`` says less. ``within`` are the scopes of a key that makes it.
+    A program may what an ``admin`` may unless ``role`` says less. ``made_with`` is the key that makes it, if one does:
+    behind both is the same agent.
 
     Raises:
-        ApiKeyScopesError: it would be good for more than these.
+        ApiKeyEndingError: that key ends itself.
+        ApiKeyScopesError: it would be good for more than that key.
     """
-    if within is not None and not set(scopes or SCOPES) <= set(within):
+    maker = None if made_with is None else get_maker(connection, made_with, authority_id=authority_id)
+    if maker is not None and maker.scopes is not None and not set(scopes or SCOPES) <= set(maker.scopes):
         raise ApiKeyScopesError
     key = NewApiKey(new_id(), new_token(connection, authority_id=authority_id))
     connection.execute(
@@ -141,6 +152,7 @@ def create_api_key(
             secret_digest=keyring.secret_digest("api_key", key.secret),
             label=label,
             created_at=now,
+            made_by_agent_id=made_by_agent_id if maker is None else maker.made_by_agent_id,
         )
     )
     return key
@@ -191,23 +203,26 @@ def replace_api_key(
     shop_id: UUID | None = None,
     audience: KeyAudience | None = None,
     overlap: datetime.timedelta = OVERLAP,
-    within: Collection[str] | None = None,
+    made_with: UUID | None = None,
+    made_by_agent_id: UUID | None = None,
     now: datetime.datetime,
 ) -> NewApiKey:
     """Make a key like another, which ends after ``overlap``; with ``shop_id`` or ``audience`` only such a one.
 
-    ``within`` are the scopes of a key that asks for it.
+    ``made_with`` is the key that asks for it, if one does.
 
     Raises:
+        ApiKeyEndingError: that key ends itself.
         ApiKeyUnknownError: there is no such key, or it has ended or is being replaced already.
-        ApiKeyScopesError: it is good for more than ``within``.
+        ApiKeyScopesError: it is good for more than ``made_with``.
     """
+    maker = None if made_with is None else get_maker(connection, made_with, authority_id=authority_id)
     values = {
         "authority_id": authority_id,
         "api_key_id": api_key_id,
         "shop_id": shop_id,
         "audience": audience,
-        "within": None if within is None else list(within),
+        "within": None if maker is None or maker.scopes is None else list(maker.scopes),
         "until": now + overlap,
     }
     old = connection.execute(REPLACE, values).mappings().one_or_none()
@@ -215,7 +230,16 @@ def replace_api_key(
         found = get_api_key(connection, api_key_id, authority_id=authority_id, shop_id=shop_id, audience=audience)
         is_good = found.revoked_at is None and found.expires_at is None
         raise ApiKeyScopesError if is_good else ApiKeyUnknownError
-    return create_api_key(connection, keyring, authority_id=authority_id, **old, now=now)
+    behind = made_by_agent_id if maker is None else maker.made_by_agent_id
+    return create_api_key(connection, keyring, authority_id=authority_id, **old, made_by_agent_id=behind, now=now)
+
+
+def get_maker(connection: Connection, api_key_id: UUID, *, authority_id: int) -> ListedApiKey:
+    """Return a key that is to make another; raises ``ApiKeyEndingError``."""
+    maker = get_api_key(connection, api_key_id, authority_id=authority_id)
+    if maker.expires_at is not None:
+        raise ApiKeyEndingError
+    return maker
 
 
 def revoke_api_key(

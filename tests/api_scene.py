@@ -159,6 +159,8 @@ class Scene:
         self.facts["voucher"] = self.buy()
         self.do("shop", "POST", "/shop/redemptions", {"code": self.facts["voucher"]["code"]})
         self.made["redeemed"].append(self.facts["voucher"]["voucher_id"])
+        back = {"reason": "mistake", "note": "N"}
+        self.make("agent", "reversal_id", f"/authority/vouchers/{self.made['redeemed'][-1]}/reversal", back)
         self.made["voucher_id"].append(self.buy()["voucher_id"])
         self.make("citizen", "card_id", "/citizen/cards", {"card": f"MINE-{no}"})
         self.do("citizen", "POST", f"/citizen/causes/{self.made['cause_id'][-1]}/donations", {"points": 1})

@@ -113,6 +113,29 @@ def say_that_missing_points_were_credited(scene: Scene) -> None:
     )
 
 
+def say_that_a_redemption_was_taken_back(scene: Scene) -> None:
+    ids = {"ada": new_id(), "eva": new_id()}
+    for name, agent_id in ids.items():
+        scene.damage(
+            "INSERT INTO agents (authority_id, agent_id, name, email_digest, email_encrypted, role, state, created_at)"
+            " VALUES (:authority, :id, :name, :digest, '', 'admin', 'active', :now)",
+            id=agent_id,
+            name=name,
+            digest=agent_id.bytes,
+            now=scene.now,
+        )
+    scene.damage(
+        """INSERT INTO redemption_reversals (authority_id, reversal_id, voucher_id, reason, note, state, requested_by,
+                                             requested_by_agent_id, requested_at, decided_by, decided_by_agent_id,
+                                             decided_at)
+           VALUES (:authority, :id, :voucher, 'mistake', 'x', 'approved', 'ada', :ada, :now, 'eva', :eva, :now)""",
+        **ids,
+        id=new_id(),
+        voucher=scene.vouchers["redeemed"],
+        now=scene.now,
+    )
+
+
 def accept_a_dispute_by_nothing(scene: Scene) -> None:
     scene.damage(
         """INSERT INTO disputes (authority_id, dispute_id, citizen_id, transfer_id, reason, words_encrypted, opened_at,
@@ -268,6 +291,10 @@ DAMAGES = {
     "credits_give_what_was_granted": (
         say_that_missing_points_were_credited,
         {"credits_give_what_was_granted": 1},
+    ),
+    "approved_reversals_took_a_redemption_back": (
+        say_that_a_redemption_was_taken_back,
+        {"approved_reversals_took_a_redemption_back": 1},
     ),
     "accepted_disputes_have_their_correction": (
         accept_a_dispute_by_nothing,

@@ -114,13 +114,21 @@ def role_command(agent_id: UUID, role: Any, authority: str, is_json: bool) -> No
 @of_authority
 @AS_JSON
 def block_command(agent_id: UUID, authority: str, is_json: bool) -> None:
-    """Block an agent and end all of their sessions at once. The last active admin cannot be blocked.
+    """Block an agent and end all of their sessions, and keys they made for programs, at once.
+
+    The last active admin cannot be blocked.
 
     \b
     Example:
       bontri agents block 01920000-0000-7000-8000-000000000000 --authority plaine-commune
     """
-    change(agent_id, authority, {"state": "blocked"}, "Blocked; no session is left.", is_json=is_json)
+    change(
+        agent_id,
+        authority,
+        {"state": "blocked"},
+        "Blocked; no session is left, and no key they made for a program.",
+        is_json=is_json,
+    )
 
 
 def change(agent_id: UUID, authority: str, changes: dict[str, Any], said: str, *, is_json: bool) -> None:

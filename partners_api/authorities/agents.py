@@ -50,7 +50,10 @@ class AgentChangeSchema(ma.Schema):
 
     name = Text(100)
     role = fields.String(validate=ROLE)
-    state = fields.String(validate=STATE, metadata={"description": "Blocking ends every session, for good"})
+    state = fields.String(
+        validate=STATE,
+        metadata={"description": "Blocking ends every session, and every key they made for a program, for good"},
+    )
 
 
 class AgentSchema(ma.Schema):

@@ -16,6 +16,7 @@ from partners_api.texts import Text
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.api_keys import (
+    ApiKeyEndingError,
     ApiKeyUnknownError,
     ListedApiKey,
     NewApiKey,
@@ -42,9 +43,9 @@ class NewTillKeySchema(ma.Schema):
     label = Text(100, required=True, metadata={"description": "Which till"})
     scopes = fields.List(
         fields.String(validate=validate.OneOf(SCOPES)),
-        load_default=list(SCOPES),
+        load_default=["redeem"],
         validate=[validate.Length(1, len(SCOPES))],
-        metadata={"description": "What it may be used for; every one unless told"},
+        metadata={"description": "What it may be used for; `redeem` alone unless told"},
     )
 
 
@@ -67,6 +68,11 @@ class ApiKeySchema(ma.Schema):
     created_at = Instant(required=True)
     expires_at = Instant(required=True, allow_none=True)
     revoked_at = Instant(required=True, allow_none=True)
+    made_by_agent_id = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Also of a key made with a key of theirs; null where an operator made it"},
+    )
 
 
 @listing(
@@ -92,10 +98,13 @@ def show_api_keys(caller: Principal, asked: dict[str, Any]) -> Page[ListedApiKey
     role="admin",
     body=NewProgramKeySchema,
     answers=(201, NewApiKeySchema),
+    refuses=(ApiKeyEndingError,),
 )
 def add_program_key(caller: Principal, said: dict[str, Any]) -> NewApiKey:
     """Make a key for a program. If the answer is lost, revoke the key and make another."""
-    return create_api_key(connection(), keyring(), **tenant_of(caller), audience="authority", **said, now=now())
+    return create_api_key(
+        connection(), keyring(), **tenant_of(caller), audience="authority", **said, **maker_of(caller), now=now()
+    )
 
 
 @operation(
@@ -106,14 +115,16 @@ def add_program_key(caller: Principal, said: dict[str, Any]) -> NewApiKey:
     role="admin",
     body=NewTillKeySchema,
     answers=(201, NewApiKeySchema),
-    refuses=(ShopUnknownError,),
+    refuses=(ShopUnknownError, ApiKeyEndingError),
 )
 def add_till_key(caller: Principal, said: dict[str, Any], shop_id: UUID) -> NewApiKey:
-    """Make a key for a till of a shop. If the answer is lost, revoke the key and make another."""
+    """Make a key for a till of a shop, for `redeem` alone unless told. If the answer is lost, make another."""
     get_shop(connection(), shop_id, **tenant_of(caller))
     scopes = set(said.pop("scopes"))
     of_shop = {**tenant_of(caller), "shop_id": shop_id}
-    return create_api_key(connection(), keyring(), **of_shop, audience="shop", scopes=scopes, **said, now=now())
+    return create_api_key(
+        connection(), keyring(), **of_shop, audience="shop", scopes=scopes, **said, **maker_of(caller), now=now()
+    )
 
 
 @operation(
@@ -123,11 +134,12 @@ def add_till_key(caller: Principal, said: dict[str, Any], shop_id: UUID) -> NewA
     audience="authority",
     role="admin",
     answers=(201, NewApiKeySchema),
-    refuses=(ApiKeyUnknownError,),
+    refuses=(ApiKeyEndingError, ApiKeyUnknownError),
 )
 def replace_key(caller: Principal, api_key_id: UUID) -> NewApiKey:
     """Make a key like another, which goes on for seven days, so that tills can be changed one after the other."""
-    return replace_api_key(connection(), keyring(), **tenant_of(caller), api_key_id=api_key_id, now=now())
+    of_key = {**tenant_of(caller), "api_key_id": api_key_id}
+    return replace_api_key(connection(), keyring(), **of_key, **maker_of(caller), now=now())
 
 
 @operation(
@@ -143,3 +155,8 @@ def revoke_key(caller: Principal, api_key_id: UUID) -> None:
     """Refuse a key from now on."""
     if not revoke_api_key(connection(), **tenant_of(caller), api_key_id=api_key_id, now=now()):
         raise ApiKeyUnknownError
+
+
+def maker_of(caller: Principal) -> dict[str, Any]:
+    """Return who makes a key: an agent, or with which key a program does."""
+    return {"made_by_agent_id": caller.subject_id} if caller.is_agent else {"made_with": caller.credential_id}

@@ -11,7 +11,7 @@ from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import name_of, tenant_of
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
-from partners_api.schemas import Instant, Integer
+from partners_api.schemas import Boolean, Instant, Integer
 from partners_api.services import now
 from partners_api.texts import BIN_ID
 from partners_api.transactions import connection
@@ -52,7 +52,7 @@ class ClosingSchema(ma.Schema):
     filters={
         "source": fields.String(load_default=None, validate=validate.OneOf(["citizens", "bin"])),
         "bin_id": fields.String(load_default=None, validate=BIN_ID),
-        "with_closed": fields.Boolean(load_default=False, metadata={"description": "And those that are over"}),
+        "with_closed": Boolean(load_default=False, strict=False, metadata={"description": "And those that are over"}),
     },
 )
 def show_bin_problems(caller: Principal, asked: dict[str, Any]) -> Page[Trouble]:

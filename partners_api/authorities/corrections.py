@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import name_of, require_agent, tenant_of
-from partners_api.authorities.decisions import DECISIONS, WITH_DECIDED
+from partners_api.authorities.decisions import DECISIONS, STATES, WITH_DECIDED
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
@@ -40,7 +40,6 @@ from rewards.corrections import (
 )
 from rewards.schema.ledger import CORRECTION_REASONS, REINSTATEMENT_REASONS
 
-STATES = ("requested", "approved", "rejected")
 KINDS = ("reversal", "reinstatement")
 
 

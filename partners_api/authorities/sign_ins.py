@@ -95,7 +95,7 @@ def begin_agent_sign_in(asked: dict[str, Any]) -> SignIn:
     and five tries.
     """
     authority_id = get_authority_id(asked["authority"])
-    limit_asking(authority_id, asked["email"])
+    limit_asking(authority_id, asked["email"], "agent")
     sign_in = begin_sign_in(
         connection(), keyring(), authority_id=authority_id, email=asked["email"], holder="agent", now=now()
     )
@@ -121,12 +121,12 @@ def open_agent_session(asked: dict[str, Any]) -> dict[str, Any]:
     if as_cookie:
         require_own_origin()
     authority_id = get_authority_id(asked.pop("authority"))
-    network = limit_entering(authority_id)
+    network = limit_entering(authority_id, "agent")
     session = open_session(connection(), keyring(), authority_id=authority_id, holder="agent", now=now(), **asked)
     if session is None:
         commit()
         raise SignInCodeRefusedError
-    give_back_entering(connection(), keyring(), authority_id=authority_id, network=network)
+    give_back_entering(connection(), keyring(), authority_id=authority_id, network=network, holder="agent")
     if as_cookie:
         hand_over(session.token, session.expires_at)
     return {"token": None if as_cookie else session.token, "expires_at": session.expires_at}

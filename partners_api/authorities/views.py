@@ -1,22 +1,19 @@
 """Figures: what was dropped where."""
 
-import csv
-import io
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, request
+from flask import Response
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
-from partners_api.authorities.schemas import COLUMNS, DepositFiguresSchema, FiguresQuerySchema, Row
+from partners_api.authorities.schemas import COLUMNS, DailyFiguresSchema, DepositFiguresSchema, FiguresQuerySchema, Row
+from partners_api.listings import CSV, choose_type, render_csv
 from partners_api.operations import operation
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.statistics.deposits import DailyFigures, Figures, get_deposit_figures
 from rewards.statistics.periods import Period, PeriodReversedError, PeriodTooLongError
-
-CSV = "text/csv"
 
 
 @operation(
@@ -45,15 +42,10 @@ def show_deposit_figures(caller: Principal, asked: dict[str, Any]) -> dict[str, 
         insee_code=asked["insee_code"],
     )
     rows = [render_row(row) for row in figures.rows]
-    if wants_csv(asked["format"]):
-        return render_csv(rows)
+    if choose_type(asked["format"], (CSV,)) == CSV:
+        return render_csv(DailyFiguresSchema(only=COLUMNS), rows)
     days = {"first_day": period.first_day, "last_day": period.last_day, "timezone": caller.timezone}
     return {"period": days, "total": render_figures(figures.total), "rows": rows}
-
-
-def wants_csv(asked: str | None) -> bool:
-    """Tell whether the caller asked for CSV; JSON where nothing is asked for."""
-    return (asked or request.accept_mimetypes.best_match(["application/json", CSV])) in ("csv", CSV)
 
 
 def render_figures(figures: Figures) -> Row:
@@ -71,12 +63,3 @@ def render_row(row: DailyFigures) -> Row:
     """Return one row, flat."""
     of = {"day": row.day, "insee_code": row.insee_code, "commune": row.commune, "material": row.material}
     return of | render_figures(row.figures)
-
-
-def render_csv(rows: list[Row]) -> Response:
-    """Return rows as CSV with a header; an unknown estimate is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return Response(text.getvalue(), content_type=f"{CSV}; charset=utf-8")

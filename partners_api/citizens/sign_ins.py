@@ -46,7 +46,7 @@ def begin_citizen_sign_in(asked: dict[str, Any]) -> SignIn:
     minutes and five tries.
     """
     authority_id = get_authority_id(asked["authority"])
-    limit_asking(authority_id, asked["email"])
+    limit_asking(authority_id, asked["email"], "citizen")
     sign_in = begin_sign_in(connection(), keyring(), authority_id=authority_id, email=asked["email"], now=now())
     post_code_of_request("sign_in_code", sign_in.email, sign_in.code, authority_id=authority_id, good_for=CODE_VALID)
     return sign_in
@@ -68,7 +68,7 @@ def open_citizen_session(asked: dict[str, Any]) -> NewSession:
     of `Accept-Language` from then on, unless one was chosen before.
     """
     authority_id = get_authority_id(asked.pop("authority"))
-    network = limit_entering(authority_id)
+    network = limit_entering(authority_id, "citizen")
     session = open_session(
         connection(),
         keyring(),
@@ -80,7 +80,7 @@ def open_citizen_session(asked: dict[str, Any]) -> NewSession:
     if session is None:
         commit()
         raise SignInCodeRefusedError
-    give_back_entering(connection(), keyring(), authority_id=authority_id, network=network)
+    give_back_entering(connection(), keyring(), authority_id=authority_id, network=network, holder="citizen")
     return session
 
 

@@ -34,7 +34,7 @@ def begin_citizen_sign_up(asked: dict[str, Any]) -> SignIn:
     session like any other; the citizen is made at that moment. An authority may take no new citizens here.
     """
     authority_id = get_authority_id(asked["authority"])
-    limit_asking(authority_id, asked["email"])
+    limit_asking(authority_id, asked["email"], "citizen")
     sign_up = begin_sign_up(connection(), keyring(), authority_id=authority_id, email=asked["email"], now=now())
     kind = "sign_up_code" if sign_up.is_sign_up else "sign_in_code"
     post_code_of_request(kind, sign_up.email, sign_up.code, authority_id=authority_id, good_for=CODE_VALID)

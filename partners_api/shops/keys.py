@@ -1,4 +1,5 @@
-"""The shop's keys: listed, made, replaced one till after the other, revoked. A key makes none that is good for more."""
+"""The shop's keys: listed, made, replaced one till after the other, revoked. A key makes none that is good for more,
+and none at all while it ends."""
 
 import datetime
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from partners_api.texts import in_one_line
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.api_keys import (
+    ApiKeyEndingError,
     ApiKeyScopesError,
     ApiKeyUnknownError,
     ListedApiKey,
@@ -90,7 +92,7 @@ def show_keys(caller: Principal, asked: dict[str, Any]) -> Page[ListedApiKey]:
     scope="staff",
     body=ApiKeyOrderSchema,
     answers=(201, NewOwnKeySchema),
-    refuses=(ApiKeyScopesError,),
+    refuses=(ApiKeyEndingError, ApiKeyScopesError),
     is_idempotent=True,
 )
 def add_key(caller: Principal, order: dict[str, Any], key: str) -> dict[str, Any]:
@@ -99,7 +101,13 @@ def add_key(caller: Principal, order: dict[str, Any], key: str) -> dict[str, Any
         caller,
         key,
         lambda: create_api_key(
-            connection(), keyring(), **shop_of(caller), audience="shop", **order, within=caller.scopes, now=now()
+            connection(),
+            keyring(),
+            **shop_of(caller),
+            audience="shop",
+            **order,
+            made_with=caller.credential_id,
+            now=now(),
         ),
     )
 
@@ -112,7 +120,7 @@ def add_key(caller: Principal, order: dict[str, Any], key: str) -> dict[str, Any
     scope="staff",
     body=ReplacementSchema,
     answers=(201, NewOwnKeySchema),
-    refuses=(ApiKeyUnknownError, ApiKeyScopesError),
+    refuses=(ApiKeyEndingError, ApiKeyUnknownError, ApiKeyScopesError),
     is_idempotent=True,
 )
 def replace_own_key(caller: Principal, how: dict[str, int], key: str, api_key_id: UUID) -> dict[str, Any]:
@@ -126,7 +134,7 @@ def replace_own_key(caller: Principal, how: dict[str, int], key: str, api_key_id
             **shop_of(caller),
             api_key_id=api_key_id,
             overlap=datetime.timedelta(hours=how["overlap_hours"]),
-            within=caller.scopes,
+            made_with=caller.credential_id,
             now=now(),
         ),
     )

@@ -87,9 +87,9 @@ class CorrectionDecidedError(OperatorRefusedError):
 
 
 class SecondPersonRequiredError(OperatorRefusedError):
-    """Whoever asked for a correction cannot approve it."""
+    """Whoever asked for it cannot approve it."""
 
     code = "second_person_required"
 
     def __init__(self, person: str) -> None:
-        super().__init__(f"{person} asked for this correction: somebody else must approve it")
+        super().__init__(f"{person} asked for this: somebody else must approve it")

@@ -1,4 +1,4 @@
-"""What holds of corrections, disputes and reviews."""
+"""What holds of corrections, redemptions taken back, disputes and reviews."""
 
 CORRECTIONS: dict[str, str] = {
     "corrections_take_back_what_they_name": """
@@ -43,6 +43,12 @@ CORRECTIONS: dict[str, str] = {
          WHERE c.correction_id IS NULL
             OR (c.state = 'approved') <> (t.cause_id IS NOT NULL)
             OR t.points <> c.granted_points
+    """,
+    "approved_reversals_took_a_redemption_back": """
+        SELECT r.reversal_id, r.voucher_id FROM redemption_reversals r
+          LEFT JOIN vouchers v ON v.authority_id = r.authority_id AND v.voucher_id = r.voucher_id
+         WHERE r.authority_id = :authority_id AND r.state = 'approved'
+           AND (v.reversed_at, v.reversal_reason) IS DISTINCT FROM (r.decided_at, r.reason)
     """,
     "accepted_disputes_have_their_correction": """
         SELECT d.dispute_id, d.correction_id FROM disputes d

@@ -117,12 +117,14 @@ class LimitedTry(Base):
 class ApiKey(Base):
     """A key of a shop's till, with scopes, or of a program of the authority, with a role; only its digest is stored.
 
-    A key that is replaced goes on until ``expires_at``, so that tills can be changed one after the other.
+    A key that is replaced goes on until ``expires_at``, so that tills can be changed one after the other. Behind a key
+    made with another one is whoever made that one; nobody is known behind those operators made.
     """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         tenant_key("shop_id", to="shops"),
+        tenant_key("made_by_agent_id", to="agents.agent_id"),
         UniqueConstraint("authority_id", "secret_digest"),
         CheckConstraint("audience IN ('shop', 'authority')", name="audience_known"),
         CheckConstraint("(audience = 'shop') = (shop_id IS NOT NULL)", name="shop_keys_name_their_shop"),
@@ -143,6 +145,7 @@ class ApiKey(Base):
     created_at: Mapped[Instant]
     expires_at: Mapped[datetime.datetime | None]
     revoked_at: Mapped[datetime.datetime | None]
+    made_by_agent_id: Mapped[uuid.UUID | None]
 
 
 class OperatorKey(Base):

@@ -97,7 +97,7 @@ PROCESSINGS = {
     ),
     "staff": Processing(
         "Who decided what",
-        "two people stand for a correction, and somebody for a change of rules",
+        "two people stand for a correction or for a redemption taken back, and somebody for a change of rules",
         "art. 6(1)(e), accountability (art. 5(2))",
         "agents of the authority and operators",
         "as long as what they decided",
@@ -121,7 +121,7 @@ TABLES = {
     "api_keys": Classified(
         "access",
         personal="label",
-        pseudonymous="api_key_id secret_digest created_at expires_at revoked_at",
+        pseudonymous="api_key_id secret_digest created_at expires_at revoked_at made_by_agent_id",
         none="audience shop_id role scopes",
     ),
     "authorities": Classified(
@@ -271,6 +271,12 @@ TABLES = {
     ),
     "redemption_attempts": Classified(
         "ledger", pseudonymous="attempt_id voucher_id attempted_at", none="shop_id outcome"
+    ),
+    "redemption_reversals": Classified(
+        "staff",
+        personal="note requested_by decided_by",
+        pseudonymous="reversal_id voucher_id requested_at decided_at requested_by_agent_id decided_by_agent_id",
+        none="reason state",
     ),
     "reviews": Classified(
         "staff", personal="decided_by note", pseudonymous="transfer_id due_at decided_at", none="rule state reason"

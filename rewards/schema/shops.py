@@ -295,6 +295,48 @@ class Voucher(Base):
     deducted_at: Mapped[datetime.datetime | None]
 
 
+class RedemptionReversal(Base):
+    """A redemption that one agent asks to take back for the authority and a second one decides about.
+
+    Agents alone, and never the same two: names can be changed, ids cannot. Shops, and operators by command, ask nobody.
+    """
+
+    __tablename__ = "redemption_reversals"
+    __table_args__ = (
+        tenant_key("voucher_id", to="vouchers"),
+        tenant_key("requested_by_agent_id", to="agents.agent_id", name="fk_redemption_reversals_requested_by"),
+        tenant_key("decided_by_agent_id", to="agents.agent_id", name="fk_redemption_reversals_decided_by"),
+        CheckConstraint(f"reason IN {REVERSAL_REASONS}", name="reason_known"),
+        CheckConstraint("char_length(note) BETWEEN 1 AND 500", name="note_length"),
+        CheckConstraint("state IN ('requested', 'approved', 'rejected')", name="state_known"),
+        CheckConstraint("num_nulls(decided_by, decided_by_agent_id, decided_at) IN (0, 3)", name="decided_whole"),
+        CheckConstraint("(state = 'requested') = (decided_at IS NULL)", name="decided_by_somebody"),
+        CheckConstraint(
+            "decided_by_agent_id <> requested_by_agent_id OR state = 'rejected'", name="approved_by_a_second_agent"
+        ),
+        Index(
+            "uq_redemption_reversals_voucher",
+            "authority_id",
+            "voucher_id",
+            unique=True,
+            postgresql_where=text("state <> 'rejected'"),
+        ),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    reversal_id: Mapped[Id]
+    voucher_id: Mapped[uuid.UUID]
+    reason: Mapped[str]
+    note: Mapped[str]
+    requested_by: Mapped[str]
+    requested_by_agent_id: Mapped[uuid.UUID]
+    requested_at: Mapped[Instant]
+    state: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_by_agent_id: Mapped[uuid.UUID | None]
+    decided_at: Mapped[datetime.datetime | None]
+
+
 class ShortCode(Base):
     """A code to be typed at one shop's till instead of scanning, for ten minutes; one a voucher.
 

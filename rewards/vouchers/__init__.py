@@ -1,5 +1,13 @@
 """Vouchers: issued for points that stay pending, then redeemed at a shop, cancelled or expired: one of these, once."""
 
+from rewards.vouchers.asking_back import (
+    RedemptionReversal,
+    approve_reversal,
+    ask_for_reversal,
+    get_reversal,
+    list_reversals,
+    reject_reversal,
+)
 from rewards.vouchers.at_shops import Refusal, ShopRedemption, list_redemptions, list_refusals
 from rewards.vouchers.by_card import list_vouchers_of_card, redeem_by_card, take_card_redemption_try, take_card_try
 from rewards.vouchers.codes import voucher_text
@@ -9,7 +17,10 @@ from rewards.vouchers.redeeming import Redemption, record_refusal, redeem_vouche
 from rewards.vouchers.refusals import (
     CardsLockedError,
     PinRequiredError,
+    ReversalAlreadyAskedError,
+    ReversalDecidedError,
     ReversalTooLateError,
+    ReversalUnknownError,
     ShortCodeLockedError,
     ShortCodeUnknownError,
     StaffRefusedError,
@@ -36,9 +47,13 @@ __all__ = [
     "CardsLockedError",
     "PinRequiredError",
     "Redemption",
+    "RedemptionReversal",
     "Refusal",
+    "ReversalAlreadyAskedError",
+    "ReversalDecidedError",
     "ReversalReason",
     "ReversalTooLateError",
+    "ReversalUnknownError",
     "ShopRedemption",
     "ShortCodeLockedError",
     "ShortCodeUnknownError",
@@ -52,16 +67,20 @@ __all__ = [
     "VoucherRefusedError",
     "VoucherReversedError",
     "VoucherUnknownError",
+    "approve_reversal",
+    "ask_for_reversal",
     "cancel_voucher",
     "expire_vouchers",
     "find_repeat_by_card",
     "find_repeat_by_code",
+    "get_reversal",
     "get_voucher",
     "get_voucher_by_id",
     "is_short_code",
     "issue_voucher",
     "list_redemptions",
     "list_refusals",
+    "list_reversals",
     "list_vouchers",
     "list_vouchers_of_card",
     "look_up_by_short_code",
@@ -71,6 +90,7 @@ __all__ = [
     "redeem_by_card",
     "redeem_by_short_code",
     "redeem_voucher",
+    "reject_reversal",
     "reverse_redemption",
     "take_card_redemption_try",
     "take_card_try",

@@ -92,6 +92,24 @@ class ReversalTooLateError(RewardsError):
     code = "reversal_too_late"
 
 
+class ReversalAlreadyAskedError(RewardsError):
+    """An agent asked for it before, and it is open or approved."""
+
+    code = "reversal_already_asked"
+
+
+class ReversalUnknownError(RewardsError):
+    """Nobody of the authority asked for such a reversal."""
+
+    code = "reversal_unknown"
+
+
+class ReversalDecidedError(RewardsError):
+    """It was approved or rejected before."""
+
+    code = "reversal_decided"
+
+
 REFUSAL_OF_STATUS: dict[str, type[VoucherRefusedError]] = {
     "redeemed": VoucherAlreadyRedeemedError,
     "reversed": VoucherReversedError,

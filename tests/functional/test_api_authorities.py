@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from sqlalchemy import text
 
 from tests.api_client import Api, assert_problem, start_api
 from tests.databases import Database
@@ -33,10 +34,18 @@ def test_figures_have_their_period_rows_and_a_total(api: Api):
 def test_figures_come_as_csv_by_format_or_accept(api: Api, query: str, headers: dict[str, str]):
     answer = api.call("authority", "GET", f"{PATH}?from=2026-11-01&to=2026-11-30{query}", headers=headers)
     assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.text.startswith("day,insee_code,commune,material,deposits,")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [(row["day"], row["commune"], row["items"], row["kg_estimated"]) for row in rows] == [
         ("2026-11-21", "Saint-Denis", "3", "0.9")
     ]
+
+
+def test_name_of_a_commune_is_no_formula_in_the_csv(api: Api):
+    with api.owner.begin() as connection:
+        connection.execute(text("UPDATE communes SET name = '=1+1'"))
+    answer = api.call("authority", "GET", f"{PATH}?from=2026-11-01&to=2026-11-30&format=csv")
+    assert next(csv.DictReader(io.StringIO(answer.text)))["commune"] == "'=1+1"
 
 
 @pytest.mark.parametrize(

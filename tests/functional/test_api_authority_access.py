@@ -92,11 +92,22 @@ def test_blocked_agent_is_out_at_once_and_old_sessions_stay_closed(api: Api):
         bob = invite(connection, api, "Bob", "bob@town.example", "admin")
     ada, token = enter(api).json["token"], enter(api, "bob@town.example").json["token"]
     path = f"/authority/agents/{bob}"
+    program = api.call(token, "POST", "/authority/api-keys", json={"label": "his", "role": "admin"}).json["secret"]
+    made = api.call(program, "POST", "/authority/api-keys", json={"label": "with it", "role": "viewer"}).json
+    till = f"/authority/shops/{api.town.shop.shop_id}/api-keys"
+    till_key = api.call(token, "POST", till, json={"label": "till"}).json["secret"]
+    listed = api.call(ada, "GET", "/authority/api-keys").json["items"]
+    assert [each["made_by_agent_id"] for each in listed[:3]] == [str(bob)] * 3
+    hers = api.call(ada, "POST", "/authority/api-keys", json={"label": "hers", "role": "viewer"}).json["secret"]
     for state in ("blocked", "active"):
         etag = api.call(ada, "GET", path).headers["ETag"]
         changed = api.call(ada, "PATCH", path, json={"state": state}, headers={"If-Match": etag})
         assert changed.json["state"] == state
-        assert_problem(api.call(token, "GET", "/authority/me"), 401, "credentials_refused")
+        for gone in (token, program, made["secret"]):
+            assert_problem(api.call(gone, "GET", "/authority/me"), 401, "credentials_refused")
+    # What is in a shop's hands, or another's, goes on.
+    assert api.call(till_key, "GET", "/shop/me").status_code == 200
+    assert api.call(hers, "GET", "/authority/me").status_code == 200
     etag = api.call(ada, "GET", path).headers["ETag"]
     viewer = api.call(ada, "PATCH", path, json={"role": "viewer"}, headers={"If-Match": etag})
     assert viewer.json["role"] == "viewer"
@@ -189,6 +200,7 @@ def test_session_of_a_browser_is_in_a_cookie_no_script_reads(api: Api):
     [
         {},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "https://evil.example"},
         {"Origin": "https://localhost.evil.example"},
         {"Origin": "https://localhost", "Sec-Fetch-Site": "cross-site"},

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
 
+from rewards.errors import violates
 from rewards.offers import OfferTerms, draft_offer, submit_offer
 from rewards.reviews import set_review_rules
 from rewards.suspicion import ReviewRules
@@ -16,6 +18,11 @@ from tests.databases import DatabasePool
 from tests.factories import build_key, deposit
 
 DAY = datetime.timedelta(days=1)
+APPROVE_ALONE = text("""
+    UPDATE redemption_reversals SET state = 'approved', decided_by = 'x', decided_at = now(),
+           decided_by_agent_id = requested_by_agent_id
+     WHERE authority_id = 1
+""")
 TARIFF = {
     "name": "2027",
     "lines": {"glass": {"points": 2}, "plastic": {"points": 10, "per": "kilogram"}},
@@ -188,30 +195,45 @@ def test_funders_have_budgets_and_what_is_owed_is_shown(api: Api):
     assert ask(api, "GET", "/liability?at=2026-01-01T00:00:00Z")["points"] == 0
 
 
-def test_redemption_is_taken_back_by_an_admin_also_after_its_day(api: Api):
+def test_redemption_is_taken_back_by_two_agents_also_after_its_day(api: Api):
     voucher = api.buy("to-reverse")
-    path = f"/vouchers/{voucher['voucher_id']}"
+    path, reversals = f"/vouchers/{voucher['voucher_id']}", "/redemption-reversals"
     points = api.call("citizen", "GET", "/citizen/wallet").json["points"]
-    order = {"reason": "goods_returned"}
+    order = {"reason": "goods_returned", "note": "brought back on Sunday"}
     early = api.call("ada", "POST", f"/authority{path}/reversal", key="r0", json=order)
     assert_problem(early, 409, "voucher_not_redeemed")
     redeemed = api.call("shop", "POST", "/shop/redemptions", key="to-reverse", json={"code": voucher["code"]})
     assert redeemed.status_code == 201
     api.now += DAY
     with api.owner.begin() as connection:
-        api.tokens["eva"] = sign_agent_in(connection, api, "eva")
+        api.tokens.update({name: sign_agent_in(connection, api, name) for name in ("eva", "ida")})
     assert ask(api, "GET", path, who="viewer")["status"] == "redeemed"
+    program = api.call("authority", "POST", f"/authority{path}/reversal", key="p", json=order)
+    assert_problem(program, 403, "agent_required")
+    asked = [ask(api, "POST", f"{path}/reversal", 201, who="eva", key="r1", json=order) for _ in range(2)]
+    assert asked[0] == asked[1]
     ledger = api.ledger()
-    refused = api.call("viewer", "POST", f"/authority{path}/reversal", key="r1", json=order)
-    assert_problem(refused, 403, "role_insufficient")
+    again = api.call("ida", "POST", f"/authority{path}/reversal", key="r2", json=order)
+    assert_problem(again, 409, "reversal_already_asked")
+    decision, yes = f"{reversals}/{asked[0]['reversal_id']}/decision", {"decision": "approve"}
+    assert_problem(api.call("authority", "POST", f"/authority{decision}", json=yes), 403, "agent_required")
+    rename(api, "Eva", "Eve")
+    assert_problem(api.call("eva", "POST", f"/authority{decision}", json=yes), 403, "second_person_required")
     assert api.ledger() == ledger
-    done = [ask(api, "POST", f"{path}/reversal", who="eva", key="r1", json=order) for _ in range(2)]
-    assert [each["status"] for each in done] == ["reversed", "reversed"]
-    again = api.call("eva", "POST", f"/authority{path}/reversal", key="r2", json=order)
-    assert_problem(again, 409, "voucher_not_redeemed")
+    with api.owner.connect() as connection, pytest.raises(IntegrityError) as refusal:
+        connection.execute(APPROVE_ALONE)
+    assert violates(refusal.value, "ck_redemption_reversals_approved_by_a_second_agent")
+    assert ask(api, "POST", decision, who="eva", json={"decision": "reject"})["state"] == "rejected"
+    asked_anew = ask(api, "POST", f"{path}/reversal", 201, who="eva", key="r3", json=order)
+    assert ask(api, "GET", reversals, who="viewer")["items"] == [asked_anew]
+    decision = f"{reversals}/{asked_anew['reversal_id']}/decision"
+    done = ask(api, "POST", decision, who="ida", json=yes)
+    assert (done["state"], done["requested_by"], done["decided_by"]) == ("approved", "Eve", "Ida")
+    assert_problem(api.call("ida", "POST", f"/authority{decision}", json=yes), 409, "reversal_decided")
+    assert ask(api, "GET", path, who="ida")["status"] == "reversed"
     assert api.call("citizen", "GET", "/citizen/wallet").json["points"] == points + voucher["price_points"]
-    with api.owner.connect() as connection:
-        assert connection.scalar(text("SELECT reversed_by FROM vouchers WHERE status = 'reversed'")) == "Eva"
+    nobody = api.call("ida", "POST", f"/authority{reversals}/{api.town.offer_id}/decision", json=yes)
+    assert_problem(nobody, 404, "reversal_unknown")
     api.now -= DAY
 
 
@@ -238,12 +260,19 @@ def test_shop_is_added_keyed_changed_and_revoked(api: Api):
     key = ask(api, "POST", f"{path}/api-keys", 201, json={"label": "till 1", "scopes": ["redeem"]})
     entered = {"code": "nothing"}
     assert api.call(key["secret"], "POST", "/shop/vouchers/lookup", json=entered).json["code"] == "voucher_unknown"
+    plain = ask(api, "POST", f"{path}/api-keys", 201, json={"label": "till 0"})
+    assert api.call(plain["secret"], "GET", "/shop/me").json["key"]["scopes"] == ["redeem"]
+    ask(api, "DELETE", f"/api-keys/{plain['api_key_id']}", 204)
     new = ask(api, "POST", f"/api-keys/{key['api_key_id']}/replacement", 201)
     assert_problem(
         api.call("ada", "POST", f"/authority/api-keys/{key['api_key_id']}/replacement"), 404, "api_key_unknown"
     )
     listed = ask(api, "GET", f"/api-keys?shop_id={shop['shop_id']}")["items"]
-    assert [each["api_key_id"] for each in listed] == [new["api_key_id"], key["api_key_id"]]
+    assert [each["api_key_id"] for each in listed] == [
+        new["api_key_id"],
+        plain["api_key_id"],
+        key["api_key_id"],
+    ]
     assert not {"secret", "secret_digest"} & listed[0].keys()
     ask(api, "DELETE", f"/api-keys/{new['api_key_id']}", 204)
     assert_problem(api.call(new["secret"], "POST", "/shop/vouchers/lookup", json=entered), 401, "credentials_refused")
@@ -386,6 +415,7 @@ LISTS = [
     "goals?with_all=true",
     "offers",
     "placements",
+    "redemption-reversals?with_decided=true",
     "reviews?with_decided=true",
     "sessions",
     "shops",

@@ -118,6 +118,7 @@ def test_what_two_citizens_report_is_shown_and_an_agent_closes_it(api: Api):
     assert near(api).json["items"][0]["problems"] == []
     closed = api.call("authority", "GET", "/authority/bin-problems?with_closed=true&source=citizens").json["items"]
     assert [(each["closed_by"], each["outcome"]) for each in closed] == [("program test", "mended")]
+    assert api.call("authority", "GET", "/authority/bin-problems?with_closed=yes").status_code == 422
     assert report(api, "eve").json != first.json
     # Nobody is named, anywhere.
     with api.owner.connect() as connection:

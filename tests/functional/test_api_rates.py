@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
-from partners_api.rates import MOST_CALLERS, OTHERS, Rates, network_of, share_out
+from partners_api.networks import network_of
+from partners_api.rates import MOST_CALLERS, OTHERS, Rates, share_out
 from rewards.database import open_engine
 from rewards.keyring import Keyring
 from tests.api_client import EMAIL, Api, assert_problem, start_api
@@ -117,6 +118,15 @@ def test_public_operations_and_bad_tokens_count_for_the_address(api: Api) -> Non
     assert_problem(ask("10.0.0.1"), 401, "credentials_refused")
 
 
+def test_cookies_of_other_sites_count_for_the_address(borrowed: tuple[Database, Api]) -> None:
+    api = served(*borrowed, ApiConfig(rates={"public": 1}))
+    made_up = {"Cookie": "__Host-bontri=x", "Origin": "https://evil.example"}
+    browser = api.app.test_client(use_cookies=False)
+    first, second = (browser.delete("/api/v1/authority/session", headers=made_up) for _ in range(2))
+    assert_problem(first, 403, "cross_site_refused")
+    assert_problem(second, 429, "rate_limited")
+
+
 @pytest.mark.parametrize(("proxies", "is_told_apart"), [(0, False), (1, True)])
 def test_address_is_that_of_the_last_stranger(
     borrowed: tuple[Database, Api], proxies: int, is_told_apart: bool
@@ -174,8 +184,9 @@ def test_processes_share_what_is_allowed() -> None:
     ("address", "network"),
     [
         ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/56"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/56"),
         ("x:y", "x:y"),
         ("", ""),
     ],

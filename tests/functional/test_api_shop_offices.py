@@ -152,6 +152,22 @@ def test_a_key_makes_and_replaces_none_that_is_good_for_more_than_itself(api: Ap
     assert post(api, "/shop/keys", {"label": "less", "scopes": ["staff"]}, who="office").status_code == 201
 
 
+def test_a_key_that_ends_makes_and_replaces_none(api: Api):
+    with api.owner.begin() as connection:
+        ending = build_key(connection, api.town)
+        connection.execute(
+            text("UPDATE api_keys SET expires_at = :then WHERE secret_digest = :digest"),
+            {"then": api.now + datetime.timedelta(days=1), "digest": KEYRING.secret_digest("api_key", ending)},
+        )
+    till = post(api, "/shop/keys", {"label": "till 4", "scopes": ["redeem"]}).json
+    before = everything(api)
+    order = {"label": "for ever", "scopes": ["redeem"]}
+    assert_problem(post(api, "/shop/keys", order, who=ending), 403, "api_key_ending")
+    path = f"/shop/keys/{till['api_key_id']}/replacement"
+    assert_problem(post(api, path, {}, who=ending), 403, "api_key_ending")
+    assert everything(api) == before
+
+
 def test_an_offer_goes_from_draft_to_end_and_is_edited_as_a_draft_alone(api: Api):
     offer = post(api, "/shop/offers", TERMS, key="draft").json
     assert post(api, "/shop/offers", TERMS, key="draft").json == offer

@@ -137,9 +137,9 @@ def test_addresses_are_limited_alike_whether_or_not_somebody_has_them(api: Api):
 def test_a_network_is_limited_and_its_neighbours_are_not(api: Api):
     with api.owner.begin() as connection:
         connection.execute(text("UPDATE limited_tries SET tries = 0"))
-    here = [ask(api, f"a{n}@example.org", to="sign-ins", network=f"2001:db8::{n}") for n in range(1, 32)]
+    here = [ask(api, f"a{n}@example.org", to="sign-ins", network=f"2001:db8:0:{n:x}::1") for n in range(1, 32)]
     assert [answer.status_code for answer in here] == [202] * ASKED_BY_NETWORK.most + [429]
-    assert ask(api, "b@example.org", to="sign-ins", network="2001:db8:0:1::1").status_code == 202
+    assert ask(api, "b@example.org", to="sign-ins", network="2001:db8:0:100::1").status_code == 202
     assert ask(api, "b@example.org", to="sign-ins").status_code == 202
     # The refused one cost the address and the authority nothing.
     with api.owner.connect() as connection:
@@ -160,6 +160,11 @@ def test_wrong_codes_are_limited_by_network_and_authority_and_right_ones_cost_no
             text("UPDATE limited_tries SET tries = most WHERE most = :most"), {"most": ENTERED_AT_AUTHORITY.most}
         )
     assert_problem(enter(api, nobody, "00000000", network="203.0.113.9"), 429, "too_many_tries")
+    # Agents are counted apart.
+    wrong = {"authority": api.town.slug, "sign_in_id": nobody, "code": "00000000"}
+    from_there = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.9"}}
+    agents = api.call(None, "POST", "/authority/sessions", json=wrong, **from_there)
+    assert_problem(agents, 403, "sign_in_code_refused")
 
 
 def test_sessions_are_listed_and_ended_one_by_one_or_all_others(api: Api):
