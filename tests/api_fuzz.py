@@ -267,7 +267,8 @@ def put_into(body: Any, keys: tuple[str | int, ...], words: str) -> Any:
 
 
 def without_repeat(body: bytes) -> str:
-    """Return an answer but for saying that it is a repeat."""
+    """Return an answer but for saying that it is a repeat, and for a secret, which is told once."""
     facts = json.loads(body) if body else {}
-    facts.pop("is_repeat", None)
+    for name in ("is_repeat", "secret"):
+        facts.pop(name, None)
     return json.dumps(facts, sort_keys=True)
