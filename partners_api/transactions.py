@@ -58,8 +58,8 @@ def snapshot() -> Iterator[Connection]:
     """Give the connection of a request that only reads; within the block it sees one instant of the database."""
     found = connection()
     # Said to PostgreSQL itself: the driver opens no transaction here by itself.
-    found.execute(BEGIN_SNAPSHOT)
     try:
+        found.execute(BEGIN_SNAPSHOT)
         yield found
     finally:
         # A connection that was lost has ended it already.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
 
 IS_READING: ContextVar[bool] = ContextVar("is_reading", default=False)
@@ -17,6 +18,7 @@ IS_READING: ContextVar[bool] = ContextVar("is_reading", default=False)
 def watch_readers(engine: Engine) -> None:
     """Have each connection that leaves the pool of ``engine`` be in the mode its borrower wants."""
     event.listen(engine, "checkout", put_right)
+    event.listen(engine, "checkin", end_what_is_open)
 
 
 def put_right(driver: Any, record: Any, _: Any) -> None:
@@ -24,6 +26,12 @@ def put_right(driver: Any, record: Any, _: Any) -> None:
     is_reading = IS_READING.get()
     if driver.autocommit != is_reading:
         driver.autocommit = is_reading
+
+
+def end_what_is_open(driver: Any, record: Any) -> None:
+    """Roll back what a reader began by itself, a snapshot: the pool does so for those alone who do not only read."""
+    if driver is not None and driver.pgconn.transaction_status != TransactionStatus.IDLE:
+        driver.rollback()
 
 
 @contextmanager

@@ -44,6 +44,17 @@ def test_who_borrows_the_connection_of_a_reader_can_roll_back(database: Database
         assert owner.scalar(COUNT) == 0
 
 
+def test_what_a_reader_began_and_did_not_end_is_ended_for_the_next(database: Database, engine: Engine) -> None:
+    with reading(), engine.connect() as connection:
+        connection.execute(text("BEGIN"))
+        connection.execute(ADD, {"id": uuid.uuid4()})
+    with reading(), engine.connect() as connection:
+        assert connection.scalar(COUNT) == 0
+        connection.execute(ADD, {"id": uuid.uuid4()})
+    with database.engine().connect() as owner:
+        assert owner.scalar(COUNT) == 1
+
+
 def test_control_a_connection_that_is_not_put_right_keeps_what_was_rolled_back(
     database: Database, engine: Engine
 ) -> None:
