@@ -39,6 +39,7 @@ from bontri.commands.settle import settle, settlements
 from bontri.commands.shop_keys import shop_keys
 from bontri.commands.simulate_faults import simulate_faults
 from bontri.commands.simulate_month import simulate_month
+from bontri.commands.stats import stats
 from bontri.commands.tariffs import tariffs
 from bontri.commands.vouchers import vouchers
 from bontri.commands.wallets import wallets
@@ -250,7 +251,6 @@ cli.add_command(display)
 cli.add_command(docs)
 cli.add_command(goals)
 cli.add_command(jobs)
-cli.add_command(operator_keys)
 cli.add_command(ledger)
 cli.add_command(letters)
 cli.add_command(liability)
@@ -266,6 +266,7 @@ cli.add_command(settlements)
 cli.add_command(shop_keys)
 cli.add_command(simulate_faults)
 cli.add_command(simulate_month)
+cli.add_command(stats)
 cli.add_command(tariffs)
 cli.add_command(vouchers)
 cli.add_command(wallets)
