@@ -139,6 +139,11 @@ TABLES = {
         encrypted="label_encrypted",
     ),
     "bin_alarms": Classified(none="bin_id kind detail raised_at last_seen_at ended_at times"),
+    "bin_calibrations": Classified(
+        "staff",
+        personal="decided_by",
+        none="bin_id material valid_from factor rounds counted_g weighed_g decided_at",
+    ),
     "bin_cap_usages": Classified(none="bin_id starts_at cap_points used_points last_granted"),
     "bin_commands": Classified(
         none="command_id bin_id kind arguments issued_at expires_at sent_at times_sent outcome ended_at"

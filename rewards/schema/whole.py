@@ -9,6 +9,7 @@ from rewards.schema import (  # noqa: F401 (each adds its tables)
     fleet,
     jobs,
     ledger,
+    mass_balance,
     requests,
     settlements,
     shops,

@@ -27,6 +27,7 @@ APPEND_ONLY = (
     "redemption_attempts",
     "quarantined_events",
     "settlement_lines",
+    "bin_calibrations",
 )
 ROLES: tuple[DatabaseRole, ...] = ("bontri_ingest", "bontri_api", "bontri_reader")
 
