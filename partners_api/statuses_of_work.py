@@ -60,6 +60,7 @@ from rewards.settlement import (
 )
 from rewards.shop_register import CommuneUnknownError
 from rewards.sites import SiteReferenceTakenError, SiteUnknownError
+from rewards.statistics.unit_masses import MaterialUnknownError
 from rewards.tariffs import TariffUnknownError
 
 STATUS_OF_WORK: dict[type[RewardsError], HTTPStatus] = {
@@ -84,6 +85,7 @@ STATUS_OF_WORK: dict[type[RewardsError], HTTPStatus] = {
     CauseNumberError: HTTPStatus.UNPROCESSABLE_ENTITY,
     CauseStateError: HTTPStatus.CONFLICT,
     CommuneUnknownError: HTTPStatus.NOT_FOUND,
+    MaterialUnknownError: HTTPStatus.NOT_FOUND,
     CorrectionDecidedError: HTTPStatus.CONFLICT,
     CorrectionUnknownError: HTTPStatus.NOT_FOUND,
     DefinitionInvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,

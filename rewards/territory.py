@@ -11,8 +11,12 @@ from sqlalchemy import Connection, insert, select, text, update
 from rewards.ids import new_id
 from rewards.languages import Language
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
+from rewards.schema.assumptions import UnitMass
 from rewards.schema.shops import Funder
 from rewards.schema.territory import Authority, Commune, Material, Site
+
+FIRST_MONTH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+"""Before anything that has figures."""
 
 COMMUNES = text("""
     SELECT insee_code, name, population, population_year FROM communes
@@ -20,7 +24,7 @@ COMMUNES = text("""
      ORDER BY insee_code LIMIT :limit
 """)
 MATERIALS = text("""
-    SELECT material, unit_mass_g FROM materials
+    SELECT material FROM materials
      WHERE authority_id = :authority_id AND (CAST(:after AS text) IS NULL OR material > :after)
      ORDER BY material LIMIT :limit
 """)
@@ -38,10 +42,9 @@ class ListedCommune:
 
 @dataclass(frozen=True, slots=True)
 class ListedMaterial:
-    """A material the authority collects; ``unit_mass_g`` is what one item is taken to weigh, None: unknown."""
+    """A material the authority collects."""
 
     material: str
-    unit_mass_g: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +124,32 @@ def add_commune(
     )
 
 
-def add_materials(connection: Connection, unit_mass_g: dict[str, int | None], *, authority_id: int) -> None:
-    """Declare the materials the authority collects, with the mass of one item in grams where one is known."""
-    connection.execute(
-        insert(Material),
-        [
-            {"authority_id": authority_id, "material": material, "unit_mass_g": mass_g}
-            for material, mass_g in unit_mass_g.items()
-        ],
-    )
+def add_materials(
+    connection: Connection,
+    unit_mass_g: dict[str, int | None],
+    *,
+    authority_id: int,
+    source: str = "said when the material was added",
+    now: datetime.datetime = FIRST_MONTH,
+) -> None:
+    """Declare the materials the authority collects, with the mass of one item in grams where one is known, for ever."""
+    materials = [{"authority_id": authority_id, "material": material} for material in unit_mass_g]
+    connection.execute(insert(Material), materials)
+    masses = [
+        {
+            "authority_id": authority_id,
+            "unit_mass_id": new_id(),
+            "material": material,
+            "valid_from": FIRST_MONTH.date(),
+            "unit_mass_g": mass_g,
+            "source": source,
+            "set_at": now,
+        }
+        for material, mass_g in unit_mass_g.items()
+        if mass_g is not None
+    ]
+    if masses:
+        connection.execute(insert(UnitMass), masses)
 
 
 def add_sites(connection: Connection, sites: Iterable[NewSite], *, authority_id: int) -> dict[str, UUID]:

@@ -141,6 +141,9 @@ class Scene:
         )
         self.make("agent", "api_key_id", "/authority/api-keys", {"label": f"K{no}", "role": "viewer"})
         self.make("agent", "authority_offer", "/authority/offers", OFFER | {"title": f"O{no}"}, name="offer_id")
+        held = {"valid_from": f"2026-{no % 12 + 1:02}", "source": "weighed"}
+        self.do("agent", "POST", "/authority/unit-masses", {**held, "material": "glass", "unit_mass_g": 300})
+        self.do("agent", "POST", "/authority/assumptions", {**held, "name": "inhabitants_per_bin", "value": 400})
         campaign = CAMPAIGN | {"name": f"C{no}"}
         self.redeem_elsewhere(month)
         self.make("agent", "draft_id", "/authority/drafts", {"campaign": campaign})

@@ -127,7 +127,7 @@ def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
             population=place.population,
             population_year=POPULATION_YEAR,
         )
-    add_materials(connection, UNIT_MASS_G, authority_id=AUTHORITY_ID)
+    add_materials(connection, UNIT_MASS_G, authority_id=AUTHORITY_ID, source="docs/figures.md", now=now)
     sites = add_sites(connection, list_columns(), authority_id=AUTHORITY_ID)
     placed_at = now - datetime.timedelta(days=400)
     add_bins(

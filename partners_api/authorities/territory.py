@@ -3,6 +3,7 @@
 import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import marshmallow as ma
 from marshmallow import fields, validate
@@ -37,7 +38,8 @@ from rewards.sites import (
     get_site,
     list_sites,
 )
-from rewards.territory import ListedCommune, ListedMaterial, NewSite, list_communes, list_materials
+from rewards.statistics.unit_masses import WeighedMaterial, list_weighed_materials
+from rewards.territory import ListedCommune, NewSite, list_communes
 
 LATITUDE, LONGITUDE = validate.Range(-90, 90), validate.Range(-180, 180)
 STATE = validate.OneOf(["test", "live", "revoked"])
@@ -123,8 +125,10 @@ class MaterialSchema(ma.Schema):
 
     material = fields.String(required=True)
     unit_mass_g = Integer(
-        required=True, allow_none=True, metadata={"description": "What one item weighs where bins do not"}
+        required=True, allow_none=True, metadata={"description": "What one item weighs today where bins do not"}
     )
+    unit_mass_from = fields.Date(required=True, allow_none=True)
+    unit_mass_source = fields.String(required=True, allow_none=True)
 
 
 class MoveSchema(ma.Schema):
@@ -143,10 +147,11 @@ def show_communes(caller: Principal, asked: dict[str, Any]) -> Page[ListedCommun
 
 
 @listing(authorities, "/materials", audience="authority", role="viewer", item=MaterialSchema, key=(str,))
-def show_materials(caller: Principal, asked: dict[str, Any]) -> Page[ListedMaterial]:
-    """List the materials bins take, by name. They are added with `bontri`."""
+def show_materials(caller: Principal, asked: dict[str, Any]) -> Page[WeighedMaterial]:
+    """List the materials bins take, by name, with the masses in force. They are added with `bontri`."""
     [after] = asked["after"] or [None]
-    found = list_materials(connection(), **tenant_of(caller), after=after, limit=asked["limit"])
+    today = now().astimezone(ZoneInfo(caller.timezone)).date()
+    found = list_weighed_materials(connection(), **tenant_of(caller), day=today, after=after, limit=asked["limit"])
     return page_of(found, asked["limit"], lambda each: (each.material,))
 
 

@@ -124,6 +124,9 @@ TABLES = {
         pseudonymous="api_key_id secret_digest created_at expires_at revoked_at made_by_agent_id",
         none="audience shop_id role scopes",
     ),
+    "assumptions": Classified(
+        "staff", personal="set_by", pseudonymous="set_at", none="assumption_id name valid_from value source"
+    ),
     "authorities": Classified(
         none="slug name address timezone language epoch fleet_version holders_version config_version display_texts"
         " points_valid_months points_expired_on review_over_items review_over_mass_g reviews_doubtful_clocks"
@@ -242,7 +245,7 @@ TABLES = {
     ),
     "invitation_tries": Classified("access", pseudonymous="citizen_id tries window_ends_at"),
     "jobs": Classified(none="job due_at leased_until started_at ended_at outcome failures"),
-    "materials": Classified(none="material unit_mass_g"),
+    "materials": Classified(none="material"),
     "offers": Classified(
         "staff",
         personal="moderated_by note",
@@ -335,6 +338,9 @@ TABLES = {
         pseudonymous="transfer_id debit_account_id credit_account_id points pending_id recorded_at journal_no seq"
         " withheld_points campaign_points voucher_id cause_id",
         none="phase tariff_line_id withheld_by campaign_id reason",
+    ),
+    "unit_masses": Classified(
+        "staff", personal="set_by", pseudonymous="set_at", none="unit_mass_id material valid_from unit_mass_g source"
     ),
     "vouchers": Classified(
         "ledger",

@@ -79,17 +79,15 @@ class Commune(Base):
 
 
 class Material(Base):
-    """A material the authority collects. ``unit_mass_g`` turns items into grams where bins do not weigh."""
+    """A material the authority collects; what one item weighs is in :class:`rewards.schema.assumptions.UnitMass`."""
 
     __tablename__ = "materials"
     __table_args__ = (
         CheckConstraint("material ~ '^[a-z][a-z0-9_-]{1,31}$'", name="material_alphabet"),
-        CheckConstraint("unit_mass_g > 0", name="unit_mass_g_positive"),
         {"info": DISTRIBUTED},
     )
     authority_id: Mapped[AuthorityId] = mapped_column(ForeignKey("authorities.authority_id"))
     material: Mapped[str] = mapped_column(primary_key=True)
-    unit_mass_g: Mapped[int | None]
 
 
 class Site(Base):

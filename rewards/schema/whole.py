@@ -2,6 +2,7 @@
 
 from rewards.schema import (  # noqa: F401 (each adds its tables)
     access,
+    assumptions,
     causes,
     citizens,
     drafts,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from rewards.statistics.periods import Period
+from rewards.statistics.unit_masses import IN_FORCE
 
 Cell = tuple[datetime.date, str, str]
 """(day, insee_code, material)."""
@@ -20,7 +21,7 @@ Cell = tuple[datetime.date, str, str]
 class Figures:
     """What was dropped in a day, commune and material, or in the whole period.
 
-    ``measured_g`` was weighed by bins; ``estimated_g`` is items × the material's unit mass where the bin did not weigh,
+    ``measured_g`` was weighed by bins; ``estimated_g`` is items × the unit mass in force where the bin did not weigh,
     None where some material has no unit mass. ``active_citizens``: wallets with a deposit of theirs that earned, or
     would have but for the cap; anonymous deposits are counted nowhere among them.
     """
@@ -67,7 +68,7 @@ SUM_DEPOSITS = text(f"""
       FROM daily_deposits d
       JOIN sites s ON s.authority_id = d.authority_id AND s.site_id = d.site_id
       JOIN communes c ON c.authority_id = s.authority_id AND c.insee_code = s.insee_code
-      JOIN materials m ON m.authority_id = d.authority_id AND m.material = d.material
+      LEFT JOIN ({IN_FORCE}) AS m ON m.material = d.material AND d.day >= m.valid_from AND d.day < m.valid_until
      WHERE d.authority_id = :authority_id AND d.day BETWEEN :first_day AND :last_day {IS_WANTED}
      GROUP BY d.day, s.insee_code, c.name, d.material
      ORDER BY d.day, c.name, s.insee_code, d.material

@@ -239,7 +239,9 @@ def test_redemption_is_taken_back_by_two_agents_also_after_its_day(api: Api):
 
 def test_what_is_collected_where_is_listed_for_apps_and_agents(api: Api):
     assert [each["name"] for each in ask(api, "GET", "/communes")["items"]] == ["Aubervilliers", "Saint-Denis"]
-    assert ask(api, "GET", "/materials")["items"][0] == {"material": "glass", "unit_mass_g": 300}
+    glass, plastic = ask(api, "GET", "/materials")["items"]
+    assert (glass["material"], glass["unit_mass_g"], glass["unit_mass_from"]) == ("glass", 300, "2000-01-01")
+    assert plastic == dict.fromkeys(plastic) | {"material": "plastic"}
     shown = api.call("citizen", "GET", "/citizen/materials?limit=1").json
     assert shown["items"] == [{"material": "glass"}]
     assert api.call("citizen", "GET", f"/citizen/materials?after={shown['next']}").json["items"] == [

@@ -23,7 +23,11 @@ from rewards.keyring import Keyring
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-OPERATORS = [*sorted((ROOT / "docs").glob("operators*.md")), ROOT / "docs" / "privacy.md"]
+OPERATORS = [
+    *sorted((ROOT / "docs").glob("operators*.md")),
+    ROOT / "docs" / "privacy.md",
+    ROOT / "docs" / "statistics.md",
+]
 SHOWN_LINE = re.compile(r"^ *(?:\.venv/bin/|[A-Z_]+=\S+ )*bontri (.+)$", re.MULTILINE)
 METHODS = ("get", "post", "put", "patch", "delete")
 EVENT_CODES = ("schema", "event_conflict", *get_args(RefusalCode))

@@ -22,6 +22,7 @@ import rewards.reviews.refusals
 import rewards.settlement.refusals
 import rewards.shop_register
 import rewards.sites
+import rewards.statistics.unit_masses
 import rewards.tariffs
 from rewards.errors import OperatorRefusedError
 
@@ -45,6 +46,7 @@ MODULES = (
     rewards.settlement.refusals,
     rewards.shop_register,
     rewards.sites,
+    rewards.statistics.unit_masses,
     rewards.tariffs,
 )
 """Where refusals are declared; imported, or they would not be found."""

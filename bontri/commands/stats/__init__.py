@@ -2,6 +2,9 @@
 
 import click
 
+from bontri.commands.stats.assumptions import assumptions
+from bontri.commands.stats.masses import masses
+
 
 @click.group()
 def stats() -> None:
@@ -9,3 +12,7 @@ def stats() -> None:
 
     Works on the database of DATABASE_URL; without DATABASE_URL on the demo's.
     """
+
+
+stats.add_command(masses)
+stats.add_command(assumptions)
