@@ -19,6 +19,7 @@ from ingest.messages import Message
 from ingest.receipts import Answer, list_answers
 from ingest.reports import list_reports
 from ingest.verification import Rejected
+from rewards.bin_days import note_bin_days
 from rewards.bin_reports import store_reports
 from rewards.bins import note_key_numbers
 from rewards.crash_points import crash
@@ -81,7 +82,10 @@ def commit_tenant(
 ) -> Committed:
     """Write everything one authority's messages say. The caller commits at once."""
     authority_id = tenant.rules.authority_id
-    store_reports(connection, list_reports(tenant.messages), authority_id=authority_id)
+    reports = list_reports(tenant.messages)
+    if reports:
+        store_reports(connection, reports, authority_id=authority_id)
+        note_bin_days(connection, reports, authority_id=authority_id, timezone=tenant.rules.timezone)
     key_numbers = newer_key_numbers(tenant.messages)
     note_key_numbers(connection, key_numbers, authority_id=authority_id)
     heed_answers(connection, tenant.messages, authority_id=authority_id, now=now)

@@ -79,7 +79,7 @@ from rewards.settlement import OwnStatementUnknownError
 from rewards.shops import ShopRevokedError
 from rewards.sign_ins import SignInCodeRefusedError, SignUpClosedError
 from rewards.staff import StaffLockedError, StaffUnknownError
-from rewards.statistics.periods import PeriodReversedError, PeriodTooLongError
+from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.tries import TriesSpentError
 from rewards.vouchers import (
     CardsLockedError,
@@ -150,6 +150,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     OwnStatementUnknownError: HTTPStatus.NOT_FOUND,
     PendingAlreadyEndedError: HTTPStatus.CONFLICT,
     PeriodReversedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PeriodToComeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PinRequiredError: HTTPStatus.FORBIDDEN,
     PointsInsufficientError: HTTPStatus.CONFLICT,

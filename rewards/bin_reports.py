@@ -75,8 +75,6 @@ KINDS = {
 
 def store_reports(connection: Connection, reports: Sequence[BinReport], *, authority_id: int) -> None:
     """Store the newest report of each kind and bin, and when each bin was last heard; older ones change nothing."""
-    if not reports:
-        return
     heard: dict[str, datetime.datetime] = {}
     newest: dict[tuple[str, str], BinReport] = {}
     for report in reports:

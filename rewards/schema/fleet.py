@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, SmallInteger, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -89,3 +89,30 @@ class BinAlarm(Base):
     last_seen_at: Mapped[Instant]
     ended_at: Mapped[datetime.datetime | None]
     times: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class BinDay(Base):
+    """What a bin said of itself in a day of the authority's time zone: see ``rewards/bin_days.py``.
+
+    Bit *h* of the hours is the *h*-th hour since midnight; a day has 23 to 25.
+    """
+
+    __tablename__ = "bin_days"
+    __table_args__ = (
+        CheckConstraint("heard_hours BETWEEN 1 AND 33554431", name="heard_hours_of_a_day"),
+        CheckConstraint("told_hours & heard_hours = told_hours", name="told_when_heard"),
+        CheckConstraint("full_hours & told_hours = full_hours", name="full_when_told"),
+        CheckConstraint("fill_pct BETWEEN 0 AND 100", name="fill_pct_range"),
+        CheckConstraint("(fill_pct IS NULL) = (told_hours = 0)", name="level_when_told"),
+        CheckConstraint("(fill_pct IS NULL) = (fill_at IS NULL)", name="level_has_an_instant"),
+        Index("ix_bin_days_bin", "authority_id", "bin_id", "day"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    day: Mapped[datetime.date] = mapped_column(primary_key=True)
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    heard_hours: Mapped[int]
+    told_hours: Mapped[int]
+    full_hours: Mapped[int]
+    fill_pct: Mapped[int | None] = mapped_column(SmallInteger)
+    fill_at: Mapped[datetime.datetime | None]

@@ -155,6 +155,7 @@ TABLES = {
     "bin_journals": Classified(
         none="journal_no bin_id journal received lost next_seq oldest_held last_received_at created_at"
     ),
+    "bin_days": Classified(none="day bin_id heard_hours told_hours full_hours fill_pct fill_at"),
     "bin_keys": Classified(none="bin_id key_number state created_at"),
     "bin_problems": Classified(
         "staff",

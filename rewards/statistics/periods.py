@@ -21,6 +21,12 @@ class PeriodTooLongError(RewardsError):
     code = "period_too_long"
 
 
+class PeriodToComeError(RewardsError):
+    """The period has not begun."""
+
+    code = "period_to_come"
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """From the first to the last day, both included.
@@ -37,6 +43,15 @@ class Period:
             raise PeriodReversedError
         if (self.last_day - self.first_day).days >= DAYS_MAX:
             raise PeriodTooLongError
+
+    def require_begun(self, today: datetime.date) -> None:
+        """Raise unless some of the period has passed or is passing.
+
+        Raises:
+            PeriodToComeError: it begins after ``today``.
+        """
+        if self.first_day > today:
+            raise PeriodToComeError
 
     def instants(self, timezone: ZoneInfo) -> tuple[datetime.datetime, datetime.datetime]:
         """Return the first and the last instant of the period, in UTC; a day may have 23 or 25 hours."""

@@ -123,6 +123,7 @@ def rows_of(database: Database) -> dict[str, Any]:
             "capped": all_of("SELECT journal_no, seq, withheld_points FROM capped_deposits"),
             "credits": all_of("SELECT credits_posted, credits_pending FROM accounts WHERE kind = 'lot'"),
             "debits": all_of("SELECT debits_posted, debits_pending FROM accounts WHERE kind = 'issuing'"),
+            "bin_days": all_of("SELECT bin_id, heard_hours, told_hours, full_hours, fill_pct FROM bin_days"),
             "daily": all_of("SELECT bin_id, deposits, credited_deposits, items, points FROM daily_deposits"),
             "refused": all_of("SELECT journal_no, seq, content_digest, code FROM quarantined_events"),
             "messages": all_of("SELECT message_digest, code, times FROM quarantined_messages"),
@@ -144,6 +145,10 @@ def rows_of_simulated(database: SimulatedDatabase) -> dict[str, Any]:
         (key[2], *(row[name] for name in ("deposits", "credited_deposits", "items", "points")))
         for key, row in tables("daily_deposits").items()
     ]
+    days = [
+        (key[2], *(row[name] for name in ("heard_hours", "told_hours", "full_hours", "fill_pct")))
+        for key, row in tables("bin_days").items()
+    ]
     return {
         "events": columns("events", "content_digest"),
         "transfers": columns("transfers", "phase", "points", "withheld_points"),
@@ -151,6 +156,7 @@ def rows_of_simulated(database: SimulatedDatabase) -> dict[str, Any]:
         "capped": columns("capped_deposits", "withheld_points"),
         "credits": side("lot", "credits_posted", "credits_pending"),
         "debits": side("issuing", "debits_posted", "debits_pending"),
+        "bin_days": sorted(days),
         "daily": sorted(daily),
         "refused": columns("quarantined_events", "code"),
         "messages": columns("quarantined_messages", "code", "times"),
@@ -168,4 +174,4 @@ def test_the_same_batches_give_the_same_receipts_and_the_same_rows(
     simulated = simulated_database(town)
     assert tell_simulated(simulated, batches, now) == told
     assert rows_of_simulated(simulated) == rows_of(database)
-    assert Counter(len(rows) > 0 for rows in rows_of(database).values())[True] == 9
+    assert Counter(len(rows) > 0 for rows in rows_of(database).values())[True] == 10

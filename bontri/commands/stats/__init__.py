@@ -3,6 +3,7 @@
 import click
 
 from bontri.commands.stats.assumptions import assumptions
+from bontri.commands.stats.bins import bins
 from bontri.commands.stats.masses import masses
 
 
@@ -14,5 +15,6 @@ def stats() -> None:
     """
 
 
+stats.add_command(bins)
 stats.add_command(masses)
 stats.add_command(assumptions)

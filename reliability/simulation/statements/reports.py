@@ -2,6 +2,7 @@
 
 import psycopg
 
+import rewards.bin_days
 import rewards.bin_reports
 import rewards.due_commands
 from reliability.simulation.statements.registry import POISON_BATTERY_PCT, Done, Parameters, changed, does
@@ -41,6 +42,19 @@ def note_hello(tables: Transaction, parameters: Parameters) -> Done:
 @does(rewards.bin_reports.STATUS, "status")
 def note_status(tables: Transaction, parameters: Parameters) -> Done:
     return note_report("status", tables, parameters)
+
+
+@does(rewards.bin_days.NOTE_BIN_DAYS, "note_bin_days")
+def note_bin_days(tables: Transaction, parameters: Parameters) -> Done:
+    rows = sorted(read_rows(rewards.bin_days.COLUMNS, parameters), key=lambda row: (str(row["day"]), row["bin_id"]))
+    for row in rows:
+        key = (parameters["authority_id"], row["day"], row["bin_id"])
+        tables.lock("bin_days", key)
+        known = tables.find("bin_days", key) or {"heard_hours": 0, "told_hours": 0, "full_hours": 0, "fill_at": ""}
+        day = {name: known[name] | row[name] for name in ("heard_hours", "told_hours", "full_hours")}
+        newest = max((known, row), key=lambda each: str(each["fill_at"] or ""))
+        tables.put("bin_days", key, {**day, "fill_pct": newest.get("fill_pct"), "fill_at": newest["fill_at"]})
+    return changed(len(rows))
 
 
 @does(rewards.due_commands.MAKE_DUE, "make_commands_due")
