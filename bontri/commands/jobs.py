@@ -15,6 +15,7 @@ CRON_JOBS = (
     "warn-of-expiry",
     "post-reviewed-credits",
     "lock-statements",
+    "count-holders",
     "prune-commands",
     "prune-letters",
     "prune-quarantine",

@@ -241,6 +241,10 @@ TABLES = {
         none="goal_id account_id to_cause_id group_kind group_name title reward target_points starts_at ends_at state"
         " created_at reached_at ended_at"
     ),
+    # Numbers; of few holders too, which is why they are withheld where they are shown.
+    "holder_counts": Classified(
+        none="granularity first_day level code material holders new_holders deposits credited_deposits counted_at"
+    ),
     "idempotent_requests": Classified(
         "access", pseudonymous="principal_id idempotency_key request_digest answer created_at"
     ),
@@ -290,6 +294,7 @@ TABLES = {
     "reviews": Classified(
         "staff", personal="decided_by note", pseudonymous="transfer_id due_at decided_at", none="rule state reason"
     ),
+    "served_households": Classified(none="insee_code year households source"),
     "sessions": Classified(
         "access",
         personal="label_encrypted",

@@ -14,6 +14,7 @@ from rewards.schema import (  # noqa: F401 (each adds its tables)
     requests,
     settlements,
     shops,
+    statistics,
     tariffs,
     territory,
 )

@@ -24,6 +24,7 @@ QUERIES = {
     "citizen_show_bins_near": "latitude=48.93&longitude=2.35&radius_m=50000",
     "authority_show_bin_attendance": SOME_TIME,
     "authority_show_deposit_figures": SOME_TIME,
+    "authority_show_participation": SOME_TIME,
     "authority_export_deposits": SOME_TIME,
     "authority_show_statements_of_month": "month={month}",
     "authority_show_statement_of_shop": "month={month}",

@@ -5,6 +5,7 @@ import click
 from bontri.commands.stats.assumptions import assumptions
 from bontri.commands.stats.bins import bins
 from bontri.commands.stats.masses import masses
+from bontri.commands.stats.participation import count_holders, households, participation
 
 
 @click.group()
@@ -18,3 +19,6 @@ def stats() -> None:
 stats.add_command(bins)
 stats.add_command(masses)
 stats.add_command(assumptions)
+stats.add_command(participation)
+stats.add_command(households)
+stats.add_command(count_holders)

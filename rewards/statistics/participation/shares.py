@@ -1,0 +1,174 @@
+"""Participation and new sorters as they are shown: counts of few holders are withheld, inside too.
+
+Reads the numbers :mod:`rewards.statistics.participation.counting` keeps; no ledger, and nobody in it.
+"""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, text
+
+FEWEST_HOLDERS = 11
+"""k: what fewer stand behind is withheld. Source: INSEE shows nothing of fewer than 11 households."""
+
+DEFINITION = (
+    "A holder is a wallet: one citizen's, or a household's. Active: at least one credited or capped deposit in it."
+    " New: no citizen of the wallet was credited before the period. Participation: active holders by households served,"
+    " else by holders registered by the end of the period. Sources: no legal text; docs/statistics.md."
+)
+
+Level = Literal["authority", "commune", "site"]
+Granularity = Literal["month", "year"]
+
+# The latest number of households that is not of a later year; a commune without one leaves the authority without.
+LIST = text("""
+    WITH begun AS (
+        SELECT DISTINCT first_day, CAST(extract(year FROM first_day) AS integer) AS year FROM holder_counts
+         WHERE authority_id = :authority_id AND granularity = :granularity
+           AND first_day BETWEEN :first_day AND :last_day
+    ),
+    served AS (
+        SELECT DISTINCT ON (h.insee_code, b.year) h.insee_code, b.year AS of_year, h.year, h.households, h.source
+          FROM served_households h
+          JOIN (SELECT DISTINCT year FROM begun) AS b ON h.year <= b.year
+         WHERE h.authority_id = :authority_id
+           AND EXISTS (SELECT FROM sites s WHERE s.authority_id = h.authority_id AND s.insee_code = h.insee_code)
+         ORDER BY h.insee_code, b.year, h.year DESC
+    ),
+    served_of_all AS (
+        SELECT of_year, min(year) AS year, sum(households) AS households, string_agg(DISTINCT source, '; ') AS source
+          FROM served GROUP BY of_year
+        HAVING count(*) = (SELECT count(DISTINCT insee_code) FROM sites WHERE authority_id = :authority_id)
+    ),
+    registered AS (
+        SELECT b.first_day,
+               (SELECT count(DISTINCT z.wallet_id) FROM citizens z
+                 WHERE z.authority_id = :authority_id AND z.state <> 'erased'
+                   AND z.created_at < CAST(b.first_day + CASE :granularity WHEN 'year' THEN interval '1 year'
+                                                           ELSE interval '1 month' END AS timestamp)
+                                      AT TIME ZONE :timezone) AS holders
+          FROM begun b WHERE :level = 'authority'
+    )
+    SELECT h.first_day, h.level, h.code, h.material, coalesce(c.name, s.reference, '') AS name,
+           coalesce(s.insee_code, c.insee_code) AS insee_code, h.holders, h.new_holders, h.deposits,
+           h.credited_deposits, h.counted_at, coalesce(v.households, a.households) AS households,
+           coalesce(v.year, a.year) AS households_year, coalesce(v.source, a.source) AS households_source,
+           r.holders AS registered_holders
+      FROM holder_counts h
+      LEFT JOIN communes c ON h.level = 'commune' AND c.authority_id = h.authority_id AND c.insee_code = h.code
+      LEFT JOIN sites s ON h.level = 'site' AND s.authority_id = h.authority_id AND CAST(s.site_id AS text) = h.code
+      LEFT JOIN served v ON h.level = 'commune' AND v.insee_code = h.code
+                        AND v.of_year = extract(year FROM h.first_day)
+      LEFT JOIN served_of_all a ON h.level = 'authority' AND a.of_year = extract(year FROM h.first_day)
+      LEFT JOIN registered r ON r.first_day = h.first_day
+     WHERE h.authority_id = :authority_id AND h.granularity = :granularity AND h.level = :level
+       AND h.first_day BETWEEN :first_day AND :last_day
+       AND (CAST(:material AS text) IS NULL OR h.material = :material)
+     ORDER BY h.first_day, name, h.code, h.material
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Participation:
+    """Who took part in a month or year at a place, with a material ('' with any).
+
+    ``holders`` and ``new_holders`` are None where there are fewer than 11 but not none, shares where what they are made
+    of is. ``share_basis`` says what the participation is a share of, None where neither is known.
+    ``anonymous_share`` is that of deposits nobody was credited for.
+    """
+
+    first_day: datetime.date
+    level: str
+    code: str
+    name: str
+    insee_code: str | None
+    material: str
+    holders: int | None
+    new_holders: int | None
+    new_share: float | None
+    households: int | None
+    households_year: int | None
+    households_source: str | None
+    registered_holders: int | None
+    participation: float | None
+    share_basis: Literal["households_served", "holders_registered"] | None
+    deposits: int
+    anonymous_deposits: int
+    anonymous_share: float | None
+    is_withheld: bool
+    counted_at: datetime.datetime
+
+
+def withhold(count: int) -> int | None:
+    """Return a count of persons as it may be shown: none, or at least 11, else None."""
+    return None if 0 < count < FEWEST_HOLDERS else count
+
+
+def share_of(part: int | None, whole: int | None) -> float | None:
+    """Return a share; None where either is unknown or withheld, and of nothing."""
+    return None if part is None or not whole else part / whole
+
+
+def describe(row: Any) -> Participation:
+    """Return what a row of counts means, with what is too small withheld."""
+    holders, new = withhold(row.holders), withhold(row.new_holders)
+    if holders is None or withhold(row.holders - row.new_holders) is None:
+        # All but a few are new: how many are not would be known by difference.
+        new = None
+    registered = None if row.registered_holders is None else withhold(row.registered_holders)
+    basis: Literal["households_served", "holders_registered"] | None = None
+    if row.households is not None:
+        basis = "households_served"
+    elif registered is not None:
+        basis = "holders_registered"
+    anonymous = row.deposits - row.credited_deposits
+    return Participation(
+        first_day=row.first_day,
+        level=row.level,
+        code=row.code,
+        name=row.name,
+        insee_code=row.insee_code,
+        material=row.material,
+        holders=holders,
+        new_holders=new,
+        new_share=share_of(new, holders),
+        households=None if row.households is None else int(row.households),
+        households_year=row.households_year,
+        households_source=row.households_source,
+        registered_holders=registered,
+        participation=share_of(holders, registered if basis == "holders_registered" else row.households),
+        share_basis=basis,
+        deposits=row.deposits,
+        anonymous_deposits=anonymous,
+        anonymous_share=share_of(anonymous, row.deposits),
+        is_withheld=holders is None or new is None,
+        counted_at=row.counted_at,
+    )
+
+
+def list_participation(
+    connection: Connection,
+    *,
+    authority_id: int,
+    timezone: str,
+    granularity: Granularity,
+    level: Level,
+    first_day: datetime.date,
+    last_day: datetime.date,
+    material: str | None = "",
+) -> list[Participation]:
+    """List who took part in the months or years that begin in a period, oldest first, then by place and material.
+
+    ``material`` None lists each and '' all together; places without deposits are absent.
+    """
+    values = {
+        "authority_id": authority_id,
+        "timezone": timezone,
+        "granularity": granularity,
+        "level": level,
+        "first_day": first_day,
+        "last_day": last_day,
+        "material": material,
+    }
+    return [describe(row) for row in connection.execute(LIST, values)]
