@@ -13,15 +13,19 @@ from rewards.languages import Language
 from rewards.ledger.authority_accounts import KINDS, open_authority_account
 from rewards.schema.assumptions import UnitMass
 from rewards.schema.shops import Funder
-from rewards.schema.territory import Authority, Commune, Material, Site
+from rewards.schema.territory import Authority, Commune, Material, Population, Site
 
 FIRST_MONTH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 """Before anything that has figures."""
 
 COMMUNES = text("""
-    SELECT insee_code, name, population, population_year FROM communes
-     WHERE authority_id = :authority_id AND (CAST(:after AS text) IS NULL OR insee_code > :after)
-     ORDER BY insee_code LIMIT :limit
+    SELECT c.insee_code, c.name, p.population, p.year AS population_year
+      FROM communes c
+      LEFT JOIN LATERAL (SELECT population, year FROM populations
+                          WHERE authority_id = c.authority_id AND insee_code = c.insee_code
+                          ORDER BY year DESC LIMIT 1) AS p ON true
+     WHERE c.authority_id = :authority_id AND (CAST(:after AS text) IS NULL OR c.insee_code > :after)
+     ORDER BY c.insee_code LIMIT :limit
 """)
 MATERIALS = text("""
     SELECT material FROM materials
@@ -32,12 +36,12 @@ MATERIALS = text("""
 
 @dataclass(frozen=True, slots=True)
 class ListedCommune:
-    """A commune of the authority, with the ``population`` of ``population_year`` its figures are divided by."""
+    """A commune of the authority, with its newest ``population``, that of ``population_year``; None: not known."""
 
     insee_code: str
     name: str
-    population: int
-    population_year: int
+    population: int | None
+    population_year: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +114,21 @@ def get_timezone(connection: Connection, *, authority_id: int) -> ZoneInfo:
 
 
 def add_commune(
-    connection: Connection, *, authority_id: int, insee_code: str, name: str, population: int, population_year: int
+    connection: Connection,
+    *,
+    authority_id: int,
+    insee_code: str,
+    name: str,
+    population: int | None = None,
+    population_year: int | None = None,
+    source: str = "said when the commune was added",
 ) -> None:
-    """Add a commune with the population its figures are divided by, and that figure's year."""
-    connection.execute(
-        insert(Commune).values(
-            authority_id=authority_id,
-            insee_code=insee_code,
-            name=name,
-            population=population,
-            population_year=population_year,
-        )
-    )
+    """Add a commune, with the population its figures are divided by and that figure's year where they are known."""
+    commune = {"authority_id": authority_id, "insee_code": insee_code}
+    connection.execute(insert(Commune).values(**commune, name=name))
+    if population is not None:
+        counted = {"year": population_year, "population": population, "source": source}
+        connection.execute(insert(Population).values(**commune, **counted))
 
 
 def add_materials(

@@ -126,6 +126,7 @@ def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
             name=place.name,
             population=place.population,
             population_year=POPULATION_YEAR,
+            source="INSEE, population municipale; see bontri/demo/data",
         )
     add_materials(connection, UNIT_MASS_G, authority_id=AUTHORITY_ID, source="docs/figures.md", now=now)
     sites = add_sites(connection, list_columns(), authority_id=AUTHORITY_ID)

@@ -112,12 +112,12 @@ class PlacementSchema(ma.Schema):
 
 
 class CommuneSchema(ma.Schema):
-    """A commune, and the population its figures are divided by."""
+    """A commune and its newest population; null where none is known."""
 
     insee_code = fields.String(required=True)
     name = fields.String(required=True)
-    population = Integer(required=True)
-    population_year = Integer(required=True)
+    population = Integer(required=True, allow_none=True)
+    population_year = Integer(required=True, allow_none=True, metadata={"description": "Of the census"})
 
 
 class MaterialSchema(ma.Schema):

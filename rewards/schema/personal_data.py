@@ -193,7 +193,7 @@ TABLES = {
         pseudonymous="citizen_id wallet_id state first_credited_on language wants_notices created_at erased_at"
         " inactivity_warned_at",
     ),
-    "communes": Classified(none="insee_code name population population_year"),
+    "communes": Classified(none="insee_code name"),
     "contacts": Classified(
         "contact",
         personal="email_encrypted display_name_encrypted",
@@ -269,6 +269,7 @@ TABLES = {
         encrypted="address_encrypted facts_encrypted",
     ),
     "placements": Classified(none="placement_id bin_id site_id placed_at removed_at"),
+    "populations": Classified(none="insee_code year population source"),
     "quarantine_overflows": Classified(none="bin_id day code times"),
     "quarantined_events": Classified(
         "quarantine",

@@ -67,15 +67,31 @@ class Authority(Base):
 
 
 class Commune(Base):
-    """A commune of the authority, with the population its figures are divided by and that figure's year."""
+    """A commune of the authority; how many live there is in :class:`Population`."""
 
     __tablename__ = "communes"
-    __table_args__ = (CheckConstraint("population > 0", name="population_positive"), {"info": DISTRIBUTED})
+    __table_args__ = ({"info": DISTRIBUTED},)
     authority_id: Mapped[AuthorityId] = mapped_column(ForeignKey("authorities.authority_id"))
     insee_code: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
+
+
+class Population(Base):
+    """How many live in a commune (INSEE's population municipale), by year of the census, and who says so."""
+
+    __tablename__ = "populations"
+    __table_args__ = (
+        tenant_key("insee_code", to="communes"),
+        CheckConstraint("population > 0", name="population_positive"),
+        CheckConstraint("year BETWEEN 1962 AND 2100", name="year_of_a_census"),
+        CheckConstraint("char_length(source) BETWEEN 1 AND 300", name="source_length"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    insee_code: Mapped[str] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     population: Mapped[int]
-    population_year: Mapped[int]
+    source: Mapped[str]
 
 
 class Material(Base):
