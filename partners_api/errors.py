@@ -79,6 +79,7 @@ from rewards.settlement import OwnStatementUnknownError
 from rewards.shops import ShopRevokedError
 from rewards.sign_ins import SignInCodeRefusedError, SignUpClosedError
 from rewards.staff import StaffLockedError, StaffUnknownError
+from rewards.statistics.figures import FiguresTooManyError
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.tries import TriesSpentError
 from rewards.vouchers import (
@@ -149,6 +150,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     OverdraftError: HTTPStatus.CONFLICT,
     OwnStatementUnknownError: HTTPStatus.NOT_FOUND,
     PendingAlreadyEndedError: HTTPStatus.CONFLICT,
+    FiguresTooManyError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodReversedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodToComeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -191,7 +193,7 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     **STATUS_OF_WORK,
 }
 
-TELLS_MORE = (DefinitionInvalidError, TariffGapError, RehearsalTooLargeError)
+TELLS_MORE = (DefinitionInvalidError, FiguresTooManyError, TariffGapError, RehearsalTooLargeError)
 """Their own words say what to mend, and name no command."""
 
 CODE_OF_STATUS: dict[HTTPStatus, str] = {

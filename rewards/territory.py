@@ -113,6 +113,12 @@ def get_timezone(connection: Connection, *, authority_id: int) -> ZoneInfo:
     return ZoneInfo(connection.execute(timezone).scalar_one())
 
 
+def is_simulated(connection: Connection, *, authority_id: int) -> bool:
+    """Tell whether every figure of the authority is made up."""
+    simulated = select(Authority.is_simulated).where(Authority.authority_id == authority_id)
+    return bool(connection.execute(simulated).scalar_one())
+
+
 def add_commune(
     connection: Connection,
     *,

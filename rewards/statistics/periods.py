@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from rewards.errors import RewardsError
@@ -16,7 +17,7 @@ class PeriodReversedError(RewardsError):
 
 
 class PeriodTooLongError(RewardsError):
-    """The period has more than ``DAYS_MAX`` days."""
+    """The period has more days than are shown at once."""
 
     code = "period_too_long"
 
@@ -35,13 +36,15 @@ class Period:
         PeriodReversedError, PeriodTooLongError: on construction, so that a period at hand is a good one.
     """
 
+    days_max: ClassVar[int] = DAYS_MAX
+
     first_day: datetime.date
     last_day: datetime.date
 
     def __post_init__(self) -> None:
         if self.last_day < self.first_day:
             raise PeriodReversedError
-        if (self.last_day - self.first_day).days >= DAYS_MAX:
+        if (self.last_day - self.first_day).days >= self.days_max:
             raise PeriodTooLongError
 
     def require_begun(self, today: datetime.date) -> None:
@@ -58,3 +61,10 @@ class Period:
         start = datetime.datetime.combine(self.first_day, datetime.time(), timezone)
         last = datetime.datetime.combine(self.last_day, datetime.time.max, timezone)
         return start.astimezone(datetime.UTC), last.astimezone(datetime.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LongPeriod(Period):
+    """A period of up to eleven years, for what is shown by months and years: five full ones to compare with five."""
+
+    days_max: ClassVar[int] = 11 * 366

@@ -26,6 +26,8 @@ QUERIES = {
     "authority_show_deposit_figures": SOME_TIME,
     "authority_show_participation": SOME_TIME,
     "authority_export_deposits": SOME_TIME,
+    "authority_show_figures": f"{SOME_TIME}&level=bin&by_material=true",
+    "authority_show_figures_of_sites": SOME_TIME,
     "authority_show_statements_of_month": "month={month}",
     "authority_show_statement_of_shop": "month={month}",
 }

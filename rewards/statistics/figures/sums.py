@@ -1,0 +1,107 @@
+"""What bins counted and weighed, by step, place and material: only rollups are read, never the deposits.
+
+What a bin weighed counts as it was weighed; where it does not weigh, grams are items × the unit mass in force × the
+bin's calibration factor in force, both from the first of a month on, so that sums of months suffice. Grams are rounded
+once, at the end: nothing is lost in cells.
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from sqlalchemy import Connection, text
+
+from rewards.statistics.figures.questions import IS_THERE, Level, Question, unit_of
+from rewards.statistics.figures.steps import Granularity
+from rewards.statistics.unit_masses import IN_FORCE
+
+Key = tuple[datetime.date, str, str]
+"""(``begins`` of the step, place, material)."""
+
+FACTORS = """
+    SELECT bin_id, material, factor, valid_from,
+           lead(valid_from, 1, CAST('infinity' AS date)) OVER (PARTITION BY bin_id, material ORDER BY valid_from)
+               AS valid_until
+      FROM bin_calibrations WHERE authority_id = :authority_id
+"""
+DAYS = """
+    SELECT day, bin_id, site_id, material, deposits, items, mass_g, refused, points FROM daily_deposits
+     WHERE authority_id = :authority_id AND day BETWEEN :first_day AND :last_day
+"""
+SUM = """
+    SELECT {begins} AS begins, {unit} AS unit, d.material,
+           CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
+           CAST(sum(d.refused) AS bigint) AS refused, CAST(sum(d.points) AS bigint) AS points,
+           CAST(sum(d.mass_g) AS bigint) AS measured_g,
+           coalesce(sum(d.items * m.unit_mass_g * coalesce(k.factor, 1)) FILTER (WHERE d.mass_g = 0), 0) AS estimated_g,
+           CAST(coalesce(sum(d.items) FILTER (WHERE d.mass_g = 0 AND m.unit_mass_g IS NULL), 0) AS bigint)
+               AS unestimated_items
+      FROM ({rolled}) AS d
+      JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
+      LEFT JOIN ({masses}) AS m ON m.material = d.material AND d.day >= m.valid_from AND d.day < m.valid_until
+      LEFT JOIN ({factors}) AS k ON k.bin_id = d.bin_id AND k.material = d.material
+                                AND d.day >= k.valid_from AND d.day < k.valid_until
+     WHERE (CAST(:material AS text) IS NULL OR d.material = :material)
+       AND (CAST(:bin_id AS text) IS NULL OR d.bin_id = :bin_id) {is_there}
+     GROUP BY 1, 2, 3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What was dropped. ``estimated_g`` leaves out ``unestimated_items``, whose mass nobody knows."""
+
+    deposits: int = 0
+    items: int = 0
+    refused: int = 0
+    points: int = 0
+    measured_g: int = 0
+    estimated_g: Decimal = Decimal(0)
+    unestimated_items: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        """Return both together."""
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in Sums.__slots__))
+
+    @property
+    def total_g(self) -> int | None:
+        """Weighed and estimated grams; None where some mass is unknown."""
+        return None if self.unestimated_items else self.measured_g + round_g(self.estimated_g)
+
+
+def round_g(grams: Decimal) -> int:
+    """Return whole grams."""
+    return int(grams.quantize(Decimal(1), ROUND_HALF_EVEN))
+
+
+def begins_of(granularity: Granularity, day: str) -> str:
+    """Return the expression for the first day of the whole step a day falls into."""
+    if granularity == "whole":
+        return "CAST(:first_day AS date)"
+    return day if granularity == "day" else f"CAST(date_trunc('{granularity}', CAST({day} AS timestamp)) AS date)"
+
+
+def write_statement(granularity: Granularity, level: Level) -> str:
+    """Return the statement for a grid."""
+    return SUM.format(
+        begins=begins_of(granularity, "d.day"),
+        unit=unit_of(level, "d"),
+        rolled=DAYS,
+        masses=IN_FORCE,
+        factors=FACTORS,
+        is_there=IS_THERE,
+    )
+
+
+def get_sums(connection: Connection, question: Question, *, authority_id: int) -> Mapping[Key, Sums]:
+    """Return the sums by step, place and material; where nothing was dropped there is none."""
+    values = {
+        "authority_id": authority_id,
+        "first_day": question.period.first_day,
+        "last_day": question.period.last_day,
+        "material": question.material,
+        **question.filters,
+    }
+    rows = connection.execute(text(write_statement(question.granularity, question.level)), values)
+    return {(row.begins, row.unit, row.material): Sums(*row[3:]) for row in rows}
