@@ -147,6 +147,7 @@ def record_compared(
     for journal_no, seq in compared.firsts:
         notes[journal_no].seqs.append(seq)
     journals = plan_journals(notes, authority_id=rules.authority_id)
+    today = now.astimezone(rules.timezone).date()
 
     def plan(granted: Sequence[Grant]) -> list[Write]:
         credited = plan_credits(
@@ -158,7 +159,11 @@ def record_compared(
             now=now,
         )
         sums = sum_deposits(new, claims, granted)
-        return [*credited, *journals, *([plan_rollups(sums, authority_id=rules.authority_id)] if sums else [])]
+        return [
+            *credited,
+            *journals,
+            *(plan_rollups(sums, authority_id=rules.authority_id, today=today) if sums else []),
+        ]
 
     wanted = list_wanted(claims)
     writes = plan(wanted)

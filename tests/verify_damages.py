@@ -81,6 +81,13 @@ def change_a_rollup(scene: Scene) -> None:
     scene.damage("UPDATE daily_deposits SET items = items + 1 WHERE authority_id = :authority AND material = 'plastic'")
 
 
+def invent_a_month(scene: Scene) -> None:
+    scene.damage(
+        "INSERT INTO monthly_deposits SELECT authority_id, '2020-01-01', bin_id, site_id, material, 1, 0, 1, 0, 0, 0"
+        " FROM daily_deposits WHERE authority_id = :authority LIMIT 1"
+    )
+
+
 def settle_a_number_nobody_sent(scene: Scene) -> None:
     scene.damage(
         "UPDATE bin_journals SET received = received + '{[20,21)}' WHERE authority_id = :authority AND journal_no = 1"
@@ -348,6 +355,7 @@ DAMAGES = {
     ),
     # The kept row and the recomputed one.
     "rollups_equal_recomputation": (change_a_rollup, {"rollups_equal_recomputation": 2}),
+    "months_equal_their_days": (invent_a_month, {"months_equal_their_days": 1}),
     "every_number_of_a_journal_is_accounted_for": (
         settle_a_number_nobody_sent,
         {"every_number_of_a_journal_is_accounted_for": 1},

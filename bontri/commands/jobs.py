@@ -16,6 +16,7 @@ CRON_JOBS = (
     "post-reviewed-credits",
     "lock-statements",
     "count-holders",
+    "fold-days",
     "prune-commands",
     "prune-letters",
     "prune-quarantine",

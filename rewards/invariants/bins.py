@@ -1,23 +1,23 @@
 """What holds of what bins reported."""
 
+from rewards.rollups.recomputing import DAYS, months_of
+
 BINS: dict[str, str] = {
-    "rollups_equal_recomputation": """
-        WITH recomputed AS (
-            SELECT (e.occurred_at AT TIME ZONE a.timezone)::date AS day, e.bin_id, e.site_id, e.material,
-                   count(*) AS deposits,
-                   count(*) FILTER (WHERE t.seq IS NOT NULL OR c.seq IS NOT NULL) AS credited_deposits,
-                   sum(e.items) AS items, coalesce(sum(e.mass_g), 0) AS mass_g, coalesce(sum(e.refused), 0) AS refused,
-                   coalesce(sum(t.points), 0) AS points
-              FROM events e JOIN authorities a ON a.authority_id = e.authority_id
-              LEFT JOIN transfers t
-                ON t.authority_id = e.authority_id AND t.journal_no = e.journal_no AND t.seq = e.seq
-              LEFT JOIN capped_deposits c
-                ON c.authority_id = e.authority_id AND c.journal_no = e.journal_no AND c.seq = e.seq
-             WHERE e.authority_id = :authority_id AND e.type = 'deposit'
-             GROUP BY 1, 2, 3, 4),
+    "rollups_equal_recomputation": f"""
+        WITH recomputed AS ({DAYS}),
         kept AS (
             SELECT day, bin_id, site_id, material, deposits, credited_deposits, items, mass_g, refused, points
               FROM daily_deposits WHERE authority_id = :authority_id)
+        (SELECT * FROM recomputed EXCEPT SELECT * FROM kept) UNION ALL
+        (SELECT * FROM kept EXCEPT SELECT * FROM recomputed)
+    """,
+    # Against the days that are kept: what is wrong with those is the finding above.
+    "months_equal_their_days": f"""
+        WITH days AS (SELECT * FROM daily_deposits WHERE authority_id = :authority_id),
+        recomputed AS ({months_of("days")}),
+        kept AS (
+            SELECT month, bin_id, site_id, material, deposits, credited_deposits, items, mass_g, refused, points
+              FROM monthly_deposits WHERE authority_id = :authority_id)
         (SELECT * FROM recomputed EXCEPT SELECT * FROM kept) UNION ALL
         (SELECT * FROM kept EXCEPT SELECT * FROM recomputed)
     """,

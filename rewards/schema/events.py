@@ -189,3 +189,33 @@ class DailyDeposits(Base):
     mass_g: Mapped[int] = mapped_column(BigInteger)
     refused: Mapped[int] = mapped_column(BigInteger)
     points: Mapped[int] = mapped_column(BigInteger)
+
+
+class MonthlyDeposits(Base):
+    """Whole days of :class:`DailyDeposits` folded into their months: the sums of those before ``folded_before``.
+
+    What comes later for such a day is added in the transaction that writes the deposit.
+    """
+
+    __tablename__ = "monthly_deposits"
+    __table_args__ = (CheckConstraint("extract(day FROM month) = 1", name="month_begins"), {"info": DISTRIBUTED})
+    authority_id: Mapped[AuthorityId]
+    month: Mapped[datetime.date] = mapped_column(primary_key=True)
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    site_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    material: Mapped[str] = mapped_column(primary_key=True)
+    deposits: Mapped[int] = mapped_column(BigInteger)
+    credited_deposits: Mapped[int] = mapped_column(BigInteger)
+    items: Mapped[int] = mapped_column(BigInteger)
+    mass_g: Mapped[int] = mapped_column(BigInteger)
+    refused: Mapped[int] = mapped_column(BigInteger)
+    points: Mapped[int] = mapped_column(BigInteger)
+
+
+class FoldedDays(Base):
+    """Up to which day the days of an authority are folded into months; that day itself is not."""
+
+    __tablename__ = "folded_days"
+    __table_args__ = ({"info": DISTRIBUTED},)
+    authority_id: Mapped[AuthorityId]
+    folded_before: Mapped[datetime.date]

@@ -235,6 +235,7 @@ TABLES = {
         none="type confidence is_estimated",
     ),
     "expiry_warnings": Classified("contact", pseudonymous="wallet_id expires_on warned_at"),
+    "folded_days": Classified(none="folded_before"),
     "funder_budgets": Classified(none="funder_id year budget_cents committed_cents"),
     "funders": Classified("partners", personal="name", none="funder_id kind"),
     "goals": Classified(
@@ -251,6 +252,9 @@ TABLES = {
     "invitation_tries": Classified("access", pseudonymous="citizen_id tries window_ends_at"),
     "jobs": Classified(none="job due_at leased_until started_at ended_at outcome failures"),
     "materials": Classified(none="material"),
+    "monthly_deposits": Classified(
+        none="month bin_id site_id material deposits credited_deposits items mass_g refused points"
+    ),
     "offers": Classified(
         "staff",
         personal="moderated_by note",

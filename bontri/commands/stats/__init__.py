@@ -6,6 +6,7 @@ from bontri.commands.stats.assumptions import assumptions
 from bontri.commands.stats.bins import bins
 from bontri.commands.stats.masses import masses
 from bontri.commands.stats.participation import count_holders, households, participation
+from bontri.commands.stats.rebuild import rebuild
 
 
 @click.group()
@@ -22,3 +23,4 @@ stats.add_command(assumptions)
 stats.add_command(participation)
 stats.add_command(households)
 stats.add_command(count_holders)
+stats.add_command(rebuild)

@@ -4,7 +4,7 @@ A statement that is new is missed loudly: the stand-in knows only what is writte
 does with the same parameters is tested side by side (``tests/integration/test_simulation_database.py``).
 """
 
-from reliability.simulation.statements import credits, events, journals, quarantine, reports
+from reliability.simulation.statements import credits, events, journals, quarantine, reports, rollups
 from reliability.simulation.statements.directory import select
 from reliability.simulation.statements.registry import POISON_BATTERY_PCT, POISON_ITEMS, STATEMENTS, Done
 
@@ -18,5 +18,6 @@ __all__ = [
     "journals",
     "quarantine",
     "reports",
+    "rollups",
     "select",
 ]

@@ -1,4 +1,4 @@
-"""Statements about points: holders and lots, caps, the ledger, the daily figures."""
+"""Statements about points: holders and lots, caps, the ledger."""
 
 import rewards.badges
 import rewards.caps
@@ -6,7 +6,6 @@ import rewards.credits
 import rewards.ledger.transfers
 import rewards.lots
 import rewards.reviews.holding
-import rewards.rollups
 from reliability.simulation.statements.registry import Done, Parameters, changed, does
 from reliability.simulation.tables import COUNTERS, Transaction, read_rows
 
@@ -124,14 +123,3 @@ def move_counters(tables: Transaction, parameters: Parameters) -> Done:
             tables.put("accounts", key, {name: known[name] + row[name] for name in COUNTERS})
             count += 1
     return changed(count)
-
-
-@does(rewards.rollups.ADD_TO_ROLLUPS, "add_to_rollups")
-def add_to_rollups(tables: Transaction, parameters: Parameters) -> Done:
-    rows = read_rows(rewards.rollups.COLUMNS, parameters)
-    for row in sorted(rows, key=lambda row: (row["day"], row["bin_id"], row["site_id"], row["material"])):
-        key = (parameters["authority_id"], row["day"], row["bin_id"], row["site_id"], row["material"])
-        tables.lock("daily_deposits", key)
-        known = tables.find("daily_deposits", key) or dict.fromkeys(rewards.rollups.COUNTERS, 0)
-        tables.put("daily_deposits", key, {name: known[name] + row[name] for name in rewards.rollups.COUNTERS})
-    return changed(len(rows))
