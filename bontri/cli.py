@@ -66,24 +66,35 @@ def cli() -> None:
 )
 @click.option("--for", "for_s", type=click.FloatRange(min=1), help="Stop after this many seconds; else on Ctrl-C.")
 @click.option("--seed", default=1, show_default=True, help="Chooses what is left to chance.")
+@click.option(
+    "--history-days",
+    default=365,
+    show_default=True,
+    type=click.IntRange(0, 730),
+    help="Days of simulated deposits a new demo begins with; 0: none.",
+)
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON summary at the end, and nothing before.")
-def demo(bins: int, rate: float, for_s: float | None, seed: int, is_json: bool) -> None:
+def demo(*, bins: int, rate: float, for_s: float | None, seed: int, history_days: int, is_json: bool) -> None:
     """Show the whole path on real services: deposits, points, a voucher, its redemption.
 
-    Starts a private PostgreSQL and MQTT broker unless DATABASE_URL and MQTT_URL name real ones. Exits with 1 if the
+    Starts a private PostgreSQL and MQTT broker unless DATABASE_URL and MQTT_URL name real ones. A new demo simulates a
+    year of deposits first, so that every figure has something to show; later starts go on with it. Exits with 1 if the
     story breaks off or an invariant is broken.
 
     \b
     Examples:
       bontri demo
-      bontri demo --for 20 --json
+      bontri demo --for 20 --json --history-days 0
       bontri demo --bins 200 --rate 100
     """
+    from bontri.demo.history.rollout import SHORTEST_DAYS
     from bontri.demo.run import DemoOptions, run_demo
     from bontri.settings import read_settings
 
+    if 0 < history_days < SHORTEST_DAYS:
+        raise click.UsageError(f"--history-days is 0, or {SHORTEST_DAYS} and more")
     settings = read_settings()
-    sys.exit(run_demo(settings, DemoOptions(bins, rate, for_s, seed, is_json)))
+    sys.exit(run_demo(settings, DemoOptions(bins, rate, for_s, seed, is_json, history_days)))
 
 
 @cli.command()

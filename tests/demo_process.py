@@ -45,7 +45,7 @@ def processes_of(data_dir: Path) -> list[str]:
 def running_demo(data_dir: Path) -> subprocess.Popen[str]:
     """Start the demo without an end."""
     return subprocess.Popen(
-        [*BONTRI, "demo", "--bins", "5"],
+        [*BONTRI, "demo", "--bins", "5", "--history-days", "0"],
         env=environment(data_dir),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -24,8 +24,8 @@ def simulate_month(month: datetime.datetime | None, deposits: int, seed: int, is
       bontri simulate-month
       bontri simulate-month --month 2026-09 --deposits 1000
     """
-    from bontri.demo.month import MonthError
     from bontri.demo.month import simulate_month as simulate
+    from bontri.demo.recording import RecordingError
     from bontri.demo.seed import SLUG
     from bontri.settings import read_settings
     from ingest.worker import utc_now
@@ -34,7 +34,7 @@ def simulate_month(month: datetime.datetime | None, deposits: int, seed: int, is
     first_day = (month.date() if month else now.date().replace(day=1) - datetime.timedelta(days=1)).replace(day=1)
     try:
         simulated = simulate(read_settings(), first_day, deposits_a_day=deposits, seed=seed, now=now)
-    except MonthError as error:
+    except RecordingError as error:
         raise click.ClickException(str(error)) from error
     if is_json:
         click.echo(as_json(asdict(simulated) | {"authority": SLUG, "seed": seed}))

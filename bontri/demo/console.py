@@ -23,6 +23,7 @@ TOTALS = text("""
 """)
 
 STORY_LINES = 8
+TOLD_EVERY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class DemoConsole:
         self._steps: deque[str] = deque(maxlen=STORY_LINES)
         self._figures: dict[str, str] = {}
         self._previous: tuple[float, int] | None = None
+        self._told_s = 0.0
 
     def __enter__(self) -> "DemoConsole":
         if self._live:
@@ -72,6 +74,14 @@ class DemoConsole:
     def line(self, words: str) -> None:
         """Print one line above whatever is live."""
         self._console.print(words, highlight=False, markup=False, soft_wrap=True)
+
+    def show_progress(self, what: str, share: float, words: str) -> None:
+        """Show how far something that takes long has come: in place on a terminal, elsewhere a line now and then."""
+        if self._live:
+            self._live.update(Text(f"{what}: {share:.0%} {words}"), refresh=True)
+        elif (now_s := time.monotonic()) - self._told_s > TOLD_EVERY_S:
+            self._told_s = now_s
+            self.line(f"{what}: {share:.0%} {words}")
 
     def show(self, counts: FleetCounts, totals: Totals) -> None:
         """Show how things stand now."""

@@ -1,37 +1,30 @@
-"""A month of simulated deposits for the demo's authority, recorded as the ingest records them, on a clock of its own.
+"""A month of simulated deposits for the demo's authority, on a clock of its own.
 
 For whoever wants to rehearse a tariff without waiting for a month. Households and rhythm are the simulators'
-assumptions. What is left out is the way over the broker: messages, signatures and receipts.
+assumptions.
 """
 
 import datetime
 import hashlib
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
-
 from bontri.demo.folder import DemoFolder
 from bontri.demo.month_purchases import TO_THE_SHOP, Shoppers
+from bontri.demo.recording import Happening, RecordingError, record
 from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, badges
 from bontri.demo.services import Town, find_keyring, open_database, prepare_town
 from bontri.embedded.errors import DataFolderBusyError
 from bontri.provisioning import fleet_file
 from bontri.settings import Settings
-from rewards.acceptance import AcceptedEvent, ReportedEvent, accept
-from rewards.bins import KnownBin, find_bins
 from rewards.database import open_engine
-from rewards.deposits import Outcome, compare_events, record_compared
-from rewards.journals import JournalNote, open_journals
-from rewards.keyring import Keyring
-from rewards.memory import Recollection
-from rewards.rules import AuthorityRules, find_rules
+from rewards.deposits import Outcome
 from simulators.fleet_file import read_fleet
-from simulators.households import Households, PlannedDeposit
+from simulators.households import Households
 from simulators.rhythm import arrival_times
 
 BINS = 60
@@ -39,7 +32,7 @@ BATCH = 500
 CREDITED_LATER = datetime.timedelta(seconds=2)
 
 
-class MonthError(Exception):
+class MonthError(RecordingError):
     """The month cannot be simulated."""
 
 
@@ -56,15 +49,6 @@ class SimulatedMonth:
     credited: int
     points: int
     redeemed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A planned deposit at its time; ``seq`` is its number in its bin's journal."""
-
-    planned: PlannedDeposit
-    at: datetime.datetime
-    seq: int
 
 
 def simulate_month(
@@ -85,24 +69,23 @@ def simulate_month(
     with ExitStack() as stack:
         url = find_database(stack, settings, folder)
         town = prepare_town(stack, url, keyring, folder)
+        if town.has_history:
+            raise MonthError("the demo has a simulated history already: its months are there to work on")
         engine = open_engine(url, role="bontri_ingest")
         tills = open_engine(url, role="bontri_api", authority_id=AUTHORITY_ID)
         stack.callback(engine.dispose)
         stack.callback(tills.dispose)
         dropped = drop(town, began_at, ends_at, deposits_a_day=deposits_a_day, seed=f"{seed} {first_day:%Y-%m}")
         shoppers = Shoppers(tills, keyring, seed=f"{seed} {first_day:%Y-%m}")
-        bin_ids = choose_bins(town)
         outcomes: list[Outcome] = []
         redeemed = 0
         while batch := list(itertools.islice(dropped, BATCH)):
             with engine.begin() as connection:
-                recorded = record(connection, keyring, batch, bin_ids, journal=journal_of(seed, first_day))
+                now = batch[-1].received_at
+                recorded = record(connection, keyring, batch, journal=journal_of(seed, first_day), now=now)
             outcomes += recorded
-            if (
-                not any(each.is_repeat for each in recorded)
-                and (at := batch[-1].at + CREDITED_LATER) < ends_at - TO_THE_SHOP
-            ):
-                redeemed += shoppers.go_shopping(at)
+            if not any(each.is_repeat for each in recorded) and now < ends_at - TO_THE_SHOP:
+                redeemed += shoppers.go_shopping(now)
     new = [each for each in outcomes if not each.is_repeat]
     return SimulatedMonth(
         first_day,
@@ -146,7 +129,7 @@ def journal_of(seed: int, first_day: datetime.date) -> str:
 
 def drop(
     town: Town, began_at: datetime.datetime, ends_at: datetime.datetime, *, deposits_a_day: int, seed: str
-) -> Iterator[Dropped]:
+) -> Iterator[Happening]:
     """Yield the deposits of the month in the order of time; the same seed gives the same."""
     rng = random.Random(seed)  # noqa: S311 (must be repeatable)
     bin_ids = choose_bins(town)
@@ -158,66 +141,15 @@ def drop(
         if (at := began_at.astimezone(datetime.UTC) + elapsed) >= ends_at:
             return
         planned = households.plan_deposit()
-        yield Dropped(planned, at, next(seqs[planned.bin_number]))
-
-
-def record(
-    connection: Connection, keyring: Keyring, batch: Sequence[Dropped], bin_ids: Sequence[str], *, journal: str
-) -> list[Outcome]:
-    """Accept and record a batch, as the ingest does, at the time of its last deposit."""
-    rules = find_rules(connection, SLUG)
-    if rules is None:
-        raise MonthError("the demo's authority is not there")
-    now = batch[-1].at + CREDITED_LATER
-    used = {bin_ids[each.planned.bin_number] for each in batch}
-    bins = find_bins(connection, sorted(used), authority_id=AUTHORITY_ID)
-    journals = open_journals(connection, {(each, journal): now for each in sorted(used)}, authority_id=AUTHORITY_ID)
-    notes = {number: JournalNote(key, now) for key, number in journals.items()}
-    accepted = [
-        accept_one(each, bins[bin_id], journals[bin_id, journal], rules, keyring)
-        for each in batch
-        for bin_id in (bin_ids[each.planned.bin_number],)
-    ]
-    compared = compare_events(connection, accepted, authority_id=AUTHORITY_ID, now=now)
-    recorded = record_compared(connection, compared, notes, Recollection(), rules=rules, now=now)
-    outcomes = recorded.list_outcomes()
-    if None in outcomes:
-        raise MonthError("another month was simulated under the same seed; choose another with --seed")
-    return [each for each in outcomes if each is not None]
-
-
-def accept_one(
-    dropped: Dropped, known: KnownBin, journal_no: int, rules: AuthorityRules, keyring: Keyring
-) -> AcceptedEvent:
-    """Return a deposit as its bin would have reported it, accepted.
-
-    Raises:
-        MonthError: it would have been refused; before the demo was made its bins stood nowhere.
-    """
-    planned = dropped.planned
-    content = f"{known.bin_id} {dropped.seq} {dropped.at.isoformat()} {planned}".encode()
-    accepted = accept(
-        ReportedEvent(
-            bin=known,
-            identity=(journal_no, dropped.seq),
-            type="deposit",
+        yield Happening(
+            bin_id=bin_ids[planned.bin_number],
+            seq=next(seqs[planned.bin_number]),
+            at=at,
+            received_at=at + CREDITED_LATER,
             material=planned.material,
             items=planned.items,
             mass_g=planned.mass_g,
+            badge=planned.badge,
             refused=planned.refused,
             confidence=planned.confidence,
-            emptied_by=None,
-            badge_digest=keyring.badge_digest(authority_id=AUTHORITY_ID, badge=planned.badge)
-            if planned.badge
-            else None,
-            at=dropped.at,
-            clock="synced",
-            ahead_ms=None,
-            received_at=dropped.at + CREDITED_LATER,
-            content_digest=keyring.content_digest(content),
-        ),
-        rules,
-    )
-    if not isinstance(accepted, AcceptedEvent):
-        raise MonthError(f"a deposit of {dropped.at:%Y-%m-%d} would be refused: {accepted.detail}")
-    return accepted
+        )

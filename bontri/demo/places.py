@@ -1,8 +1,9 @@
 """The real places of the demo: communes and glass columns of Plaine Commune (origin: ``data/README.md``)."""
 
 import csv
+import random
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -48,6 +49,16 @@ def list_columns() -> list[NewSite]:
             )
         )
     return sites
+
+
+def bin_id_of(number: int) -> str:
+    """Return the id of the bin of a column, by its number in the file, from 1."""
+    return f"PLC-{number:05}"
+
+
+def mix(bin_ids: Sequence[str]) -> list[str]:
+    """Shuffle bins, always in the same way: columns are listed by commune, and every commune is to have some."""
+    return random.Random(0).sample(bin_ids, len(bin_ids))  # noqa: S311 (chosen, not secret)
 
 
 def fold(name: str) -> str:

@@ -1,8 +1,8 @@
 """``bontri demo``: services, bins, one story from bottle to redeemed voucher, and the proof that the books balance."""
 
+import datetime
 import json
 import math
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from bontri.demo.console import DemoConsole, read_totals
 from bontri.demo.folder import DemoFolder
 from bontri.demo.letterbox import Letterbox
+from bontri.demo.places import mix
 from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, register_visitor
-from bontri.demo.services import Services, Town, running_services
+from bontri.demo.services import HistoryWish, Services, Town, running_services
 from bontri.demo.story import Story, StoryError, play_story
 from bontri.embedded.processes import Stopped, stop_on_signals
 from bontri.jobs.retaining import erase_requested_work
@@ -42,6 +43,7 @@ class DemoOptions:
     for_s: float | None
     seed: int
     is_json: bool
+    history_days: int
 
 
 @dataclass
@@ -82,7 +84,9 @@ def run_demo(settings: Settings, options: DemoOptions) -> int:
     folder = DemoFolder(settings.data_dir.absolute())
     with stop_on_signals(), DemoConsole(is_quiet=options.is_json) as console:
         console.line(f"Starting PostgreSQL, broker, worker and API (data in {folder.path}) …")
-        with running_services(settings, folder) as services:
+        history = wish_for(options, console)
+        with running_services(settings, folder, history) as services:
+            tell_history(console, services.town, options)
             with services.town.owner.begin() as connection:
                 visitor = register_visitor(connection, services.town.keyring, now=utc_now())
             introduce(console, services, visitor, folder)
@@ -93,6 +97,30 @@ def run_demo(settings: Settings, options: DemoOptions) -> int:
         else:
             conclude(console, summary)
     return 0 if summary["ok"] else 1
+
+
+def wish_for(options: DemoOptions, console: DemoConsole) -> HistoryWish | None:
+    """Return what a new demo is to have behind it; None: nothing."""
+    if not options.history_days:
+        return None
+    what = f"Simulating {options.history_days} days of history, once"
+
+    def advance(done: float, words: str = "") -> None:
+        console.show_progress(what, done / options.history_days, words)
+
+    return HistoryWish(options.history_days, options.seed, advance)
+
+
+def tell_history(console: DemoConsole, town: Town, options: DemoOptions) -> None:
+    """Tell which history there is, and why there is none where one was asked for."""
+    if (loaded := town.loaded) is not None:
+        console.line(
+            f"Simulated history from {loaded.first_day} to {loaded.last_day}: {loaded.deposits:,} deposits, "
+            f"{loaded.emptyings:,} weighed emptyings, {loaded.points:,} points, "
+            f"{loaded.spent.redeemed:,} vouchers redeemed."
+        )
+    elif options.history_days and not town.has_history:
+        console.line("This demo was begun without a history; one begun in an empty folder (BONTRI_DATA_DIR) has one.")
 
 
 def conclude(console: DemoConsole, summary: dict[str, Any]) -> None:
@@ -115,6 +143,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
     till = services.town.keys.tills[0]
     url, agent = services.api_url, services.town.keys.authority_api_key
     today = utc_now().astimezone(ZoneInfo(TIMEZONE)).date()
+    a_year_ago = today - datetime.timedelta(days=365)
     walk = folder.write_walk_file(walk_values(services, visitor, folder))
     for line in (
         "",
@@ -129,6 +158,8 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         f"  . {walk}",
         f'  curl -s "$API/api/v1/authority/figures/deposits?from={today}&to={today}" -H "$AGENT"',
         f"  bontri settle --authority {SLUG} --month {today:%Y-%m} --pdf statements",
+        f"  bontri stats participation --authority {SLUG} --from {a_year_ago:%Y-%m} --to {today:%Y-%m} --level commune",
+        f"  bontri stats bins --authority {SLUG}",
         "",
     ):
         console.line(line)
@@ -155,8 +186,7 @@ def fleets(town: Town, mqtt_url: str, bins: int, folder: DemoFolder) -> tuple[Pr
     def hand_over(bin_ids: list[str]) -> dict[str, Any]:
         return fleet_file(bin_ids, authority=SLUG, mqtt_url=mqtt_url, keyring=town.keyring, badges=badges())
 
-    # The columns are listed commune by commune: shuffled, always in the same way, every commune has some bins.
-    *others, story_bin = random.Random(0).sample(town.bin_ids, len(town.bin_ids))  # noqa: S311
+    *others, story_bin = mix(town.bin_ids)
     folder.write_fleet_file(hand_over(others[bins:]))
     return read_fleet(hand_over(others[:bins])), read_fleet(hand_over([story_bin]))
 

@@ -6,12 +6,15 @@ Everything but the places is invented, and the authority is marked as simulated.
 
 import datetime
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from bontri.demo.places import POPULATION_YEAR, list_columns, list_communes
+from bontri.demo.history.rollout import Rollout
+from bontri.demo.places import POPULATION_YEAR, bin_id_of, list_columns, list_communes
 from rewards.api_keys import create_api_key, create_operator_key
 from rewards.bins import NewBin, add_bins
+from rewards.cards import register_cards
 from rewards.causes import CauseTerms, add_cause
 from rewards.citizens import register_citizen
 from rewards.goals import GoalTerms, add_goal
@@ -29,6 +32,7 @@ TIMEZONE = "Europe/Paris"
 
 CITIZENS = 200
 DAY_CAP_POINTS = 40
+CAPACITY_L = 3000
 
 UNIT_MASS_G = {"glass": 230, "paper": None, "plastic": 28, "can": 13}
 """Grams an item: glass packaging as thrown, a PET bottle, an aluminium can; paper has no unit (docs/figures.md)."""
@@ -85,18 +89,29 @@ class Visitor:
     badge: str
 
 
+def start_of(day: datetime.date) -> datetime.datetime:
+    """Return when a day begins by the authority's calendar."""
+    return datetime.datetime.combine(day, datetime.time(), ZoneInfo(TIMEZONE)).astimezone(datetime.UTC)
+
+
 def badges() -> list[str]:
     """List the cards of the demo's citizens, whose deposits are left to chance."""
     return [f"DEMO-{number:04}" for number in range(1, CITIZENS + 1)]
 
 
-def seed(connection: Connection, keyring: Keyring, *, now: datetime.datetime) -> DemoKeys | None:
-    """Create the demo's authority and return its keys; None when it exists already. Needs the owner's transaction."""
+def seed(
+    connection: Connection, keyring: Keyring, *, now: datetime.datetime, rollout: Rollout | None = None
+) -> DemoKeys | None:
+    """Create the demo's authority and return its keys; None when it exists already. Needs the owner's transaction.
+
+    With a ``rollout`` bins and cards are there since when it says, and those it leaves out since now.
+    """
     if find_authority_id(connection, SLUG) is not None:
         return None
-    build_territory(connection, now=now)
-    for badge in badges():
-        register_citizen(connection, keyring, authority_id=AUTHORITY_ID, badges=[badge], now=now)
+    build_territory(connection, now=now, rollout=rollout)
+    handed_out_on = {each.badge: start_of(each.handed_out_on) for each in rollout.cards} if rollout else {}
+    cards = dict.fromkeys(badges(), now) | handed_out_on
+    register_cards(connection, keyring, cards, authority_id=AUTHORITY_ID)
     tills = [open_shop(connection, keyring, shop, now=now) for shop in SHOPS]
     add_receivers(connection, now=now)
     agent = create_api_key(
@@ -106,7 +121,7 @@ def seed(connection: Connection, keyring: Keyring, *, now: datetime.datetime) ->
     return DemoKeys(tills, agent.secret, operator.secret)
 
 
-def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
+def build_territory(connection: Connection, *, now: datetime.datetime, rollout: Rollout | None) -> None:
     """Create the authority with its communes, materials, tariff, and a bin at each of its real columns."""
     create_authority(
         connection,
@@ -130,10 +145,16 @@ def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
         )
     add_materials(connection, UNIT_MASS_G, authority_id=AUTHORITY_ID, source="docs/figures.md", now=now)
     sites = add_sites(connection, list_columns(), authority_id=AUTHORITY_ID)
-    placed_at = now - datetime.timedelta(days=400)
+    long_ago = now - datetime.timedelta(days=400)
+    placed_at = {each.bin_id: start_of(each.from_day) for each in reversed(rollout.stays)} if rollout else {}
     add_bins(
         connection,
-        [NewBin(f"PLC-{number:05}", site_id, placed_at, 3000) for number, site_id in enumerate(sites.values(), 1)],
+        [
+            NewBin(
+                bin_id_of(number), site_id, placed_at.get(bin_id_of(number), now if rollout else long_ago), CAPACITY_L
+            )
+            for number, site_id in enumerate(sites.values(), 1)
+        ],
         authority_id=AUTHORITY_ID,
         now=now,
     )
@@ -141,7 +162,7 @@ def build_territory(connection: Connection, *, now: datetime.datetime) -> None:
         connection,
         authority_id=AUTHORITY_ID,
         name="Tarif de démonstration",
-        valid_from=placed_at,
+        valid_from=start_of(rollout.tariff_changes_on) if rollout else long_ago,
         lines={"glass": ("item", 1), "plastic": ("item", 1), "can": ("item", 1), "paper": ("kilogram", 2)},
         day_cap_points=DAY_CAP_POINTS,
     )

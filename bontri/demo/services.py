@@ -1,5 +1,6 @@
 """Everything the demo runs on: a database and a broker, private or given, then the worker and the API as processes."""
 
+import datetime
 import json
 import os
 import sys
@@ -10,16 +11,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from bontri.demo.folder import DemoFolder
-from bontri.demo.seed import AUTHORITY_ID, DemoKeys, seed
+from bontri.demo.history.loading import LoadedHistory, has_history, load_history
+from bontri.demo.history.rollout import plan_rollout
+from bontri.demo.seed import AUTHORITY_ID, TIMEZONE, DemoKeys, seed
 from bontri.embedded.broker import running_broker
 from bontri.embedded.errors import EmbeddedServiceError
 from bontri.embedded.listeners import LOOPBACK, assert_listener_belongs_to, choose_free_port
 from bontri.embedded.postgres import running_postgres
 from bontri.embedded.processes import Child, start_child
+from bontri.jobs.counting import count_holders_of
+from bontri.jobs.folding import fold_days_of
+from bontri.progress import Advance
 from bontri.provisioning import WORKER_USERNAME, list_bin_ids, list_broker_accounts
 from bontri.readiness import ReadySocket
 from bontri.settings import SECRETS, Settings, secret
@@ -31,18 +38,35 @@ DATABASE = "bontri"
 READY_WITHIN_S = 30.0
 DEMO_WORKERS = 2
 
+ANALYZE = text("ANALYZE")
+"""Figures are asked for at once, long before the server looks at new tables by itself."""
+
+COUNTED_AT_START = (fold_days_of, count_holders_of)
+"""Jobs whose figures are to be there at first sight; no process runs the jobs of a demo."""
+
 OVERRIDDEN = {*SECRETS, "DATABASE_URL", "MQTT_URL", "BONTRI_MAIL_URL"}
 """Settings that the demo's worker and API get from the demo, whatever its own environment says."""
 
 
 @dataclass(frozen=True)
+class HistoryWish:
+    """What a new demo is to have behind it; told of with ``advance`` as it is loaded, by days."""
+
+    days: int
+    seed: int
+    advance: Advance
+
+
+@dataclass(frozen=True)
 class Town:
-    """The demo's authority in a migrated database."""
+    """The demo's authority in a migrated database. ``loaded``: the history that was loaded at this start."""
 
     owner: Engine
     keyring: Keyring
     keys: DemoKeys
     bin_ids: list[str]
+    has_history: bool
+    loaded: LoadedHistory | None
 
 
 @dataclass(frozen=True)
@@ -61,8 +85,10 @@ class Services:
 
 
 @contextmanager
-def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Services]:
+def running_services(settings: Settings, folder: DemoFolder, history: HistoryWish | None) -> Iterator[Services]:
     """Run database, broker, worker and API for the time of the block; nothing is left running after it.
+
+    A demo that is new gets the ``history`` first.
 
     Raises:
         EmbeddedServiceError: one of them does not start.
@@ -72,7 +98,7 @@ def running_services(settings: Settings, folder: DemoFolder) -> Iterator[Service
     secrets = dict(zip(SECRETS, (keyring.master_key, keyring.badge_pepper, keyring.storage_key), strict=True))
     with ExitStack() as stack:
         database_url, database = open_database(stack, settings, folder.path)
-        town = prepare_town(stack, database_url, keyring, folder)
+        town = prepare_town(stack, database_url, keyring, folder, history)
         mqtt_url, topic_filter, broker = open_broker(stack, settings, folder.path, town)
         environment = {
             # Ours are given by value; a file named for one of them would be a second source.
@@ -123,19 +149,36 @@ def open_database(stack: ExitStack, settings: Settings, data_dir: Path) -> tuple
     return server.url(DATABASE), f"PostgreSQL {server.version}, private, port {server.port}"
 
 
-def prepare_town(stack: ExitStack, database_url: str, keyring: Keyring, folder: DemoFolder) -> Town:
-    """Migrate the database and seed it at the first start."""
+def prepare_town(
+    stack: ExitStack, database_url: str, keyring: Keyring, folder: DemoFolder, history: HistoryWish | None = None
+) -> Town:
+    """Migrate the database and seed it at the first start, with its ``history`` or not at all."""
     owner = open_engine(database_url, role="owner")
     stack.callback(owner.dispose)
     with owner.connect() as connection:
         migrate(connection)
+    loaded = None
     with owner.begin() as connection:
-        keys = seed(connection, keyring, now=utc_now())
+        now = utc_now()
+        rollout = None
+        if history is not None:
+            yesterday = now.astimezone(ZoneInfo(TIMEZONE)).date() - datetime.timedelta(days=1)
+            rollout = plan_rollout(days=history.days, last_day=yesterday, seed=history.seed)
+        keys = seed(connection, keyring, now=now, rollout=rollout)
         if keys is not None:
+            if rollout is not None and history is not None:
+                loaded = load_history(connection, keyring, rollout, advance=history.advance)
             # Inside the transaction: an authority without its keys would be of no use to anybody.
             folder.keep_keys(keys)
         bin_ids = list_bin_ids(connection, authority_id=AUTHORITY_ID)
-    return Town(owner, keyring, keys or folder.keys(), bin_ids)
+        is_there = has_history(connection)
+    if loaded is not None:
+        with owner.begin() as connection:
+            connection.execute(ANALYZE)
+    if is_there:
+        for count in COUNTED_AT_START:
+            count(owner, AUTHORITY_ID)
+    return Town(owner, keyring, keys or folder.keys(), bin_ids, is_there, loaded)
 
 
 def open_broker(stack: ExitStack, settings: Settings, data_dir: Path, town: Town) -> tuple[str, str, str]:

@@ -26,7 +26,7 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def summary(data_dir: Path) -> dict[str, Any]:
     """What the first start of the demo says of itself."""
-    done = bontri(data_dir, "demo", "--for", "4", "--bins", "20", "--json")
+    done = bontri(data_dir, "demo", "--history-days", "0", "--for", "4", "--bins", "20", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -60,7 +60,9 @@ def test_workers_share_the_work_where_the_broker_can_share_it(summary: dict[str,
 
 def test_the_demo_needs_no_mosquitto_and_then_runs_one_worker() -> None:
     with scratch_folder("demo") as folder:
-        done = bontri(folder, "demo", "--for", "1", "--bins", "5", "--json", command=WITHOUT_MOSQUITTO)
+        done = bontri(
+            folder, "demo", "--history-days", "0", "--for", "1", "--bins", "5", "--json", command=WITHOUT_MOSQUITTO
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         summary = json.loads(done.stdout)
         assert summary["broker"].startswith("iotcore")
@@ -123,7 +125,7 @@ def test_a_data_folder_in_use_is_one_sentence(data_dir: Path) -> None:
     from bontri.embedded.postgres import running_postgres
 
     with running_postgres(data_dir):
-        done = bontri(data_dir, "demo", "--for", "2")
+        done = bontri(data_dir, "demo", "--history-days", "0", "--for", "2")
     assert done.returncode == 1
     assert "in use by process" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -134,7 +136,7 @@ def test_a_database_made_from_another_folder_is_one_sentence(data_dir: Path, tmp
 
     with scratch_folder("other") as other:
         with running_postgres(data_dir) as server:
-            done = bontri(other, "demo", "--for", "2", DATABASE_URL=server.url("bontri"))
+            done = bontri(other, "demo", "--history-days", "0", "--for", "2", DATABASE_URL=server.url("bontri"))
         assert done.returncode == 1
         assert "keys are not in" in done.stderr
         assert "Traceback" not in done.stdout + done.stderr

@@ -60,7 +60,7 @@ def test_the_demo_runs_on_given_servers(folder: Path, mqtt_url: str) -> None:
         }
         (folder / "master-key").write_text("ab" * 32 + "\n")
         done = subprocess.run(
-            [sys.executable, "-m", "bontri", "demo", "--for", "1", "--bins", "10", "--json"],
+            [sys.executable, "-m", "bontri", "demo", "--history-days", "0", "--for", "1", "--bins", "10", "--json"],
             env={**os.environ, **settings},
             capture_output=True,
             text=True,

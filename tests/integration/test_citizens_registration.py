@@ -1,8 +1,11 @@
 """Citizens, with or without a person behind the card."""
 
+import datetime
+
 import pytest
 from sqlalchemy import text
 
+from rewards.cards import get_card, register_cards
 from rewards.citizens import BadgeTakenError, EmailTakenError, find_citizen_by_email, pair_badge, register_citizen
 from tests.databases import Database
 from tests.factories import build_town, deposit
@@ -61,3 +64,25 @@ def test_pairing_the_same_badge_again_changes_nothing(connection, keyring, town,
     citizen = register_citizen(connection, keyring, **tenant, badges=["A"], now=now)
     pair_badge(connection, keyring, **tenant, citizen_id=citizen.citizen_id, badge="A", now=now)
     assert count_rows(connection) == [1, 1, 1, 0]
+
+
+def test_a_box_of_cards_is_registered_at_once_and_each_earns_for_itself(connection, keyring, town, now):
+    tenant = {"authority_id": town.authority_id}
+    handed_out = {f"CARD-{number}": now - datetime.timedelta(days=number) for number in range(3)}
+    citizens = register_cards(connection, keyring, handed_out, **tenant)
+    assert count_rows(connection) == [3, 3, 3, 0]
+    for badge, citizen in citizens.items():
+        assert get_card(connection, keyring, **tenant, badge=badge).citizen == citizen
+    assert deposit(connection, town, badge="CARD-1", items=2, now=now).points == 2
+    paired = connection.execute(text("SELECT paired_at FROM badges ORDER BY paired_at DESC")).scalars().all()
+    assert paired == list(handed_out.values())
+    assert register_cards(connection, keyring, {}, **tenant) == {}
+
+
+def test_a_box_with_a_card_that_is_taken_is_refused_whole(connection, keyring, town, now):
+    tenant = {"authority_id": town.authority_id}
+    register_citizen(connection, keyring, **tenant, badges=["CARD-1"], now=now)
+    before = count_rows(connection)
+    with pytest.raises(BadgeTakenError), connection.begin_nested():
+        register_cards(connection, keyring, {"CARD-0": now, "CARD-1": now}, **tenant)
+    assert count_rows(connection) == before

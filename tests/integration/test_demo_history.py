@@ -1,0 +1,141 @@
+"""A simulated history goes through the accounting of the ingest; a demo gets one at its first start or never."""
+
+import datetime
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from bontri.demo.folder import DemoFolder
+from bontri.demo.history.loading import LoadedHistory, load_history
+from bontri.demo.history.rollout import plan_rollout
+from bontri.demo.seed import AUTHORITY_ID, seed
+from bontri.demo.services import HistoryWish, Town, prepare_town
+from rewards.keyring import Keyring
+from rewards.verify import verify
+from tests.databases import Database, DatabasePool
+from tests.operator_commands import run
+
+NOW = datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC)
+LAST_DAY = datetime.date(2026, 11, 21)
+DAYS, BINS = 40, 6
+
+SUMS = text("""
+    SELECT (SELECT json_agg(d) FROM (SELECT day, bin_id, deposits, credited_deposits, items, refused, points
+                                       FROM daily_deposits WHERE authority_id = :authority_id ORDER BY day, bin_id) d),
+           (SELECT json_agg(a) FROM (SELECT kind, sum(credits_posted), sum(debits_posted) FROM accounts
+                                      WHERE authority_id = :authority_id GROUP BY kind ORDER BY kind) a)
+""")
+
+
+def load(engine: Engine, keyring: Keyring, *, seed_number: int) -> LoadedHistory:
+    rollout = plan_rollout(days=DAYS, last_day=LAST_DAY, seed=seed_number, bins=BINS)
+    with engine.begin() as connection:
+        seed(connection, keyring, now=NOW, rollout=rollout)
+        return load_history(connection, keyring, rollout, advance=lambda done, words="": None)
+
+
+def sums_of(engine: Engine) -> Any:
+    with engine.connect() as connection:
+        return tuple(connection.execute(SUMS, {"authority_id": AUTHORITY_ID}).one())
+
+
+@pytest.fixture(scope="module")
+def keyring() -> Keyring:
+    return Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
+
+
+@pytest.fixture(scope="module")
+def engine(databases: DatabasePool, keyring: Keyring) -> Iterator[Engine]:
+    with databases.lend() as database:
+        yield database.engine()
+
+
+@pytest.fixture(scope="module")
+def loaded(engine: Engine, keyring: Keyring) -> LoadedHistory:
+    return load(engine, keyring, seed_number=1)
+
+
+def test_a_history_is_marked_as_simulated_and_every_invariant_holds(engine: Engine, loaded: LoadedHistory):
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT is_simulated FROM authorities").scalar_one()
+    found = verify(engine, now=NOW)
+    assert found.is_sound, [each for each in found.findings if each.violations]
+
+
+def test_what_was_loaded_is_what_is_in_the_books(engine: Engine, loaded: LoadedHistory):
+    days, _ = sums_of(engine)
+    assert sum(each["deposits"] for each in days) == loaded.deposits > 1000
+    assert sum(each["items"] for each in days) == loaded.items
+    assert sum(each["points"] for each in days) == loaded.points
+    assert (days[0]["day"], days[-1]["day"]) == ("2026-10-13", "2026-11-21")
+    with engine.connect() as connection:
+        emptyings = connection.exec_driver_sql("SELECT count(*) FROM events WHERE type = 'emptying'").scalar_one()
+    assert emptyings == loaded.emptyings > BINS
+    assert loaded.spent.redeemed > 0
+    assert loaded.spent.donations > 0
+
+
+def test_the_same_seed_gives_the_same_and_another_does_not(
+    engine: Engine, loaded: LoadedHistory, databases: DatabasePool, keyring: Keyring
+):
+    for seed_number, is_same in ((1, True), (2, False)):
+        with databases.lend() as other:
+            again = load(other.engine(), keyring, seed_number=seed_number)
+            assert (again == loaded) is is_same
+            assert (sums_of(other.engine()) == sums_of(engine)) is is_same
+
+
+def test_the_tariff_the_campaign_and_the_welcome_leave_their_traces(engine: Engine, loaded: LoadedHistory):
+    with engine.connect() as connection:
+        lines = connection.exec_driver_sql("SELECT count(DISTINCT tariff_line_id) FROM transfers").scalar_one()
+        extra = connection.exec_driver_sql("SELECT used_points FROM campaigns").scalar_one()
+        welcomes = connection.exec_driver_sql("SELECT count(*) FROM transfers WHERE reason = 'welcome'").scalar_one()
+        late = "SELECT count(*) FROM events WHERE received_at - occurred_at > interval '1 day'"
+        assert connection.exec_driver_sql(late).scalar_one() > 0
+    assert lines == 2
+    assert extra > 0
+    assert welcomes > 0
+
+
+def start(database: Database, keyring: Keyring, folder: DemoFolder, days: int) -> Town:
+    """Make ready what a start of the demo makes ready before its services."""
+    wish = HistoryWish(days, 1, lambda done, words="": None) if days else None
+    with ExitStack() as stack:
+        return prepare_town(stack, database.url, keyring, folder, wish)
+
+
+def test_a_second_start_goes_on_with_the_history_of_the_first(database: Database, keyring: Keyring, tmp_path: Path):
+    folder = DemoFolder(tmp_path / "demo")
+    first = start(database, keyring, folder, 10)
+    assert first.loaded is not None
+    before = sums_of(database.engine())
+    second = start(database, keyring, folder, 10)
+    assert (second.loaded, second.has_history) == (None, True)
+    assert sums_of(database.engine()) == before
+
+    month = run(database, "simulate-month", BONTRI_DATA_DIR=str(folder.path))
+    assert (month.exit_code, "has a simulated history already" in month.output) == (1, True)
+    assert sums_of(database.engine()) == before
+
+
+def test_a_demo_begun_without_a_history_gets_none_later(database: Database, keyring: Keyring, tmp_path: Path):
+    folder = DemoFolder(tmp_path / "demo")
+    assert not start(database, keyring, folder, 0).has_history
+    later = start(database, keyring, folder, 10)
+    assert (later.loaded, later.has_history) == (None, False)
+
+
+def test_a_history_that_breaks_off_leaves_no_demo_behind(database: Database, keyring: Keyring, tmp_path: Path):
+    def break_off(done: float, words: str = "") -> None:
+        raise KeyboardInterrupt
+
+    folder = DemoFolder(tmp_path / "demo")
+    with ExitStack() as stack, pytest.raises(KeyboardInterrupt):
+        prepare_town(stack, database.url, keyring, folder, HistoryWish(10, 1, break_off))
+    with database.engine().connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM authorities").scalar_one() == 0
+    assert start(database, keyring, folder, 10).loaded is not None

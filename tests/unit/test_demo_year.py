@@ -1,0 +1,121 @@
+"""The simulated year before anything is recorded: what was planned for it is in it, told apart from what is chance."""
+
+import datetime
+from collections import defaultdict
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bontri.demo.history.rollout import SHORTEST_DAYS, Rollout, plan_rollout
+from bontri.demo.history.year import TRUE_EFFECT, UNIT_G, Year, daily_kg
+from bontri.demo.recording import Happening
+
+PARIS = ZoneInfo("Europe/Paris")
+LAST_DAY = datetime.date(2026, 11, 21)
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass
+class Lived:
+    """A year that was asked for day after day; ``received`` by the day of reception."""
+
+    rollout: Rollout
+    year: Year
+    received: dict[datetime.date, list[Happening]] = field(default_factory=dict)
+
+    @property
+    def happenings(self) -> list[Happening]:
+        return [each for day in self.received.values() for each in day]
+
+
+def live(rollout: Rollout) -> Lived:
+    lived = Lived(rollout, Year(rollout, PARIS))
+    day = rollout.span.first
+    while day <= rollout.span.last:
+        lived.received[day] = lived.year.list_happenings(day)
+        day += DAY
+    return lived
+
+
+@pytest.fixture(scope="module")
+def lived() -> Lived:
+    return live(plan_rollout(days=365, last_day=LAST_DAY, seed=1, bins=18))
+
+
+def test_the_same_seed_gives_the_same_year():
+    first, again, other = (
+        live(plan_rollout(days=SHORTEST_DAYS, last_day=LAST_DAY, seed=seed)).happenings for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_the_numbers_of_each_bin_have_neither_gaps_nor_doubles(lived: Lived):
+    seqs = defaultdict(list)
+    for each in lived.happenings:
+        seqs[each.bin_id].append(each.seq)
+    assert len(seqs) == 18
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seqs.values())
+
+
+def test_bins_come_in_three_waves_and_report_only_where_they_stand(lived: Lived):
+    starts = sorted({each.from_day for each in lived.rollout.stays[:18]})
+    assert len(starts) == 3
+    first_seen = {}
+    for each in lived.happenings:
+        first_seen.setdefault(each.bin_id, each.at.astimezone(PARIS).date())
+    for stay in lived.rollout.stays[:18]:
+        assert first_seen[stay.bin_id] >= stay.from_day
+
+
+def test_a_bin_that_was_out_of_reach_reports_late_and_in_order(lived: Lived):
+    for bin_id, outage in lived.rollout.offline.items():
+        late = [each for each in lived.happenings if each.bin_id == bin_id and each.received_at - each.at > DAY]
+        assert late
+        assert {each.received_at.astimezone(PARIS).date() for each in late} == {outage.last + DAY}
+        assert all(each.at.astimezone(PARIS).date() in outage for each in late)
+
+
+def test_one_commune_is_silent_for_a_month_and_the_others_are_not(lived: Lived):
+    silent, commune = lived.rollout.silent, lived.rollout.silent_commune
+    assert silent is not None
+    bins = {each.bin_id for each in lived.rollout.stays if each.insee_code == commune}
+    within = [each for each in lived.happenings if each.at.astimezone(PARIS).date() in silent]
+    assert within
+    assert not [each for each in within if each.bin_id in bins]
+    assert [each for each in lived.happenings if each.bin_id in bins]
+
+
+def test_weighed_kilograms_agree_with_counted_ones_but_for_the_bin_that_drifts(lived: Lived):
+    half = lived.rollout.span.first + 200 * DAY
+    counted, weighed = defaultdict(int), defaultdict(int)
+    for each in lived.happenings:
+        if each.at.date() < half:
+            continue
+        counted[each.bin_id] += (each.items or 0) * UNIT_G
+        weighed[each.bin_id] += each.mass_g or 0
+    silent = {each.bin_id for each in lived.rollout.stays if each.insee_code == lived.rollout.silent_commune}
+    shares = {bin_id: weighed[bin_id] / counted[bin_id] for bin_id in counted.keys() - silent}
+    drifted = shares.pop(lived.rollout.drifting)
+    assert all(0.93 < share < 1.15 for share in shares.values()), shares
+    assert drifted > max(shares.values())
+
+
+def test_columns_with_a_bin_take_more_by_the_effect_that_is_built_in(lived: Lived):
+    rollout = lived.rollout
+    without_g = sum(
+        daily_kg(stay.kg_per_year, day, rollout.span.last) * 1000
+        for stay in rollout.stays
+        for day in lived.received
+        if stay.is_on(day)
+    )
+    assert sum(lived.year.dropped_g.values()) / without_g == pytest.approx(1 + TRUE_EFFECT, abs=0.02)
+
+
+def test_the_shortest_history_has_its_mishaps_within_its_days():
+    rollout = plan_rollout(days=SHORTEST_DAYS, last_day=LAST_DAY, seed=3)
+    assert rollout.days == SHORTEST_DAYS
+    assert rollout.silent is None
+    assert all(outage.first in rollout.span and outage.last < LAST_DAY for outage in rollout.offline.values())
+    assert all(each.handed_out_on in rollout.span for each in rollout.cards)
