@@ -23,25 +23,22 @@ from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.fleet.refusals import BinMissingError, SiteMissingError
 from rewards.shop_register import CommuneUnknownError
-from rewards.statistics.assumptions import ASSUMPTION_NAMES, DEFAULTS
+from rewards.statistics.assumptions import DEFAULTS
 from rewards.statistics.figures import (
     INDICATORS,
     MEANINGS,
-    Cell,
-    Figures,
     FiguresTooManyError,
-    Missing,
     Question,
     get_figures,
     period_of,
 )
 from rewards.statistics.figures.of_sites import SiteFigures, list_site_figures
+from rewards.statistics.figures.rows import Row, assumptions_of, coverage_of, known_of, missing_of, row_of
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.statistics.unit_masses import MaterialUnknownError
 from rewards.territory import is_simulated
 
-Row = dict[str, Any]
-
+SITE_FIGURES = SiteFiguresSchema().fields.keys()
 REFUSES = (
     PeriodReversedError,
     PeriodTooLongError,
@@ -78,7 +75,7 @@ def show_figures(caller: Principal, asked: dict[str, Any]) -> Row | Response:
     )
     zone = ZoneInfo(caller.timezone)
     figures = get_figures(connection(), question, **tenant_of(caller), timezone=zone, now=now())
-    cells = [render_cell(cell) for cell in figures.cells]
+    cells = [row_of(cell) for cell in figures.cells]
     if choose_type(asked["format"], (CSV,)) == CSV:
         return render_csv(CellSchema(), cells)
     return {
@@ -90,10 +87,10 @@ def show_figures(caller: Principal, asked: dict[str, Any]) -> Row | Response:
         "by": question.granularity,
         "level": question.level,
         "is_simulated": is_simulated(connection(), **tenant_of(caller)),
-        "totals": [render_cell(cell) for cell in figures.totals],
+        "totals": [row_of(cell) for cell in figures.totals],
         "cells": cells,
         "missing_bins": figures.missing_bins,
-        "assumptions": list_in_force(figures),
+        "assumptions": assumptions_of(figures),
     }
 
 
@@ -140,65 +137,15 @@ def show_definitions(_caller: Principal) -> Row:
     }
 
 
-def list_in_force(figures: Figures) -> list[Any]:
-    """List the assumptions in force on the last day of the question."""
-    last_day = figures.question.period.last_day
-    return [figures.assumptions.get(name, last_day) for name in ASSUMPTION_NAMES]
-
-
 def key_of(row: Row) -> tuple[str, UUID]:
     """Return what sites are listed by."""
     return row["site"], row["site_id"]
-
-
-def render_cell(cell: Cell) -> Row:
-    """Return a cell, flat."""
-    population = cell.population
-    return {
-        "step": cell.step.name,
-        "first_day": cell.step.first_day,
-        "last_day": cell.step.last_day,
-        "days": cell.step.days,
-        "insee_code": cell.place.insee_code,
-        "commune": cell.place.commune,
-        "site": cell.place.site,
-        "site_id": cell.place.site_id,
-        "bin_id": cell.place.bin_id,
-        "material": cell.material,
-        "population": None if population is None else population.population,
-        "population_years": [] if population is None else population.years,
-        "population_sources": [] if population is None else population.sources,
-        **render_coverage(cell),
-        **render_figures(cell.figures),
-        "missing": {name: reason.value for name, reason in cell.missing.items()},
-    }
-
-
-def render_coverage(cell: Cell) -> Row:
-    """Return how complete a cell is."""
-    coverage = cell.coverage
-    return {
-        "is_partial": cell.step.is_partial,
-        "is_complete": cell.is_complete,
-        "bins": coverage.bins,
-        "bins_reporting": coverage.bins_reporting,
-        "bins_missing": coverage.bins_missing,
-        "sites_missing": coverage.sites_missing,
-        "communes_missing": coverage.communes_missing,
-        "silent_steps": coverage.silent_steps,
-    }
-
-
-def render_figures(figures: Any) -> Row:
-    """Return figures by name, those that are missing as None."""
-    return {name: None if isinstance(each, Missing) else each for name, each in figures.items()}
 
 
 def render_site(site: SiteFigures) -> Row:
     """Return a site with its figures and those of its commune."""
     place, of_commune = site.cell.place, {f"commune_{name}": each for name, each in site.of_commune.items()}
     figures = {**site.cell.figures, **of_commune}
-    missing = {name: each.value for name, each in figures.items() if isinstance(each, Missing)}
     return {
         "site_id": place.site_id,
         "site": place.site,
@@ -207,7 +154,7 @@ def render_site(site: SiteFigures) -> Row:
         "address": place.address,
         "latitude": place.latitude,
         "longitude": place.longitude,
-        **render_coverage(site.cell),
-        **render_figures(figures),
-        "missing": {name: reason for name, reason in missing.items() if name in SiteFiguresSchema().fields},
+        **coverage_of(site.cell),
+        **known_of(figures),
+        "missing": {name: reason for name, reason in missing_of(figures).items() if name in SITE_FIGURES},
     }

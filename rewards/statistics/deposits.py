@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
+from rewards.statistics.figures.sums import FACTORS
 from rewards.statistics.periods import Period
 from rewards.statistics.unit_masses import IN_FORCE
 
@@ -21,9 +22,9 @@ Cell = tuple[datetime.date, str, str]
 class Figures:
     """What was dropped in a day, commune and material, or in the whole period.
 
-    ``measured_g`` was weighed by bins; ``estimated_g`` is items × the unit mass in force where the bin did not weigh,
-    None where some material has no unit mass. ``active_citizens``: wallets with a deposit of theirs that earned, or
-    would have but for the cap; anonymous deposits are counted nowhere among them.
+    ``measured_g`` was weighed by bins; ``estimated_g`` is items × the unit mass × the bin's factor in force where it
+    did not weigh, None where some material has no unit mass. ``active_citizens``: wallets with a deposit of theirs that
+    earned, or would have but for the cap; anonymous deposits are counted nowhere among them.
     """
 
     deposits: int
@@ -63,12 +64,15 @@ SUM_DEPOSITS = text(f"""
            CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
            CAST(sum(d.mass_g) AS bigint) AS measured_g,
            CASE WHEN bool_or(d.mass_g = 0 AND d.items > 0 AND m.unit_mass_g IS NULL) THEN NULL
-                ELSE CAST(coalesce(sum(d.items * m.unit_mass_g) FILTER (WHERE d.mass_g = 0), 0) AS bigint)
+                ELSE CAST(coalesce(sum(d.items * m.unit_mass_g * coalesce(k.factor, 1)) FILTER (WHERE d.mass_g = 0), 0)
+                          AS bigint)
            END AS estimated_g
       FROM daily_deposits d
       JOIN sites s ON s.authority_id = d.authority_id AND s.site_id = d.site_id
       JOIN communes c ON c.authority_id = s.authority_id AND c.insee_code = s.insee_code
       LEFT JOIN ({IN_FORCE}) AS m ON m.material = d.material AND d.day >= m.valid_from AND d.day < m.valid_until
+      LEFT JOIN ({FACTORS}) AS k ON k.bin_id = d.bin_id AND k.material = d.material
+                                AND d.day >= k.valid_from AND d.day < k.valid_until
      WHERE d.authority_id = :authority_id AND d.day BETWEEN :first_day AND :last_day {IS_WANTED}
      GROUP BY d.day, s.insee_code, c.name, d.material
      ORDER BY d.day, c.name, s.insee_code, d.material

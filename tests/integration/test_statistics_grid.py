@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
+from rewards.rollups import fold_days
 from rewards.statistics.figures import Missing, Question, get_figures, period_of
 from tests.databases import DatabasePool
 from tests.factories import build_town
@@ -45,6 +46,7 @@ class Town:
     site_ids: dict[str, object] = field(default_factory=dict)
     masses: list[tuple[str, datetime.date, int | None]] = field(default_factory=list)
     factors: dict[tuple[str, str, datetime.date], Decimal] = field(default_factory=dict)
+    folded_before: datetime.date = FIRST
     drops: list[tuple[datetime.date, str, str, str, int, int, int, int]] = field(default_factory=list)
 
     def mass_on(self, material: str, day: datetime.date) -> int | None:
@@ -86,6 +88,7 @@ def make_up(seed: int) -> Town:
         mass_g = rng.randint(1, 5000) if weighs[bin_id] else 0
         site = "A" if day < moved_on[bin_id] else "B"
         town.drops.append((day, bin_id, site, material, rng.randrange(20), mass_g, rng.randrange(3), 3))
+    town.folded_before = FIRST + rng.randrange(SPAN) * DAY
     return town
 
 
@@ -103,14 +106,14 @@ ADD_FACTOR = text("""
                                   decided_by, decided_at)
     VALUES (7, :bin_id, :material, :month, :factor, 1, 1, 1, 'x', :now)
 """)
-ADD_DROP = """
-    INSERT INTO {table} AS d (authority_id, {day}, bin_id, site_id, material, deposits, credited_deposits, items,
+ADD_DROP = text("""
+    INSERT INTO daily_deposits AS d (authority_id, day, bin_id, site_id, material, deposits, credited_deposits, items,
                               mass_g, refused, points)
     VALUES (7, :day, :bin_id, :site_id, :material, 1, 0, :items, :mass_g, :refused, :points)
-    ON CONFLICT (authority_id, {day}, bin_id, site_id, material) DO UPDATE
+    ON CONFLICT (authority_id, day, bin_id, site_id, material) DO UPDATE
        SET deposits = d.deposits + 1, items = d.items + excluded.items, mass_g = d.mass_g + excluded.mass_g,
            refused = d.refused + excluded.refused, points = d.points + excluded.points
-"""
+""")
 NAMES = ("day", "bin_id", "site", "material", "items", "mass_g", "refused", "points")
 
 
@@ -125,7 +128,7 @@ def connection(databases: DatabasePool):
 
 def write(connection: Connection, town: Town) -> None:
     """Put a town into the database: rollups, masses, calibrations."""
-    for table in ("daily_deposits", "unit_masses", "bin_calibrations"):
+    for table in ("daily_deposits", "monthly_deposits", "unit_masses", "bin_calibrations"):
         connection.execute(text(f"DELETE FROM {table}"))
     town.site_ids = {row.reference: row.site_id for row in connection.execute(text("SELECT * FROM sites"))}
     for no, (material, month, mass_g) in enumerate(town.masses):
@@ -137,7 +140,15 @@ def write(connection: Connection, town: Town) -> None:
     for drop in town.drops:
         facts = dict(zip(NAMES, drop, strict=True))
         facts["site_id"] = town.site_ids[facts["site"]]
-        connection.execute(text(ADD_DROP.format(table="daily_deposits", day="day")), facts)
+        connection.execute(ADD_DROP, facts)
+    fold(connection, until=town.folded_before)
+
+
+def fold(connection: Connection, *, until: datetime.date) -> None:
+    """Fold days into months as the job does, up to a day it would stop at."""
+    connection.execute(text("DELETE FROM folded_days"))
+    while (folded := fold_days(connection, authority_id=7, today=until)) is not None and folded.until < until:
+        pass
 
 
 def step_name(day: datetime.date, granularity: str) -> str:

@@ -4,6 +4,7 @@ import click
 
 from bontri.commands.stats.assumptions import assumptions
 from bontri.commands.stats.bins import bins
+from bontri.commands.stats.figures import definitions, figures
 from bontri.commands.stats.masses import masses
 from bontri.commands.stats.participation import count_holders, households, participation
 from bontri.commands.stats.rebuild import rebuild
@@ -18,6 +19,8 @@ def stats() -> None:
 
 
 stats.add_command(bins)
+stats.add_command(figures)
+stats.add_command(definitions)
 stats.add_command(masses)
 stats.add_command(assumptions)
 stats.add_command(participation)

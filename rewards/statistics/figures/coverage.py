@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from rewards.arrays import Columns
 from rewards.statistics.figures.questions import IS_THERE, Question, unit_of
 from rewards.statistics.figures.steps import GRAIN_OF, Step, list_steps
-from rewards.statistics.figures.sums import DAYS, begins_of
+from rewards.statistics.figures.sums import begins_of, rolled_by
 
 Key = tuple[int | None, str | None]
 """(number of the step, place); of nothing but None for the whole."""
@@ -48,7 +48,7 @@ STOOD = """
     reported AS (
         SELECT DISTINCT g.grain_no, g.step_no, d.insee_code, d.site_id, d.bin_id
           FROM (SELECT s.insee_code, d.site_id, d.bin_id, {begins} AS begins
-                  FROM ({rolled}) AS d
+                  FROM {rolled} AS d
                   JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
                  WHERE (CAST(:bin_id AS text) IS NULL OR d.bin_id = :bin_id) {is_there}) AS d
           JOIN grains g ON g.grain_begins = d.begins),
@@ -153,7 +153,7 @@ def get_coverage(
     stood = STOOD.format(
         grains=GRAINS.unnest("g"),
         begins=begins_of(GRAIN_OF[question.granularity], "d.day"),
-        rolled=DAYS,
+        rolled=rolled_by(question.granularity),
         is_there=IS_THERE,
     )
     counted = connection.execute(text(stood + COUNT.format(unit=unit_of(question.level, "s"))), values)

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from sqlalchemy import Connection, text
 
+from rewards.rollups import DEPOSITS_OF_PERIOD
 from rewards.statistics.figures.questions import IS_THERE, Level, Question, unit_of
 from rewards.statistics.figures.steps import Granularity
 from rewards.statistics.unit_masses import IN_FORCE
@@ -25,10 +26,9 @@ FACTORS = """
                AS valid_until
       FROM bin_calibrations WHERE authority_id = :authority_id
 """
-DAYS = """
+BY_DAY = """(
     SELECT day, bin_id, site_id, material, deposits, items, mass_g, refused, points FROM daily_deposits
-     WHERE authority_id = :authority_id AND day BETWEEN :first_day AND :last_day
-"""
+     WHERE authority_id = :authority_id AND day BETWEEN :first_day AND :last_day)"""
 SUM = """
     SELECT {begins} AS begins, {unit} AS unit, d.material,
            CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
@@ -37,7 +37,7 @@ SUM = """
            coalesce(sum(d.items * m.unit_mass_g * coalesce(k.factor, 1)) FILTER (WHERE d.mass_g = 0), 0) AS estimated_g,
            CAST(coalesce(sum(d.items) FILTER (WHERE d.mass_g = 0 AND m.unit_mass_g IS NULL), 0) AS bigint)
                AS unestimated_items
-      FROM ({rolled}) AS d
+      FROM {rolled} AS d
       JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
       LEFT JOIN ({masses}) AS m ON m.material = d.material AND d.day >= m.valid_from AND d.day < m.valid_until
       LEFT JOIN ({factors}) AS k ON k.bin_id = d.bin_id AND k.material = d.material
@@ -82,12 +82,17 @@ def begins_of(granularity: Granularity, day: str) -> str:
     return day if granularity == "day" else f"CAST(date_trunc('{granularity}', CAST({day} AS timestamp)) AS date)"
 
 
+def rolled_by(granularity: Granularity) -> str:
+    """Return the rollups to sum, a FROM item; ``day`` may be the first of a month where days do not matter."""
+    return BY_DAY if granularity in ("day", "week") else DEPOSITS_OF_PERIOD
+
+
 def write_statement(granularity: Granularity, level: Level) -> str:
     """Return the statement for a grid."""
     return SUM.format(
         begins=begins_of(granularity, "d.day"),
         unit=unit_of(level, "d"),
-        rolled=DAYS,
+        rolled=rolled_by(granularity),
         masses=IN_FORCE,
         factors=FACTORS,
         is_there=IS_THERE,

@@ -1,0 +1,66 @@
+"""Cells as flat rows, the same for the API, CSV and commands."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rewards.statistics.assumptions import ASSUMPTION_NAMES, Assumption
+from rewards.statistics.figures.cells import Cell
+from rewards.statistics.figures.missing import Missing
+from rewards.statistics.figures.reading import Figures
+from rewards.statistics.figures.reckoning import Figure
+
+Row = dict[str, Any]
+
+
+def row_of(cell: Cell) -> Row:
+    """Return a cell: its step, place, material, population, coverage and figures, those missing as None."""
+    population = cell.population
+    return {
+        "step": cell.step.name,
+        "first_day": cell.step.first_day,
+        "last_day": cell.step.last_day,
+        "days": cell.step.days,
+        "insee_code": cell.place.insee_code,
+        "commune": cell.place.commune,
+        "site": cell.place.site,
+        "site_id": cell.place.site_id,
+        "bin_id": cell.place.bin_id,
+        "material": cell.material,
+        "population": None if population is None else population.population,
+        "population_years": [] if population is None else population.years,
+        "population_sources": [] if population is None else population.sources,
+        **coverage_of(cell),
+        **known_of(cell.figures),
+        "missing": missing_of(cell.figures),
+    }
+
+
+def coverage_of(cell: Cell) -> Row:
+    """Return how complete a cell is."""
+    coverage = cell.coverage
+    return {
+        "is_partial": cell.step.is_partial,
+        "is_complete": cell.is_complete,
+        "bins": coverage.bins,
+        "bins_reporting": coverage.bins_reporting,
+        "bins_missing": coverage.bins_missing,
+        "sites_missing": coverage.sites_missing,
+        "communes_missing": coverage.communes_missing,
+        "silent_steps": coverage.silent_steps,
+    }
+
+
+def known_of(figures: Mapping[str, Figure]) -> Row:
+    """Return figures by name, those that are missing as None."""
+    return {name: None if isinstance(each, Missing) else each for name, each in figures.items()}
+
+
+def missing_of(figures: Mapping[str, Figure]) -> dict[str, str]:
+    """Return why figures are missing, by name."""
+    return {name: each.value for name, each in figures.items() if isinstance(each, Missing)}
+
+
+def assumptions_of(figures: Figures) -> list[Assumption]:
+    """Return the assumptions in force on the last day of a question."""
+    last_day = figures.question.period.last_day
+    return [figures.assumptions.get(name, last_day) for name in ASSUMPTION_NAMES]
