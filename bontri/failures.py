@@ -9,13 +9,13 @@ from bontri.broker_files import BrokerFilesError
 from bontri.demo.folder import DemoFolderError
 from bontri.embedded.errors import EmbeddedServiceError
 from bontri.erasing import ErasuresFailedError
-from bontri.fleet_csv import FleetCsvError
 from bontri.hand_over import HandOverError
 from bontri.monitoring import MonitoringError
 from bontri.settings import SettingsError
 from bontri.worker import BrokerUnreachableError
 from bontri.worker_group import WorkerGroupError
 from ingest.mqtt import NetworkThreadEndedError
+from rewards.csv_files import CsvFaultyError
 from rewards.errors import OperatorRefusedError, RewardsError
 from simulators.fleet_file import FleetFileError
 
@@ -38,7 +38,7 @@ def find_words(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 (a 
     match error:
         case SettingsError():
             return "settings:\n" + "\n".join(f"  {fault}" for fault in error.faults), EXIT_USAGE
-        case FleetFileError() | FleetCsvError():
+        case FleetFileError() | CsvFaultyError():
             return str(error), EXIT_USAGE
         case OperatorRefusedError():
             return f"{error} ({error.code})", EXIT_FAILED

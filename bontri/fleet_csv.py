@@ -1,14 +1,12 @@
 """Reading a fleet from a CSV file as spreadsheets write it: every fault is told, with line and column."""
 
-import csv
 import datetime
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
+from rewards.csv_files import CsvFault, read_csv
 from rewards.fleet.provisioning import BIN_ID
 
 REQUIRED = ("bin", "site")
@@ -16,29 +14,8 @@ COLUMNS = (*REQUIRED, "capacity_l", "placed_at", "state")
 MOST_LITRES = 100_000
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CsvFault:
-    """What is wrong in a line; ``column`` is empty when it is the line as a whole."""
-
-    line: int
-    column: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.column}: {self.reason}" if self.column else f"line {self.line}: {self.reason}"
-
-
 class InstantFaultyError(ValueError):
     """A text is no instant in ISO 8601."""
-
-
-class FleetCsvError(Exception):
-    """The file cannot be imported; ``faults`` has every reason, by line."""
-
-    def __init__(self, path: Path, faults: list[CsvFault]) -> None:
-        self.faults = sorted(faults)
-        listed = "".join(f"\n  {fault}" for fault in self.faults)
-        super().__init__(f"{path}: nothing was imported, {len(faults)} faults:{listed}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,66 +34,21 @@ def read_fleet_csv(content: bytes, *, zone: ZoneInfo, now: datetime.datetime) ->
     """Read the bins, in the order of the file, and every fault the file itself has.
 
     Args:
-        content: UTF-8 with or without byte order mark, with commas or semicolons, a header first.
+        content: As ``rewards/csv_files.py`` reads it.
         zone: Of instants without an offset.
         now: ``placed_at`` of bins without one.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return [], [CsvFault(content.count(b"\n", 0, error.start) + 1, "", "is not UTF-8")]
-    lines = _list_lines(text)
-    header = next(lines, None)
-    if header is None or isinstance(header, CsvFault):
-        return [], [header or CsvFault(1, "", f"is empty; a header is expected: {', '.join(COLUMNS)}")]
-    columns = [name.strip().lower() for name in header[1]]
-    faults = _check_header(columns)
-    if faults:
-        return [], faults
+    rows, faults = read_csv(content, known=COLUMNS, required=REQUIRED)
     bins: list[CsvBin] = []
     first_lines: dict[str, int] = {}
-    for read in lines:
-        if isinstance(read, CsvFault):
-            faults.append(read)
-            continue
-        line, values = read
-        if len(values) != len(columns):
-            faults.append(CsvFault(line, "", f"has {len(values)} columns, the header {len(columns)}"))
-            continue
-        row = _Row(line, dict(zip(columns, map(str.strip, values), strict=True)))
+    for line, values in rows:
+        row = _Row(line, values)
         found = row.read(zone=zone, now=now)
         if (first := first_lines.setdefault(found.bin_id, line)) != line:
             row.fault("bin", f"{found.bin_id} stands in line {first} already")
         faults += row.faults
         bins.append(found)
-    if not bins and not faults:
-        faults.append(CsvFault(1, "", "has a header and no bins below it"))
     return bins, faults
-
-
-def _list_lines(text: str) -> Iterator[tuple[int, list[str]] | CsvFault]:
-    """Yield the lines that are not empty with the number each begins at; a line that is no CSV ends it."""
-    delimiter = ";" if ";" in text.partition("\n")[0] else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield CsvFault(line, "", f"is no CSV ({error})")
-            return
-        if any(value.strip() for value in values):
-            yield line, values
-
-
-def _check_header(columns: list[str]) -> list[CsvFault]:
-    known = ", ".join(COLUMNS)
-    faults = [CsvFault(1, name, f"unknown column; known are {known}") for name in columns if name not in COLUMNS]
-    faults += [CsvFault(1, name, "this column is missing") for name in REQUIRED if name not in columns]
-    faults += [CsvFault(1, name, "this column is there twice") for name in COLUMNS if columns.count(name) > 1]
-    return faults
 
 
 class _Row:

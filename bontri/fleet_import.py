@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, text
 
-from bontri.fleet_csv import CsvBin, CsvFault, FleetCsvError, parse_instant, read_fleet_csv
+from bontri.fleet_csv import CsvBin, parse_instant, read_fleet_csv
 from bontri.hand_over import provisioning_change
 from bontri.provisioning import fleet_file
 from rewards.bins import NewBin
+from rewards.csv_files import CsvFault, CsvFaultyError
 from rewards.fleet.handing import HandedBin
 from rewards.fleet.owners import Owner, find_owners, get_authority, list_authorities
 from rewards.fleet.provisioning import provision_bins
@@ -87,7 +88,7 @@ def import_fleet(
         on_progress: Told how many bins are written, of how many.
 
     Raises:
-        FleetCsvError: the file has faults, all of them named.
+        CsvFaultyError: the file has faults, all of them named.
         OperatorRefusedError, HandOverError: nothing was changed either.
     """
     with provisioning_change(engine, hand_over.path) as change:
@@ -96,7 +97,7 @@ def import_fleet(
         sites = find_sites(change.connection, {each.site for each in bins}, authority_id=owner.authority_id)
         faults += list_faults(change.connection, bins, sites, owner=owner)
         if faults:
-            raise FleetCsvError(file, faults)
+            raise CsvFaultyError(str(file), faults)
         new = [NewBin(each.bin_id, sites[each.site], each.placed_at, each.capacity_l, each.state) for each in bins]
         on_progress(0, len(new))
         for start in range(0, len(new), AT_ONCE):

@@ -20,6 +20,10 @@ from rewards.privacy.requesting import ask_erasure
 from rewards.quarantine import RefusedMessage, store_refused
 from rewards.reviews import set_review_rules
 from rewards.sign_ins import begin_sign_in, open_session
+from rewards.statistics.imports import ImportRow
+from rewards.statistics.references.sinoe import DepartmentTonnage
+from rewards.statistics.references.storing import store_references
+from rewards.statistics.tonnages.importing import store_tonnages
 from rewards.suspicion import ReviewRules
 from rewards.tariffs import add_tariff
 from rewards.territory import add_commune, add_materials
@@ -100,6 +104,10 @@ class Scene:
             of_town = {"authority_id": town.authority_id}
             add_commune(connection, **of_town, insee_code=code, name=f"C{no}", population=9, population_year=2023)
             add_materials(connection, {f"material-{no}": None}, **of_town)
+            store_references(connection, [DepartmentTonnage(no, 2000 + no, "93", "glass", 1, 1)], source="SINOE")
+            day = datetime.date(2000 + no, 1, 1)
+            tonnage = ImportRow(no, "", ("authority", "", "glass", day, day), {"mass_g": 1})
+            store_tonnages(connection, [tonnage], **of_town, source="scales", now=today)
             begun = begin_sign_in(
                 connection, town.keyring, **of_town, email="ada@town.example", holder="agent", now=today
             )

@@ -188,6 +188,7 @@ TABLES = {
         personal="name description siret rna",
         none="cause_id account_id hundred_points_cents funder_id state created_at",
     ),
+    "characterisations": Classified(none="stream year share_permille source"),
     "citizens": Classified(
         "accounts",
         pseudonymous="citizen_id wallet_id state first_credited_on language wants_notices created_at erased_at"
@@ -296,6 +297,7 @@ TABLES = {
         pseudonymous="reversal_id voucher_id requested_at decided_at requested_by_agent_id decided_by_agent_id",
         none="reason state",
     ),
+    "reference_tonnages": Classified(none="year department stream mass_g population source"),
     "reviews": Classified(
         "staff", personal="decided_by note", pseudonymous="transfer_id due_at decided_at", none="rule state reason"
     ),
@@ -344,6 +346,7 @@ TABLES = {
     "tariffs": Classified(
         none="tariff_id name valid_from day_cap_points week_cap_points bin_hour_cap_points welcome_points"
     ),
+    "tonnages": Classified(none="level place stream first_day last_day mass_g source imported_at"),
     "transfers": Classified(
         "ledger",
         pseudonymous="transfer_id debit_account_id credit_account_id points pending_id recorded_at journal_no seq"

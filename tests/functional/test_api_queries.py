@@ -23,6 +23,8 @@ SOME_TIME = "from=2026-09-01&to=2026-11-30"
 QUERIES = {
     "citizen_show_bins_near": "latitude=48.93&longitude=2.35&radius_m=50000",
     "authority_show_bin_attendance": SOME_TIME,
+    "authority_show_capture": "year=2026",
+    "authority_show_comparison": "year=2026",
     "authority_show_deposit_figures": SOME_TIME,
     "authority_show_participation": SOME_TIME,
     "authority_export_deposits": SOME_TIME,

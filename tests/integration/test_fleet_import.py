@@ -12,9 +12,9 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 import bontri.fleet_import
-from bontri.fleet_csv import FleetCsvError
 from bontri.fleet_import import HandOver, import_fleet
 from bontri.hand_over import HandOverError, provisioning_change
+from rewards.csv_files import CsvFaultyError
 from rewards.fleet.refusals import BinTakenError
 from simulators.fleet_file import read_fleet_file
 from tests.databases import Database
@@ -49,7 +49,7 @@ def faults_of(database: Database, tmp_path: Path, content: str | bytes) -> list[
     """Import a faulty file, and return what is told of it; nothing has changed."""
     before = count_bins(database)
     result = import_csv(database, tmp_path, content)
-    assert isinstance(result.exception, FleetCsvError), (result.output, result.exception)
+    assert isinstance(result.exception, CsvFaultyError), (result.output, result.exception)
     assert count_bins(database) == before
     assert not (tmp_path / "keys.json").exists()
     return [str(fault) for fault in result.exception.faults]
@@ -131,11 +131,11 @@ def test_every_fault_is_told_at_once_with_line_and_column(database: Database, to
     ("content", "fault"),
     [
         ("", "line 1: is empty; a header is expected: bin, site, capacity_l, placed_at, state"),
-        ("bin,site\n", "line 1: has a header and no bins below it"),
+        ("bin,site\n", "line 1: has a header and nothing below it"),
         ("bin,place\nX,Y\n", "line 1: place: unknown column; known are bin, site, capacity_l, placed_at, state"),
         ("bin\nNEW-00001\n", "line 1: site: this column is missing"),
         ("bin,site,bin\nNEW-00001,A,B\n", "line 1: bin: this column is there twice"),
-        (b"bin,site\nNEW-00001,A\nNEW-00002,\xe9\n", "line 3: is not UTF-8"),
+        (b"bin,site\nNEW-00001,A\nNEW-00002,\xe9\n", "line 3: site: plaine-commune has no site 'é'"),
         ('bin,site\nNEW-00001,"A\n', "line 2: is no CSV (unexpected end of data)"),
         ('bin,site\n"NEW\n00001",A\nnew,A\n', "line 2: bin: 'NEW\\n00001' is no bin id"),
     ],

@@ -108,6 +108,7 @@ def test_there_is_something_to_hold_the_rules_on() -> None:
         "authorities",
         "bin_directory",
         "operator_keys",
+        "reference_tonnages",
     ]
 
 
@@ -201,8 +202,10 @@ FORBIDDEN = {
     "a trigger": re.compile(r"\bTRIGGER\b", re.I),
     "a lock on a whole table": re.compile(r"\bLOCK\s+TABLE\b", re.I),
 }
-WITHOUT_A_TENANT = re.compile(r"FROM (authorities|operator_keys)\b|UPDATE operator_keys\b|\bSELECT 1\b|\bpg_")
-"""What is asked across authorities: reference tables, operators, a sign of life, and the catalogues of PostgreSQL."""
+WITHOUT_A_TENANT = re.compile(
+    r"(FROM|INSERT INTO) (authorities|operator_keys|reference_tonnages)\b|UPDATE operator_keys\b|\bSELECT 1\b|\bpg_"
+)
+"""What is asked across authorities: reference tables, operators, what is public, a sign of life, the catalogues."""
 
 
 def list_statements(source: str) -> Iterator[str]:

@@ -4,7 +4,9 @@ import click
 
 from bontri.commands.stats.assumptions import assumptions
 from bontri.commands.stats.bins import bins
+from bontri.commands.stats.comparing import capture, characterise, compare
 from bontri.commands.stats.figures import definitions, figures
+from bontri.commands.stats.imports import imports
 from bontri.commands.stats.masses import masses
 from bontri.commands.stats.participation import count_holders, households, participation
 from bontri.commands.stats.rebuild import rebuild
@@ -26,4 +28,8 @@ stats.add_command(assumptions)
 stats.add_command(participation)
 stats.add_command(households)
 stats.add_command(count_holders)
+stats.add_command(imports)
+stats.add_command(compare)
+stats.add_command(capture)
+stats.add_command(characterise)
 stats.add_command(rebuild)

@@ -1,0 +1,107 @@
+"""``bontri stats compare``, ``capture`` and ``characterise``: the authority beside others, and what it still misses."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bontri.commands.settle import print_table
+from bontri.commands.tenants import of_authority, tenant_in_use
+from bontri.json_output import AS_JSON, as_json
+
+if TYPE_CHECKING:
+    from rewards.statistics.references.comparing import Reference
+
+STREAM = click.option("--stream", default="glass", show_default=True, help="A material, or residual, packaging_paper.")
+YEAR = click.option("--year", type=click.IntRange(2000, 2100), required=True, help="The year to look at.")
+
+
+@click.command("compare")
+@of_authority
+@YEAR
+@STREAM
+@AS_JSON
+def compare(authority: str, year: int, stream: str, is_json: bool) -> None:
+    """Compare kilograms per inhabitant with the département, the région and the nation, weighted by who lives there.
+
+    Needs tonnages of the whole year and references: bontri stats import. The nearest year of the references is taken.
+
+    \b
+    Examples:
+      bontri stats compare --authority plaine-commune --year 2026
+      bontri stats compare --authority plaine-commune --year 2017 --stream residual --json
+    """
+    from rewards.statistics.references.comparing import compare
+
+    with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
+        found = compare(connection, stream, year, authority_id=tenant.authority_id)
+    if is_json:
+        click.echo(as_json(found))
+        return
+    if found.reference_year is None:
+        click.echo(f"There are no references of {stream} yet: bontri stats import references FILE")
+    elif found.years_apart:
+        click.echo(f"References are of {found.reference_year}, {found.years_apart} years from {year}.")
+    rows = [describe(found.own, authority), *(describe(each, each.name) for each in found.references)]
+    print_table(("territory", "year", "kg/inhabitant", "inhabitants", "of census", "note"), rows, words=2)
+
+
+def describe(each: "Reference", name: str) -> tuple[str, ...]:
+    """Return one row for people."""
+    kg = "missing" if each.kg_per_inhabitant is None else f"{each.kg_per_inhabitant:,.2f}"
+    some = each.departments < each.departments_in_all
+    note = each.missing or (f"{each.departments} of {each.departments_in_all} départements" if some else "")
+    people = "" if each.population is None else f"{each.population:,}"
+    return (name, str(each.year), kg, people, ", ".join(map(str, each.population_years)), note)
+
+
+@click.command("capture")
+@of_authority
+@YEAR
+@STREAM
+@AS_JSON
+def capture(authority: str, year: int, stream: str, is_json: bool) -> None:
+    """Say which share of a stream was collected separately: collected / (collected + residual × share).
+
+    Needs tonnages of the stream and of residual waste for the whole year, and an analysis of residual waste.
+
+    \b
+    Examples:
+      bontri stats characterise glass --authority plaine-commune --year 2024 --permille 55 --source "MODECOM 2024"
+      bontri stats capture --authority plaine-commune --year 2026
+    """
+    from rewards.statistics.tonnages.collected import get_capture
+
+    with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
+        found = get_capture(connection, stream, year, authority_id=tenant.authority_id)
+    if is_json:
+        click.echo(as_json(found))
+        return
+    rows = [
+        (each.stream, "missing" if each.mass_g is None else f"{each.mass_g / 1_000_000:,.1f}", each.missing or "")
+        for each in (found.collected, found.residual)
+    ]
+    print_table(("stream", f"tonnes in {year}", "note"), rows, words=1)
+    if found.share is not None:
+        of = f"of residual waste in {found.share.year} ({found.share.source})"
+        click.echo(f"{stream} was {found.share.share_permille / 10:g} % {of}.")
+    click.echo(f"Not known: {found.missing}." if found.capture_pct is None else f"Captured: {found.capture_pct:.1f} %.")
+
+
+@click.command("characterise")
+@click.argument("stream")
+@of_authority
+@YEAR
+@click.option("--permille", type=click.IntRange(0, 1000), required=True, help="Of 1,000 kg of residual waste.")
+@click.option("--source", required=True, metavar="TEXT", help="Whose analysis it was.")
+def characterise(stream: str, authority: str, year: int, permille: int, source: str) -> None:
+    """Note which part of residual waste is a stream, as an analysis found (MODECOM); holds until a later one.
+
+    \b
+    Example:
+      bontri stats characterise glass --authority plaine-commune --year 2024 --permille 55 --source "MODECOM 2024"
+    """
+    from rewards.statistics.tonnages.collected import Share, set_share
+
+    with tenant_in_use(authority) as (connection, tenant):
+        set_share(connection, stream, Share(permille, year, source), authority_id=tenant.authority_id)
+    click.echo(f"{stream}: {permille / 10:g} % of residual waste from {year} on.")

@@ -1,0 +1,184 @@
+"""From a file of tonnages to stored ones: places found, units decided, overlaps refused, and a preview of it all."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from rewards.arrays import Columns
+from rewards.csv_files import CsvFault
+from rewards.statistics.imports import ImportRow, Preview, preview
+from rewards.statistics.populations import list_populations
+from rewards.statistics.tonnages.reading import G_PER, ReadTonnage, TonnageFile, Unit
+from rewards.statistics.tonnages.units import find_unit, list_far_apart
+from rewards.territory import find_sites
+
+OTHER_STREAMS = ("residual", "packaging_paper", "food")
+"""What is collected beside the materials of bins; names as in ``rewards/statistics/references/sinoe.py``."""
+
+COLUMNS = Columns(
+    level="text", place="text", stream="text", first_day="date", last_day="date", mass_g="bigint", source="text"
+)
+MATERIALS = text("SELECT material FROM materials WHERE authority_id = :authority_id")
+STORED = text("""
+    SELECT level, place, stream, first_day, last_day, mass_g FROM tonnages
+     WHERE authority_id = :authority_id AND first_day <= :until AND last_day >= :since
+""")
+STORE = text(f"""
+    INSERT INTO tonnages (authority_id, {COLUMNS.names}, imported_at)
+    SELECT :authority_id, t.*, :now FROM {COLUMNS.unnest("t")} ORDER BY t.level, t.place, t.stream, t.first_day
+    ON CONFLICT (authority_id, level, place, stream, first_day) DO UPDATE
+       SET mass_g = excluded.mass_g, source = excluded.source, imported_at = excluded.imported_at
+""")
+
+Days = tuple[datetime.date, datetime.date]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tonnage was collected, as it is stored and as it is told."""
+
+    level: str
+    place: str
+    words: str
+
+
+def preview_tonnages(
+    connection: Connection,
+    file: TonnageFile,
+    *,
+    authority_id: int,
+    today: datetime.date,
+    unit: Unit | None = None,
+    is_sure: bool = False,
+) -> tuple[Preview | None, list[CsvFault]]:
+    """Say what storing a file would change, and what is wrong with it; with faults there is no preview.
+
+    ``unit`` is of a column that names none. ``is_sure`` takes quantities far from the others of their place.
+    """
+    faults = list(file.faults)
+    names = {each.insee_code: each for each in list_populations(connection, authority_id=authority_id, year=today.year)}
+    sites = find_sites(connection, {row.site for row in file.rows if row.site}, authority_id=authority_id)
+    streams = {*connection.scalars(MATERIALS, {"authority_id": authority_id}), *OTHER_STREAMS}
+    faults += list_unknown(file.rows, sites, names, streams, today=today)
+    faults += [] if is_sure else list_far_apart(file.rows)
+    everybody = [each.population for each in names.values()]
+    inhabitants_of_all = None if None in everybody else sum(each or 0 for each in everybody)
+
+    def inhabitants(row: ReadTonnage) -> int | None:
+        if row.site:
+            return None
+        commune = names.get(row.insee_code)
+        return (commune.population if commune else None) if row.insee_code else inhabitants_of_all
+
+    warnings: list[CsvFault] = []
+    chosen = file.unit or unit
+    if chosen is None and file.rows:
+        chosen = find_unit(file.rows, inhabitants)
+        column = file.rows[0].column
+        if chosen is None:
+            faults.append(
+                CsvFault(1, column, "kilograms or tonnes? The header does not say: give --unit kg or --unit t")
+            )
+        else:
+            warnings.append(CsvFault(1, column, f"taken for {chosen}: only so can the quantities be true"))
+    if faults or chosen is None:
+        return None, faults
+    rows = []
+    for row in file.rows:
+        place = place_of(row, sites, {code: each.commune for code, each in names.items()})
+        mass_g = int((row.quantity * G_PER[chosen]).to_integral_value())
+        rows.append(
+            ImportRow(
+                row.line,
+                f"{row.stream} of {place.words}, {row.first_day} to {row.last_day}",
+                (place.level, place.place, row.stream, row.first_day, row.last_day),
+                {"mass_g": mass_g},
+            )
+        )
+    stored = list_stored(connection, rows, authority_id=authority_id)
+    overlapping = list_overlaps(rows, stored)
+    return (None if overlapping else preview(rows, stored, warnings)), overlapping
+
+
+def list_unknown(
+    rows: Sequence[ReadTonnage],
+    sites: Mapping[str, Any],
+    communes: Mapping[str, Any],
+    streams: set[str],
+    *,
+    today: datetime.date,
+) -> list[CsvFault]:
+    """List places and streams the authority does not have, and days that are still to come."""
+    faults = []
+    for row in rows:
+        if row.site and row.site not in sites:
+            faults.append(CsvFault(row.line, "site", f"there is no site {row.site!r}"))
+        if row.insee_code and row.insee_code not in communes:
+            faults.append(CsvFault(row.line, "insee_code", f"the authority has no commune {row.insee_code!r}"))
+        if row.stream not in streams:
+            faults.append(CsvFault(row.line, "stream", f"{row.stream!r} is none of {', '.join(sorted(streams))}"))
+        if row.last_day > today:
+            faults.append(CsvFault(row.line, "last_day", f"{row.last_day} is still to come"))
+    return faults
+
+
+def place_of(row: ReadTonnage, sites: Mapping[str, Any], communes: Mapping[str, str]) -> Place:
+    """Return where a row was collected; its site or commune is known to be there."""
+    if row.site:
+        return Place("site", str(sites[row.site]), f"site {row.site}")
+    if row.insee_code:
+        return Place("commune", row.insee_code, f"{communes[row.insee_code]} ({row.insee_code})")
+    return Place("authority", "", "the whole authority")
+
+
+def list_stored(connection: Connection, rows: Sequence[ImportRow], *, authority_id: int) -> dict[Any, dict[str, int]]:
+    """Return the stored tonnages of the days the rows are of, by key."""
+    if not rows:
+        return {}
+    values = {
+        "authority_id": authority_id,
+        "since": min(row.key[3] for row in rows),
+        "until": max(row.key[4] for row in rows),
+    }
+    return {tuple(row[:5]): {"mass_g": row.mass_g} for row in connection.execute(STORED, values)}
+
+
+def list_overlaps(rows: Sequence[ImportRow], stored: Mapping[Any, Any]) -> list[CsvFault]:
+    """List rows that share a day with another row of their place and stream, or with a stored one of other days."""
+    lines: dict[Any, list[tuple[Days, str]]] = {}
+    for level, place, stream, first_day, last_day in stored:
+        said = f"what is stored for {first_day} to {last_day}"
+        lines.setdefault((level, place, stream), []).append(((first_day, last_day), said))
+    faults = []
+    for row in rows:
+        first_day, last_day = row.key[3:]
+        others = lines.setdefault(row.key[:3], [])
+        for (first, last), said in others:
+            is_same_and_stored = (first, last) == (first_day, last_day) and said.startswith("what is stored")
+            if first <= last_day and last >= first_day and not is_same_and_stored:
+                faults.append(CsvFault(row.line, "", f"{row.words} overlaps {said}"))
+        others.append(((first_day, last_day), f"line {row.line}, {first_day} to {last_day}"))
+    return faults
+
+
+def store_tonnages(
+    connection: Connection, rows: Sequence[ImportRow], *, authority_id: int, source: str, now: datetime.datetime
+) -> None:
+    """Store rows of a preview, over what is stored for the same days; the caller commits.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: somebody else has stored overlapping days meanwhile.
+    """
+    columns = COLUMNS.bind(
+        level=[row.key[0] for row in rows],
+        place=[row.key[1] for row in rows],
+        stream=[row.key[2] for row in rows],
+        first_day=[row.key[3] for row in rows],
+        last_day=[row.key[4] for row in rows],
+        mass_g=[row.values["mass_g"] for row in rows],
+        source=[source] * len(rows),
+    )
+    connection.execute(STORE, {"authority_id": authority_id, "now": now, **columns})

@@ -1,0 +1,57 @@
+"""Kilograms or tonnes? A column that does not say is decided by what can be true, never silently.
+
+Bounds are wide on purpose: a factor of a thousand lies between the two units.
+"""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+from rewards.csv_files import CsvFault
+from rewards.statistics.tonnages.reading import G_PER, ReadTonnage, Unit
+
+DAYS_A_YEAR = 365
+PLAUSIBLE_KG_PER_INHABITANT = (0.3, 800.0)
+"""Of one stream in a year: glass is about 30, residual waste 250 (docs/figures.md)."""
+PLAUSIBLE_KG_PER_SITE_DAY = (0.2, 1500.0)
+"""A drop-off point of glass takes some 5 to 100 kg a day; a full container is some 1,500 kg."""
+APART = 100
+"""Rows of one place and stream that differ by so much are not in one unit: seasons differ by two or three."""
+FEWEST_NEIGHBOURS = 3
+
+Inhabitants = Callable[[ReadTonnage], int | None]
+"""How many inhabitants the place of a row has; None for a site, and where nobody knows."""
+
+
+def find_unit(rows: Sequence[ReadTonnage], inhabitants: Inhabitants) -> Unit | None:
+    """Find the one unit in which every row above zero is plausible; None where none is, or both are."""
+    known = [row for row in rows if row.quantity > 0 and (row.site or inhabitants(row))]
+    units = [unit for unit in G_PER if known and all(is_plausible(row, unit, inhabitants) for row in known)]
+    return units[0] if len(units) == 1 else None
+
+
+def is_plausible(row: ReadTonnage, unit: Unit, inhabitants: Inhabitants) -> bool:
+    """Tell whether so much can have been collected."""
+    kg_a_day = float(row.quantity) * G_PER[unit] / 1000 / row.days
+    people = inhabitants(row)
+    if row.site or people is None:
+        low, high = PLAUSIBLE_KG_PER_SITE_DAY
+        return low <= kg_a_day <= high
+    low, high = PLAUSIBLE_KG_PER_INHABITANT
+    return low <= kg_a_day * DAYS_A_YEAR / people <= high
+
+
+def list_far_apart(rows: Sequence[ReadTonnage]) -> list[CsvFault]:
+    """List rows that are a hundred times, or a hundredth of, what is usual for their place and stream in the file."""
+    alike: dict[tuple[str, str, str], list[ReadTonnage]] = {}
+    for row in rows:
+        if row.quantity > 0:
+            alike.setdefault((row.site, row.insee_code, row.stream), []).append(row)
+    faults = []
+    for neighbours in alike.values():
+        usual = median(float(row.quantity) / row.days for row in neighbours)
+        for row in neighbours if len(neighbours) >= FEWEST_NEIGHBOURS else ():
+            times = float(row.quantity) / row.days / usual
+            if not 1 / APART < times < APART:
+                reason = f"{row.quantity} is {times:,.3g} times what is usual here: another unit? --sure takes it"
+                faults.append(CsvFault(row.line, row.column, reason))
+    return faults
