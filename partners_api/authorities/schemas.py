@@ -41,7 +41,10 @@ class FiguresSchema(ma.Schema):
     )
     active_citizens = Integer(
         required=True,
-        metadata={"description": "Wallets with a deposit of theirs; never a sum of other rows' counts"},
+        allow_none=True,
+        metadata={
+            "description": "Wallets with a deposit of theirs; never a sum of other rows' counts; null for fewer than 11"
+        },
     )
 
 

@@ -274,6 +274,12 @@ TABLES = {
         encrypted="address_encrypted facts_encrypted",
     ),
     "placements": Classified(none="placement_id bin_id site_id placed_at removed_at"),
+    "publications": Classified(
+        "staff", personal="published_by", none="granularity first_day published_at cells withheld"
+    ),
+    "published_cells": Classified(
+        none="granularity first_day level code material insee_code is_withheld deposits items mass_g points holders"
+    ),
     "populations": Classified(none="insee_code year population source"),
     "quarantine_overflows": Classified(none="bin_id day code times"),
     "quarantined_events": Classified(
@@ -373,4 +379,8 @@ TABLES = {
     ),
     "wallet_invitations": Classified("access", pseudonymous="wallet_id code_digest expires_at accepted_at"),
     "wallets": Classified("accounts", pseudonymous="wallet_id created_at merged_into"),
+    # Few holders stand behind it, and nobody in it is named or linked.
+    "withheld_cells": Classified(
+        none="granularity first_day level code material reason deposits items mass_g points holders"
+    ),
 }

@@ -11,6 +11,7 @@ from rewards.schema import (  # noqa: F401 (each adds its tables)
     jobs,
     ledger,
     mass_balance,
+    publications,
     references,
     requests,
     settlements,

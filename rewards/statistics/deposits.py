@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
+from rewards.statistics.disclosure.threshold import withhold
 from rewards.statistics.figures.sums import FACTORS
 from rewards.statistics.periods import Period
 from rewards.statistics.unit_masses import IN_FORCE
@@ -24,14 +25,14 @@ class Figures:
 
     ``measured_g`` was weighed by bins; ``estimated_g`` is items × the unit mass × the bin's factor in force where it
     did not weigh, None where some material has no unit mass. ``active_citizens``: wallets with a deposit of theirs that
-    earned, or would have but for the cap; anonymous deposits are counted nowhere among them.
+    earned, or would have but for the cap; anonymous deposits are counted nowhere among them; None for 1 to 10.
     """
 
     deposits: int
     items: int
     measured_g: int
     estimated_g: int | None
-    active_citizens: int
+    active_citizens: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,8 @@ def get_deposit_figures(
         "material": material,
         "insee_code": insee_code,
     }
-    active: dict[Cell | None, int] = {
-        (row.day, row.insee_code, row.material) if row.day else None: row.active_citizens
+    active: dict[Cell | None, int | None] = {
+        (row.day, row.insee_code, row.material) if row.day else None: withhold(row.active_citizens)
         for row in connection.execute(COUNT_ACTIVE, values)
     }
     rows = [
@@ -144,7 +145,7 @@ def get_deposit_figures(
     return DepositFigures(rows, total_of([row.figures for row in rows], active_citizens=active.get(None, 0)))
 
 
-def total_of(rows: list[Figures], *, active_citizens: int) -> Figures:
+def total_of(rows: list[Figures], *, active_citizens: int | None) -> Figures:
     """Sum what can be summed; an estimate missing in one row is missing in the total."""
     estimates = [row.estimated_g for row in rows]
     return Figures(

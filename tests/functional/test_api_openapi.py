@@ -108,6 +108,7 @@ def token_for(api: Api, audience: str, method: str) -> str:
 SAYS_MORE_THAN_ITS_SCHEMA = (
     "figures",
     "exports",
+    "publications/cells",
     "steps",
     "decision",
     "drafts",

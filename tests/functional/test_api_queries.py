@@ -27,6 +27,7 @@ QUERIES = {
     "authority_show_comparison": "year=2026",
     "authority_show_deposit_figures": SOME_TIME,
     "authority_show_participation": SOME_TIME,
+    "authority_show_published_cells": SOME_TIME,
     "authority_export_deposits": SOME_TIME,
     "authority_show_figures": f"{SOME_TIME}&level=bin&by_material=true",
     "authority_show_figures_of_sites": SOME_TIME,

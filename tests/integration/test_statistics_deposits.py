@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from rewards.statistics import deposits
 from rewards.statistics.deposits import Figures, get_deposit_figures
 from rewards.statistics.periods import Period, PeriodReversedError, PeriodTooLongError
 from tests.databases import Database
@@ -18,6 +19,12 @@ DAY = datetime.timedelta(days=1)
 def connection(database: Database):
     with database.engine().connect() as connection:
         yield connection
+
+
+@pytest.fixture(autouse=True)
+def unwithheld(monkeypatch):
+    """Let few be counted: what is withheld has a test of its own."""
+    monkeypatch.setattr(deposits, "withhold", lambda count: count)
 
 
 @pytest.fixture
@@ -98,3 +105,15 @@ def test_reversed_and_endless_periods_are_refused():
         Period(first, first - DAY)
     with pytest.raises(PeriodTooLongError):
         Period(first, first + 366 * DAY)
+
+
+def test_fewer_than_eleven_citizens_are_withheld_of_rows_and_total(connection, town, monkeypatch, now):
+    monkeypatch.undo()
+    found = figures(connection, town)
+    assert {row.figures.active_citizens for row in found.rows} == {None}
+    assert found.total.active_citizens is None
+    for no in range(8):
+        build_citizen(connection, town, badge=f"MORE-{no}")
+        deposit(connection, town, badge=f"MORE-{no}", now=now + DAY)
+    assert figures(connection, town).total.active_citizens == 11
+    assert figures(connection, town, insee_code="75056").total.active_citizens == 0

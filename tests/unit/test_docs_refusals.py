@@ -22,6 +22,7 @@ import rewards.reviews.refusals
 import rewards.settlement.refusals
 import rewards.shop_register
 import rewards.sites
+import rewards.statistics.publications.refusals
 import rewards.statistics.unit_masses
 import rewards.tariffs
 from rewards.errors import OperatorRefusedError
@@ -46,6 +47,7 @@ MODULES = (
     rewards.settlement.refusals,
     rewards.shop_register,
     rewards.sites,
+    rewards.statistics.publications.refusals,
     rewards.statistics.unit_masses,
     rewards.tariffs,
 )

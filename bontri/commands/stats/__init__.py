@@ -9,6 +9,7 @@ from bontri.commands.stats.figures import definitions, figures
 from bontri.commands.stats.imports import imports
 from bontri.commands.stats.masses import masses
 from bontri.commands.stats.participation import count_holders, households, participation
+from bontri.commands.stats.publish import publications, publish
 from bontri.commands.stats.rebuild import rebuild
 
 
@@ -28,6 +29,8 @@ stats.add_command(assumptions)
 stats.add_command(participation)
 stats.add_command(households)
 stats.add_command(count_holders)
+stats.add_command(publish)
+stats.add_command(publications)
 stats.add_command(imports)
 stats.add_command(compare)
 stats.add_command(capture)

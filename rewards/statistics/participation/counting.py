@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from rewards.arrays import Columns
+from rewards.rollups.reading import DEPOSITS_OF_PERIOD
 
-PERIODS = Columns(granularity="text", first_day="date", last_day="date")
+LAST_DAY = datetime.date(2100, 12, 31)
+"""Behind all that is ever counted."""
+
+PERIODS = Columns(granularity="text", begins_on="date", ends_on="date")
 
 # Retention cuts links of lots of earlier months than these; whoever counted then would count too few.
 FIND_FIRST_WHOLE = text("""
@@ -22,24 +26,23 @@ FIND_FIRST_WHOLE = text("""
       FROM authorities WHERE authority_id = :authority_id
 """)
 # By commune, so that a site that was said to be in another one is noticed too.
-LIST_CHANGED = text("""
+LIST_CHANGED = text(f"""
     SELECT DISTINCT coalesce(held.month, kept.first_day) AS month
       FROM (SELECT CAST(date_trunc('month', d.day) AS date) AS month, s.insee_code,
                    sum(d.deposits) AS deposits, sum(d.credited_deposits) AS credited_deposits
-              FROM daily_deposits d
-              JOIN sites s ON s.authority_id = d.authority_id AND s.site_id = d.site_id
-             WHERE d.authority_id = :authority_id AND d.day >= :first_whole
+              FROM {DEPOSITS_OF_PERIOD} AS d
+              JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
              GROUP BY 1, 2) AS held
       FULL JOIN (SELECT first_day, code, deposits, credited_deposits FROM holder_counts
                   WHERE authority_id = :authority_id AND granularity = 'month' AND level = 'commune' AND material = ''
-                    AND first_day >= :first_whole) AS kept
+                    AND first_day BETWEEN :first_day AND :last_day) AS kept
         ON kept.first_day = held.month AND kept.code = held.insee_code
      WHERE (held.deposits, held.credited_deposits) IS DISTINCT FROM (kept.deposits, kept.credited_deposits)
      ORDER BY 1
 """)
 FORGET = text(f"""
     DELETE FROM holder_counts h USING {PERIODS.unnest("t")}
-     WHERE h.authority_id = :authority_id AND h.granularity = t.granularity AND h.first_day = t.first_day
+     WHERE h.authority_id = :authority_id AND h.granularity = t.granularity AND h.first_day = t.begins_on
 """)
 # Each row counts at its site, in its commune and in the authority; with its material, and with all.
 WITHIN = """
@@ -64,20 +67,20 @@ COUNT = text(f"""
           JOIN wallet_accounts w ON w.authority_id = d.authority_id AND w.account_id = credited.account_id
           JOIN wallets o ON o.authority_id = w.authority_id AND o.wallet_id = w.wallet_id
          WHERE d.authority_id = :authority_id AND d.type = 'deposit'
-           AND d.occurred_at >= CAST(:from_day AS timestamp) AT TIME ZONE :timezone
-           AND d.occurred_at < CAST(CAST(:to_day AS date) + 1 AS timestamp) AT TIME ZONE :timezone
+           AND d.occurred_at >= CAST(:first_day AS timestamp) AT TIME ZONE :timezone
+           AND d.occurred_at < CAST(CAST(:last_day AS date) + 1 AS timestamp) AT TIME ZONE :timezone
     ),
     begun AS (
         SELECT wallet_id, min(first_credited_on) AS first_day FROM citizens
          WHERE authority_id = :authority_id GROUP BY wallet_id
     ),
     active AS (
-        SELECT p.granularity, p.first_day, place.level, place.code, kind.material,
+        SELECT p.granularity, p.begins_on AS first_day, place.level, place.code, kind.material,
                count(DISTINCT seen.holder_id) AS holders,
-               count(DISTINCT seen.holder_id) FILTER (WHERE b.first_day BETWEEN p.first_day AND p.last_day)
+               count(DISTINCT seen.holder_id) FILTER (WHERE b.first_day BETWEEN p.begins_on AND p.ends_on)
                    AS new_holders
           FROM seen
-          JOIN period p ON seen.month BETWEEN p.first_day AND p.last_day
+          JOIN period p ON seen.month BETWEEN p.begins_on AND p.ends_on
           JOIN sites s ON s.authority_id = :authority_id AND s.site_id = seen.site_id
           LEFT JOIN begun b ON b.wallet_id = seen.holder_id
           {WITHIN}
@@ -85,14 +88,13 @@ COUNT = text(f"""
          GROUP BY 1, 2, 3, 4, 5
     ),
     dropped AS (
-        SELECT p.granularity, p.first_day, place.level, place.code, kind.material,
+        SELECT p.granularity, p.begins_on AS first_day, place.level, place.code, kind.material,
                sum(d.deposits) AS deposits, sum(d.credited_deposits) AS credited_deposits
-          FROM daily_deposits d
-          JOIN period p ON d.day BETWEEN p.first_day AND p.last_day
-          JOIN sites s ON s.authority_id = d.authority_id AND s.site_id = d.site_id
+          FROM {DEPOSITS_OF_PERIOD} AS d
+          JOIN period p ON d.day BETWEEN p.begins_on AND p.ends_on
+          JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
           {WITHIN}
          CROSS JOIN LATERAL (VALUES (''), (d.material)) AS kind (material)
-         WHERE d.authority_id = :authority_id AND d.day BETWEEN :from_day AND :to_day
          GROUP BY 1, 2, 3, 4, 5
     )
     SELECT :authority_id, dropped.granularity, dropped.first_day, dropped.level, dropped.code, dropped.material,
@@ -130,7 +132,9 @@ def list_changed_months(
     """List the months to be counted (again), oldest first, and the first month that can be."""
     values = {"authority_id": authority_id, "now": now}
     first_whole = connection.execute(FIND_FIRST_WHOLE, values).one().first_whole
-    found = connection.scalars(LIST_CHANGED, {"authority_id": authority_id, "first_whole": first_whole})
+    found = connection.scalars(
+        LIST_CHANGED, {"authority_id": authority_id, "first_day": first_whole, "last_day": LAST_DAY}
+    )
     return list(found), first_whole
 
 
@@ -153,11 +157,11 @@ def count_holders(connection: Connection, spans: list[Span], *, authority_id: in
     connection.execute(LOCK, {"authority_id": authority_id})
     columns = PERIODS.bind(
         granularity=[each.granularity for each in spans],
-        first_day=[each.first_day for each in spans],
-        last_day=[each.last_day for each in spans],
+        begins_on=[each.first_day for each in spans],
+        ends_on=[each.last_day for each in spans],
     )
     tenant = {"authority_id": authority_id, **columns}
     connection.execute(FORGET, tenant)
     timezone = connection.execute(FIND_FIRST_WHOLE, {"authority_id": authority_id, "now": now}).one().timezone
-    days = {"from_day": min(each.first_day for each in spans), "to_day": max(each.last_day for each in spans)}
+    days = {"first_day": min(each.first_day for each in spans), "last_day": max(each.last_day for each in spans)}
     return connection.execute(COUNT, {**tenant, **days, "timezone": timezone, "now": now}).rowcount

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
-FEWEST_HOLDERS = 11
-"""k: what fewer stand behind is withheld. Source: INSEE shows nothing of fewer than 11 households."""
+from rewards.statistics.disclosure.threshold import withhold
 
 DEFINITION = (
     "A holder is a wallet: one citizen's, or a household's. Active: at least one credited or capped deposit in it."
@@ -98,11 +97,6 @@ class Participation:
     anonymous_share: float | None
     is_withheld: bool
     counted_at: datetime.datetime
-
-
-def withhold(count: int) -> int | None:
-    """Return a count of persons as it may be shown: none, or at least 11, else None."""
-    return None if 0 < count < FEWEST_HOLDERS else count
 
 
 def share_of(part: int | None, whole: int | None) -> float | None:
