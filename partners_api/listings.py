@@ -72,9 +72,14 @@ def read_text(written: str) -> str:
     return raw.decode(errors="replace").replace("\0", "")
 
 
+class Long(int):
+    """A number that may be longer than those of a column of integers: of an event, by its bin."""
+
+
 PARTS: dict[type, Part] = {
     UUID: Part("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", str, UUID),
     int: Part("[0-9]{1,9}", str, int),
+    Long: Part("[0-9]{1,18}", str, int),
     str: Part("[A-Z2-7]{0,400}", write_text, read_text),
     datetime.date: Part(
         "[0-9]{1,6}", lambda day: str(day.toordinal()), lambda text: datetime.date.fromordinal(max(1, int(text)))

@@ -1,4 +1,5 @@
-"""Alarms: what an operator should look at. One row per bin and kind; what raises them is in ``rewards/fleet_watch.py``.
+"""Alarms: what an operator should look at. One row per bin and kind; what raises them is in ``rewards/fleet_watch.py``
+and, of what is weighed, in ``rewards/mass_balance/watching.py``.
 
 Some end by themselves when their cause is gone, the others when an operator says so.
 """
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, text
 from rewards.arrays import Columns
 from rewards.fleet.refusals import AlarmMissingError
 
-AlarmKind = Literal["gap", "lost", "clone", "wide_journal", "event_conflict", "quarantine_flood"]
+AlarmKind = Literal["gap", "lost", "clone", "wide_journal", "event_conflict", "quarantine_flood", "mass_balance"]
 
 AlarmKey = tuple[str, AlarmKind]
 """(bin_id, kind): an alarm within its authority."""

@@ -1,4 +1,5 @@
-"""What an authority sets for itself beside its tariff: its address, and which credits are held for a review."""
+"""What an authority sets for itself beside its tariff: its address, which credits are held for a review, and how far
+a bin's weighings may be off before somebody is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from rewards.schema.territory import Authority
 
-CHANGEABLE = ("address", "review_over_items", "review_over_mass_g", "reviews_doubtful_clocks")
+CHANGEABLE = ("address", "review_over_items", "review_over_mass_g", "reviews_doubtful_clocks", "balance_over_percent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class AuthoritySettings:
     review_over_items: int | None
     review_over_mass_g: int | None
     reviews_doubtful_clocks: bool
+    balance_over_percent: int
 
 
 def get_settings(connection: Connection, *, authority_id: int, is_to_change: bool = False) -> AuthoritySettings:

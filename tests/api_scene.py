@@ -37,6 +37,12 @@ CREDIT = text("""
        AND NOT EXISTS (SELECT FROM corrections c WHERE c.authority_id = 1 AND c.transfer_id = t.transfer_id)
      ORDER BY t.transfer_id LIMIT 1
 """)
+ROUNDS = text("""
+    INSERT INTO collection_rounds
+    SELECT 1, 1000 + :rounds, n + 1, 1000 + :rounds, n, :bin_id, s.site_id, 'glass', :now, :now, 2, 1, 99, 99, 0, 29000,
+           false, 3, 0, 0, 0, 0, :now
+      FROM sites s, generate_series(1, :rounds) AS n WHERE s.authority_id = 1 AND s.reference = 'A'
+""")
 JOBS = ("expire-points", "lock-statements", "prune-quarantine", "write-letters", "prune-limits", "watch-fleet")
 PREFIX = "/api/v1"
 DAY = datetime.timedelta(days=1)
@@ -130,6 +136,7 @@ class Scene:
         bin_id = self.made["bin_id"][-1]
         with api.owner.begin() as connection:
             raise_alarms(connection, [Sighting(bin_id, "clone", today, {"n": 1})], authority_id=1, now=today)
+            connection.execute(ROUNDS, {"bin_id": bin_id, "rounds": no, "now": today})
         self.make("operator", "key_number", f"{slug}/bins/{bin_id}/keys")
         self.do("operator", "POST", f"{slug}/bins/{bin_id}/reboots")
         self.make("operator", "operator_key_id", "/operator/keys", {"label": f"K{no}"})

@@ -81,6 +81,10 @@ def change_a_rollup(scene: Scene) -> None:
     scene.damage("UPDATE daily_deposits SET items = items + 1 WHERE authority_id = :authority AND material = 'plastic'")
 
 
+def change_a_round(scene: Scene) -> None:
+    scene.damage("UPDATE collection_rounds SET items = items + 1 WHERE authority_id = :authority")
+
+
 def invent_a_month(scene: Scene) -> None:
     scene.damage(
         "INSERT INTO monthly_deposits SELECT authority_id, '2020-01-01', bin_id, site_id, material, 1, 0, 1, 0, 0, 0"
@@ -355,6 +359,7 @@ DAMAGES = {
     ),
     # The kept row and the recomputed one.
     "rollups_equal_recomputation": (change_a_rollup, {"rollups_equal_recomputation": 2}),
+    "complete_rounds_equal_recomputation": (change_a_round, {"complete_rounds_equal_recomputation": 1}),
     "months_equal_their_days": (invent_a_month, {"months_equal_their_days": 1}),
     "every_number_of_a_journal_is_accounted_for": (
         settle_a_number_nobody_sent,
@@ -393,6 +398,14 @@ MORE_DAMAGE = {
         "INSERT INTO daily_deposits SELECT authority_id, '2020-01-01', bin_id, site_id, material, 1, 0, 1, 0, 0, 0"
         " FROM daily_deposits WHERE authority_id = :authority LIMIT 1",
         {"rollups_equal_recomputation": 1},
+    ),
+    "a round of an emptying nobody made": (
+        "UPDATE collection_rounds SET seq = seq + 1000 WHERE authority_id = :authority",
+        {"complete_rounds_equal_recomputation": 1},
+    ),
+    "a deposit of a round taken for anonymous": (
+        "UPDATE collection_rounds SET anonymous_deposits = deposits WHERE authority_id = :authority",
+        {"complete_rounds_equal_recomputation": 1},
     ),
     "a correction deleted": (
         "DELETE FROM corrections WHERE authority_id = :authority AND state = 'approved'",

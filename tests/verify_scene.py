@@ -15,6 +15,7 @@ from rewards.donations import donate_to_cause
 from rewards.goals import close_goal, donate_to_goal, give_back
 from rewards.households import leave_household, merge_wallets
 from rewards.keyring import Keyring
+from rewards.mass_balance import weigh_rounds
 from rewards.reviews import set_review_rules
 from rewards.settlement import lock_statement
 from rewards.suspicion import ReviewRules
@@ -67,6 +68,9 @@ def build_scene(database: Database, keyring: Keyring, now: datetime.datetime) ->
     pipeline = Pipeline(database.engine("bontri_ingest"), keyring)
     for town in towns:
         report_all_kinds(pipeline, keyring, town, now)
+    with database.engine("bontri_operator").begin() as connection:
+        for town in towns:
+            assert weigh_rounds(connection, authority_id=town.authority_id, now=now)[0] == 1
     with database.engine().begin() as connection:
         vouchers = [
             handle_all_kinds(connection, keyring, town, citizen, now)
@@ -104,6 +108,13 @@ def report_all_kinds(pipeline: Pipeline, keyring: Keyring, town: Town, now: date
     ]
     for batch in batches:
         pipeline.process(batch, now=now)
+    weigh_a_round(pipeline, second, now)
+
+
+def weigh_a_round(pipeline: Pipeline, speaker: Speaker, now: datetime.datetime) -> None:
+    """A second emptying, and what was dropped since the first."""
+    emptied = {"seq": 14, "type": "emptying", "at": now.isoformat(), "material": "glass", "mass_g": 2000}
+    pipeline.process([speaker.events(now, emptied)], now=now)
 
 
 def handle_all_kinds(

@@ -25,6 +25,7 @@ CRON_JOBS = (
     "erase-inactive",
     "prune-sign-ins",
     "send-letters",
+    "weigh-rounds",
 )
 
 
@@ -39,7 +40,8 @@ MISSING = {
 
 @click.group()
 def jobs() -> None:
-    """Do what has to be done again and again: expiry, goals, reviews, warnings, letters, statements of shops, pruning.
+    """Do what has to be done again and again: expiry, goals, reviews, warnings, letters, statements of shops, rounds,
+    pruning.
 
     One process does it all (several may share it); or have cron do one job at a time.
     """

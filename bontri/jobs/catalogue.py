@@ -13,6 +13,7 @@ from bontri.jobs.pruning import prune_commands_of, prune_letters_of, prune_quara
 from bontri.jobs.retaining import erase_inactive_work, erase_requested_work, retain_of
 from bontri.jobs.reviewing import post_reviewed_credits_of
 from bontri.jobs.settling import lock_statements_of
+from bontri.jobs.weighing import weigh_rounds_of
 from bontri.letters.sending import open_post_office, send_letters
 from bontri.operating import has_register, keyring_in_use, register_in_use
 from bontri.settings import Settings
@@ -59,6 +60,13 @@ def list_jobs_of(settings: Settings) -> list[Job]:
         Job("prune-sign-ins", HOUR, "bontri_operator", "removes codes and limits that are over", prune_sign_ins_of),
         Job(
             "prune-quarantine", DAY, "bontri_operator", "removes what was quarantined 35 days ago", prune_quarantine_of
+        ),
+        Job(
+            "weigh-rounds",
+            HOUR,
+            "bontri_operator",
+            "weighs rounds between emptyings, watches balances",
+            weigh_rounds_of,
         ),
         Job("retain", DAY, "bontri_privacy", "removes what is kept for a time only, finishes erasures", retain_of),
     ]

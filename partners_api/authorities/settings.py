@@ -26,6 +26,10 @@ class SettingsChangeSchema(ma.Schema):
     )
     review_over_mass_g = Integer(allow_none=True, validate=validate.Range(1, 2_000_000))
     reviews_doubtful_clocks = Boolean(metadata={"description": "Hold deposits of bins that cannot tell the time"})
+    balance_over_percent = Integer(
+        validate=validate.Range(10, 400),
+        metadata={"description": "Raise an alarm where a bin weighs so much more, or less, than it counted"},
+    )
 
 
 class SettingsSchema(ma.Schema):
@@ -39,6 +43,7 @@ class SettingsSchema(ma.Schema):
     review_over_items = Integer(required=True, allow_none=True)
     review_over_mass_g = Integer(required=True, allow_none=True)
     reviews_doubtful_clocks = fields.Boolean(required=True)
+    balance_over_percent = Integer(required=True)
 
 
 @operation(
@@ -66,7 +71,10 @@ def show_settings(caller: Principal) -> AuthoritySettings:
     has_etag=True,
 )
 def edit_settings(caller: Principal, changes: dict[str, Any]) -> AuthoritySettings:
-    """Change the authority's address or which deposits are held for a review; workers heed it within seconds."""
+    """Change the authority's address, how far weighings may be off, or which deposits are held for a review.
+
+    Workers heed it within seconds.
+    """
     authorities.check_etag(get_settings(connection(), **tenant_of(caller), is_to_change=True), SettingsSchema)
     change_settings(connection(), changes, **tenant_of(caller))
     return get_settings(connection(), **tenant_of(caller))

@@ -4,6 +4,7 @@ from rewards.invariants.bins import BINS
 from rewards.invariants.corrections import CORRECTIONS
 from rewards.invariants.donations import DONATIONS
 from rewards.invariants.ledger import THE_LEDGER
+from rewards.invariants.mass_balance import MASS_BALANCE
 from rewards.invariants.settlements import SETTLEMENTS
 from rewards.invariants.tenants import TENANTS
 from rewards.invariants.vouchers import VOUCHERS
@@ -17,5 +18,6 @@ INVARIANTS: dict[str, str] = {
     **DONATIONS,
     **SETTLEMENTS,
     **BINS,
+    **MASS_BALANCE,
     **TENANTS,
 }

@@ -74,7 +74,7 @@ class BinAlarm(Base):
     __table_args__ = (
         tenant_key("bin_id", to="bins"),
         CheckConstraint(
-            "kind IN ('gap', 'lost', 'clone', 'wide_journal', 'event_conflict', 'quarantine_flood')",
+            "kind IN ('gap', 'lost', 'clone', 'wide_journal', 'event_conflict', 'quarantine_flood', 'mass_balance')",
             name="kind_known",
         ),
         CheckConstraint("times > 0", name="times_positive"),

@@ -130,7 +130,7 @@ TABLES = {
     "authorities": Classified(
         none="slug name address timezone language epoch fleet_version holders_version config_version display_texts"
         " points_valid_months points_expired_on review_over_items review_over_mass_g reviews_doubtful_clocks"
-        " inactive_after_months history_kept_months sign_up_is_open claiming_is_open"
+        " balance_over_percent inactive_after_months history_kept_months sign_up_is_open claiming_is_open"
         " is_simulated oldest_key_no created_at"
     ),
     "authority_accounts": Classified(none="kind account_id"),
@@ -193,6 +193,11 @@ TABLES = {
         "accounts",
         pseudonymous="citizen_id wallet_id state first_credited_on language wants_notices created_at erased_at"
         " inactivity_warned_at",
+    ),
+    "collection_rounds": Classified(
+        none="journal_no seq began_journal_no began_seq bin_id site_id material began_at ended_at deposits"
+        " anonymous_deposits items unweighed_items mass_g weighed_g is_moved settled quarantined test_events lost"
+        " missing computed_at"
     ),
     "communes": Classified(none="insee_code name"),
     "contacts": Classified(

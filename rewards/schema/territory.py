@@ -21,7 +21,8 @@ class Authority(Base):
     once a second instead of at every bin. ``holders_version`` is the same for badges, citizens and wallets, and
     ``config_version`` for what bins show on their displays. By ``points_expired_on`` all lots that had to are empty.
     Deposits beyond ``review_over_…``, or of bins whose clock is in doubt, are credited pending a review; None holds
-    none. Citizens who did nothing for ``inactive_after_months`` are erased; None keeps them. A lot that is empty stays
+    none. A bin that weighs ``balance_over_percent`` more or less than it counted raises an alarm. Citizens who did
+    nothing for ``inactive_after_months`` are erased; None keeps them. A lot that is empty stays
     its wallet's for ``history_kept_months``. Strangers may sign up while ``sign_up_is_open``, citizens claim cards
     themselves while ``claiming_is_open``. Nothing of any authority stands under an encryption key before the highest
     ``oldest_key_no``: a new authority has 1.
@@ -35,6 +36,7 @@ class Authority(Base):
         CheckConstraint("points_valid_months BETWEEN 1 AND 120", name="points_valid_months_range"),
         CheckConstraint("review_over_items BETWEEN 1 AND 200", name="review_over_items_range"),
         CheckConstraint("review_over_mass_g BETWEEN 1 AND 2000000", name="review_over_mass_g_range"),
+        CheckConstraint("balance_over_percent BETWEEN 10 AND 400", name="balance_over_percent_range"),
         CheckConstraint("inactive_after_months BETWEEN 12 AND 120", name="inactive_after_months_range"),
         CheckConstraint("history_kept_months BETWEEN 12 AND 120", name="history_kept_months_range"),
         CheckConstraint(f"language IN {LANGUAGES}", name="language_known"),
@@ -57,6 +59,7 @@ class Authority(Base):
     review_over_items: Mapped[int | None] = mapped_column(SmallInteger)
     review_over_mass_g: Mapped[int | None]
     reviews_doubtful_clocks: Mapped[bool] = mapped_column(server_default=text("false"))
+    balance_over_percent: Mapped[int] = mapped_column(SmallInteger, server_default=text("40"))
     inactive_after_months: Mapped[int | None] = mapped_column(SmallInteger)
     history_kept_months: Mapped[int] = mapped_column(SmallInteger, server_default=text("24"))
     sign_up_is_open: Mapped[bool] = mapped_column(server_default=text("true"))

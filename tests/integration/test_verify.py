@@ -26,7 +26,7 @@ def test_a_busy_database_is_sound_and_counted(scene: Scene) -> None:
     assert [finding.invariant for finding in verification.findings] == list(INVARIANTS) * 2
     assert verification.counts["plaine-commune"] == verification.counts["grand-lyon"]
     counts = verification.counts["plaine-commune"]
-    assert counts["events"] == 24
+    assert counts["events"] == 25
     assert counts["vouchers"] == 5
     assert counts["lost_events"] == 4  # second bin: 1 to 4
     assert counts["missing_events"] == 2 + 3  # first bin: 20, 21; second bin: 5, 6, 10

@@ -13,6 +13,7 @@ import rewards.fleet.refusals
 import rewards.households.refusals
 import rewards.jobs
 import rewards.ledger.accounts
+import rewards.mass_balance.refusals
 import rewards.offers.budgets
 import rewards.outbox.listing
 import rewards.privacy.refusals
@@ -38,6 +39,7 @@ MODULES = (
     rewards.households.refusals,
     rewards.jobs,
     rewards.ledger.accounts,
+    rewards.mass_balance.refusals,
     rewards.outbox.listing,
     rewards.quarantine.refusals,
     rewards.privacy.refusals,

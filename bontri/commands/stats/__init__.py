@@ -3,7 +3,9 @@
 import click
 
 from bontri.commands.stats.assumptions import assumptions
+from bontri.commands.stats.balance import balance
 from bontri.commands.stats.bins import bins
+from bontri.commands.stats.calibrate import calibrate
 from bontri.commands.stats.comparing import capture, characterise, compare
 from bontri.commands.stats.figures import definitions, figures
 from bontri.commands.stats.imports import imports
@@ -29,6 +31,8 @@ stats.add_command(assumptions)
 stats.add_command(participation)
 stats.add_command(households)
 stats.add_command(count_holders)
+stats.add_command(balance)
+stats.add_command(calibrate)
 stats.add_command(publish)
 stats.add_command(publications)
 stats.add_command(imports)

@@ -21,9 +21,9 @@ def in_period(command: Command) -> Command:
 
 
 def period_of(
-    first_day: datetime.datetime | None, last_day: datetime.datetime | None, *, today: datetime.date
+    first_day: datetime.datetime | None, last_day: datetime.datetime | None, *, today: datetime.date, days: int = 30
 ) -> "Period":
-    """Return the period the options name.
+    """Return the period the options name; without a first day it has so many ``days``.
 
     Raises:
         PeriodReversedError, PeriodTooLongError: the days do not go together.
@@ -31,4 +31,4 @@ def period_of(
     from rewards.statistics.periods import Period
 
     last = last_day.date() if last_day else today - datetime.timedelta(days=1)
-    return Period(first_day.date() if first_day else last - datetime.timedelta(days=29), last)
+    return Period(first_day.date() if first_day else last - datetime.timedelta(days=days - 1), last)
