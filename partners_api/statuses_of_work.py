@@ -60,6 +60,11 @@ from rewards.settlement import (
 )
 from rewards.shop_register import CommuneUnknownError
 from rewards.sites import SiteReferenceTakenError, SiteUnknownError
+from rewards.statistics.effect.asking import (
+    SiteOnBothSidesError,
+    SiteReferenceUnknownError,
+    StartOutsidePeriodError,
+)
 from rewards.statistics.unit_masses import MaterialUnknownError
 from rewards.tariffs import TariffUnknownError
 
@@ -107,8 +112,11 @@ STATUS_OF_WORK: dict[type[RewardsError], HTTPStatus] = {
     SecondPersonRequiredError: HTTPStatus.FORBIDDEN,
     ShopUnknownError: HTTPStatus.NOT_FOUND,
     SiteMissingError: HTTPStatus.NOT_FOUND,
+    SiteOnBothSidesError: HTTPStatus.UNPROCESSABLE_ENTITY,
     SiteReferenceTakenError: HTTPStatus.CONFLICT,
+    SiteReferenceUnknownError: HTTPStatus.NOT_FOUND,
     SiteUnknownError: HTTPStatus.NOT_FOUND,
+    StartOutsidePeriodError: HTTPStatus.UNPROCESSABLE_ENTITY,
     StatementLockedError: HTTPStatus.CONFLICT,
     StatementStateError: HTTPStatus.CONFLICT,
     StatementUnknownError: HTTPStatus.NOT_FOUND,

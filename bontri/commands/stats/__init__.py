@@ -7,6 +7,7 @@ from bontri.commands.stats.balance import balance
 from bontri.commands.stats.bins import bins
 from bontri.commands.stats.calibrate import calibrate
 from bontri.commands.stats.comparing import capture, characterise, compare
+from bontri.commands.stats.effect import effect
 from bontri.commands.stats.figures import definitions, figures
 from bontri.commands.stats.imports import imports
 from bontri.commands.stats.masses import masses
@@ -31,6 +32,7 @@ stats.add_command(assumptions)
 stats.add_command(participation)
 stats.add_command(households)
 stats.add_command(count_holders)
+stats.add_command(effect)
 stats.add_command(balance)
 stats.add_command(calibrate)
 stats.add_command(publish)

@@ -1,0 +1,91 @@
+"""Measure in a process of its own, which ends: what the libraries need is not kept by whoever serves requests.
+
+Why: docs/decisions/0048-effects-are-measured-apart.md.
+"""
+
+import datetime
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from typing import Any
+
+from rewards.statistics.effect.panel import Panel, PanelSite, SiteMonth, lacks_outright
+from rewards.statistics.effect.showing import show_verdict
+from rewards.statistics.effect.verdict import NotMeasurable, Reason
+
+PATIENCE_S = 4.0
+"""For a turn, and again for the process: less than a transaction may idle (``rewards/database.py``)."""
+
+ONE_AT_A_TIME = threading.Lock()
+
+
+def measure_apart(panel: Panel) -> dict[str, Any]:
+    """Return the verdict on a panel as :func:`rewards.statistics.effect.showing.show_verdict` does; takes a second.
+
+    One at a time in this process; a second caller waits. What is lacking at first sight is told without a process.
+
+    Raises:
+        TimeoutError: it takes too long.
+    """
+    if (code := lacks_outright(panel)) is not None:
+        return show_verdict(NotMeasurable((Reason(code),), panel.source))
+    if not ONE_AT_A_TIME.acquire(timeout=PATIENCE_S):
+        raise TimeoutError("other effects are being measured")
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "rewards.statistics.effect.apart"],
+            input=write_panel(panel),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+            # No secret is needed there, and one thread is enough.
+            env={"PYTHONPATH": ":".join(path for path in sys.path if path), "OPENBLAS_NUM_THREADS": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError("measuring takes too long") from None
+    finally:
+        ONE_AT_A_TIME.release()
+    verdict: dict[str, Any] = json.loads(ended.stdout)
+    return verdict
+
+
+def write_panel(panel: Panel) -> str:
+    """Return a panel as JSON."""
+    sites = [
+        {
+            "site": site.site,
+            "equipped_on": site.equipped_on and site.equipped_on.isoformat(),
+            "months": {month.isoformat(): asdict(taken) for month, taken in site.months.items()},
+        }
+        for site in panel.sites
+    ]
+    return json.dumps({"material": panel.material, "source": panel.source, "sites": sites})
+
+
+def read_panel(written: str) -> Panel:
+    """Return the panel that :func:`write_panel` wrote."""
+    said = json.loads(written)
+    day = datetime.date.fromisoformat
+    sites = (
+        PanelSite(
+            site["site"],
+            site["equipped_on"] and day(site["equipped_on"]),
+            {day(month): SiteMonth(**taken) for month, taken in site["months"].items()},
+        )
+        for site in said["sites"]
+    )
+    return Panel(said["material"], said["source"], tuple(sites))
+
+
+def main() -> None:
+    """Read a panel from the standard input and write the verdict on it."""
+    from rewards.statistics.effect.measuring import measure_effect  # noqa: PLC0415 (what must stay out of others)
+
+    sys.stdout.write(json.dumps(show_verdict(measure_effect(read_panel(sys.stdin.read())))))
+
+
+if __name__ == "__main__":
+    main()
