@@ -30,7 +30,7 @@ fuzz-api: $(STAMP)  ## bad input for every operation of the served API, EXAMPLES
 
 bench: $(STAMP)  ## speed beside peers and ceilings: half an hour and more, on a quiet machine
 	mkdir -p bench
-	for what in ingest latency growth rewards api; do \
+	for what in ingest latency growth rewards api stats; do \
 		$(BIN)/bontri bench $$what --json --pictures bench > bench/$$what.json || exit 1; \
 	done
 

@@ -1,9 +1,9 @@
 """A history of deposits, written set-wise in the order of time; every invariant of ``bontri verify`` holds for it.
 
-Two years in which every bin reported as often as the others: events, transfers, counters of accounts, a lot per citizen
+Years in which every bin reported as often as the others: events, transfers, counters of accounts, a lot per citizen
 and month, caps per citizen and day, daily sums, journals. Each bin had another storage then, so that the messages of
-the measurement are the same bytes whatever the history. Written for ``benchmarks/growth.py`` alone: it goes past every
-rule of the domain.
+the measurement are the same bytes whatever the history. Written for ``benchmarks/growth.py`` and
+``benchmarks/stats.py`` alone: it goes past every rule of the domain.
 """
 
 import datetime
@@ -33,7 +33,7 @@ NUMBERED = """
         wallet_id uuid, lot_account_id uuid, items smallint, at timestamptz, day date, lot_month date)
 """
 
-# Event g is the one of bin g modulo bins; a large prime scatters the citizens. One in ten is anonymous.
+# Event g is the one of bin g modulo bins; a large prime scatters the citizens, so many in ten are anonymous.
 CHUNK = """
     INSERT INTO chunk
     SELECT e.g, b.no + 1, e.g / %(bins)s + 1, b.bin_id, b.site_id, b.issuing_account_id, c.citizen_id, c.wallet_id,
@@ -43,7 +43,8 @@ CHUNK = """
               FROM (SELECT g, %(began_at)s + (%(length)s * (g::float8 / %(events)s)) AS at
                       FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS g) AS t) AS e
       JOIN bins_no b ON b.no = e.g %% %(bins)s
-      LEFT JOIN citizens_no c ON c.no = e.g * 2654435761 %% 1000003 %% %(citizens)s AND e.g %% 10 <> 0
+      LEFT JOIN citizens_no c ON c.no = e.g * 2654435761 %% 1000003 %% %(citizens)s
+                             AND e.g * 7 / %(bins)s %% 10 >= %(anonymous_tenths)s
      ORDER BY e.g
 """
 
@@ -90,14 +91,15 @@ WRITES = {
     """,
     "daily sums": """
         INSERT INTO daily_deposits AS d (authority_id, day, bin_id, site_id, material, deposits, credited_deposits,
-                                         items, mass_g, refused, points)
+                                         items, mass_g, refused, points, unweighed_items)
         SELECT 1, day, bin_id, site_id, 'glass', count(*), count(citizen_id), sum(items), 0, 0,
-               coalesce(sum(items) FILTER (WHERE citizen_id IS NOT NULL), 0)
+               coalesce(sum(items) FILTER (WHERE citizen_id IS NOT NULL), 0), sum(items)
           FROM chunk GROUP BY day, bin_id, site_id
         ON CONFLICT (authority_id, day, bin_id, site_id, material)
         DO UPDATE SET deposits = d.deposits + excluded.deposits,
                       credited_deposits = d.credited_deposits + excluded.credited_deposits,
-                      items = d.items + excluded.items, points = d.points + excluded.points
+                      items = d.items + excluded.items, points = d.points + excluded.points,
+                      unweighed_items = d.unweighed_items + excluded.unweighed_items
     """,
 }
 
@@ -109,9 +111,19 @@ JOURNALS = """
 """
 
 
-def load_history(conninfo: str, *, events: int, now: datetime.datetime, advance: Advance) -> None:
-    """Write ``events`` deposits of the two years before ``now`` into the built, empty town of a database."""
-    length = datetime.timedelta(days=MONTHS * 365 / 12)
+def load_history(
+    conninfo: str,
+    *,
+    events: int,
+    now: datetime.datetime,
+    advance: Advance,
+    months: int = MONTHS,
+    anonymous_tenths: int = 1,
+    has_caps: bool = True,
+) -> None:
+    """Write ``events`` deposits of the ``months`` before ``now`` into the built, empty town of a database."""
+    length = datetime.timedelta(days=months * 365 / 12)
+    writes = [statement for name, statement in WRITES.items() if has_caps or name != "caps"]
     with psycopg.connect(conninfo, autocommit=True) as connection:
         # Nothing of the load is measured; its last transaction is made durable by the checkpoint below.
         connection.execute("SET synchronous_commit = off")
@@ -126,6 +138,7 @@ def load_history(conninfo: str, *, events: int, now: datetime.datetime, advance:
             "began_at": now - length - datetime.timedelta(days=1),
             "ended_at": now - datetime.timedelta(days=1),
             "length": length,
+            "anonymous_tenths": anonymous_tenths,
         }
         for first in range(0, events, CHUNK_EVENTS):
             last = min(first + CHUNK_EVENTS, events) - 1
@@ -133,7 +146,7 @@ def load_history(conninfo: str, *, events: int, now: datetime.datetime, advance:
                 connection.execute("TRUNCATE chunk")
                 connection.execute(CHUNK, {**parameters, "first": first, "last": last})
                 connection.execute("ANALYZE chunk")
-                for statement in WRITES.values():
+                for statement in writes:
                     connection.execute(statement)
             advance(last + 1)
         connection.execute(JOURNALS, parameters)

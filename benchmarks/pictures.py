@@ -226,6 +226,37 @@ def growth_picture(report: Report) -> Spec:
     }
 
 
+def stats_picture(report: Report) -> Spec:
+    """Draw how long each figure takes with few deposits and with many: median, and lowest to highest round."""
+    rows = [
+        {
+            "name": name.replace("_", " "),
+            "size": f"{report[size]:,} deposits",
+            **{each: figure[size][f"{each}_ms"] for each in ("median", "lowest", "highest")},
+        }
+        for name, figure in report["figures"].items()
+        for size in ("small", "large")
+    ]
+    sizes = list(dict.fromkeys(row["size"] for row in rows))
+    y = {"field": "name", "type": "nominal", "sort": list(report["figures"]), "title": None}
+    offset = {"field": "size", "sort": sizes}
+    legend = {"orient": "bottom"}
+    scale = {"domain": sizes, "range": ["#c2a5cf", GREEN]}
+    colour = {"field": "size", "type": "nominal", "title": None, "scale": scale, "legend": legend}
+    title = "ms (median; line: lowest to highest round)"
+    layers = [bars("median", y, colour, title=title, most=max(row["highest"] for row in rows)), whiskers(y)]
+    for layer in layers:
+        layer["encoding"]["yOffset"] = offset
+    layers[0]["mark"] = {"type": "bar"}
+    return {
+        "title": {"text": report["what"], "subtitle": subtitle(report)},
+        "data": {"values": rows},
+        "width": WIDTH,
+        "height": {"step": 14},
+        "layer": layers,
+    }
+
+
 def rewards_picture(report: Report) -> Spec:
     """Draw the two pairs of ``bench rewards``: what the domain does, and the ceiling beside it."""
     titles = {
@@ -333,6 +364,7 @@ def curve(minutes: list[float], values: list[float], slope: dict[str, Any], name
 MAKERS: dict[str, dict[str, Callable[[Report], Spec]]] = {
     "ingest": {"ingest": rates_picture, "killed": killed_picture},
     "latency": {"latency": latency_picture},
+    "stats": {"stats": stats_picture},
     "growth": {"growth": growth_picture},
     "soak": {"soak": soak_picture},
     "rewards": {"rewards": rewards_picture, "redemptions": redemptions_picture},

@@ -121,6 +121,22 @@ def api_as_text(report: dict[str, Any]) -> str:
     return "\n".join([*lines, *tail_of(report)])
 
 
+def stats_as_text(report: dict[str, Any]) -> str:
+    """Write a report of ``bench stats`` for people."""
+    lines = [f"{report['what']}; {head_of(report)}", ""]
+    lines.append(f"  {'ms':26} {report['small']:>12,} {report['large']:>12,} deposits")
+    for name, figure in report["figures"].items():
+        medians = " ".join(f"{figure[size]['median_ms']:>12,.1f}" for size in ("small", "large"))
+        spread = f"{figure['large']['lowest_ms']:,.1f} to {figure['large']['highest_ms']:,.1f}"
+        lines.append(f"  {name.replace('_', ' '):26} {medians}   ({spread}), {figure['ratio']:.2f} times")
+    lines.append("")
+    for name, each in report["sums"].items():
+        spread = f"{each['lowest_s']:,.2f} to {each['highest_s']:,.2f}"
+        lines.append(f"  {name.replace('_', ' '):26} {each['median_s']:>8,.2f} s   ({spread})")
+    loaded = ", ".join(f"{name} {each:,.0f} s" for name, each in report["load_s"].items())
+    return "\n".join([*lines, "", f"  to load: {loaded}", *tail_of(report)])
+
+
 def soak_as_text(report: dict[str, Any]) -> str:
     """Write a report of ``bench soak`` for people: growth an hour of each series."""
     lines = [f"{report['what']}; {head_of(report)}", ""]

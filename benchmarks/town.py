@@ -55,8 +55,11 @@ class BenchTown:
         """The cards of the citizens."""
         return self._badges
 
-    def build(self, connection: Connection, *, now: datetime.datetime) -> None:
-        """Write the authority, its bins, and citizens with a card each. Needs the owner's transaction."""
+    def build(self, connection: Connection, *, now: datetime.datetime, placed_days: int = 400) -> None:
+        """Write the authority, its bins, and citizens with a card each. Needs the owner's transaction.
+
+        The bins have stood there for ``placed_days``.
+        """
         create_authority(
             connection, authority_id=AUTHORITY_ID, slug=SLUG, name="Bench", timezone="Europe/Paris", now=now
         )
@@ -74,7 +77,7 @@ class BenchTown:
             [NewSite(each, "93066", "", 48.9, 2.3) for each in self._bin_ids],
             authority_id=AUTHORITY_ID,
         )
-        placed_at = now - datetime.timedelta(days=400)
+        placed_at = now - datetime.timedelta(days=placed_days)
         add_bins(
             connection,
             [NewBin(each, site_id, placed_at) for each, site_id in sites.items()],

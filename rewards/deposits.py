@@ -213,6 +213,7 @@ def sum_deposits(
         total.items += reported.items or 0
         total.mass_g += reported.mass_g or 0
         total.refused += reported.refused or 0
+        total.unweighed_items += (reported.items or 0) if reported.mass_g is None else 0
         if credited is not None:
             total.credited_deposits += 1
             total.points += credited

@@ -209,6 +209,39 @@ def api_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     measure(lambda tell: bench_api(ApiOptions(**options), tell), api_as_text, Output(is_json, pictures))
 
 
+@bench.command("stats")
+@click.option(
+    "--years", default=5, show_default=True, type=click.IntRange(1, 10), help="Over which deposits are spread."
+)
+@click.option("--small", default=200_000, show_default=True, type=click.IntRange(1000), help="Deposits in one.")
+@click.option(
+    "--deposits", "large", default=20_000_000, show_default=True, type=click.IntRange(1000), help="In the other."
+)
+@click.option(
+    "--rounds", default=5, show_default=True, type=click.IntRange(1, 50), help="Interleaved rounds of figures."
+)
+@click.option("--rebuilds", default=3, show_default=True, type=click.IntRange(1, 20), help="Interleaved rebuilds.")
+@click.option("--bins", default=600, show_default=True, type=click.IntRange(9, 99_999))
+@click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=1, show_default=True)
+@output_options
+def stats_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
+    """Measure figures over five years with many deposits, against few; and a rebuild of the sums against a GROUP BY.
+
+    Needs no broker. 20 million deposits take about 20 GB of disk for a while, and half an hour to load and verify.
+
+    \b
+    Examples:
+      bontri bench stats
+      bontri bench stats --deposits 2000000
+      bontri bench stats --deposits 20000 --small 2000 --rounds 2 --rebuilds 1 --bins 20 --citizens 30 --json
+    """
+    from benchmarks.report import stats_as_text
+    from benchmarks.stats import StatsOptions, bench_stats
+
+    measure(lambda tell: bench_stats(StatsOptions(**options), tell), stats_as_text, Output(is_json, pictures))
+
+
 @bench.command("soak")
 @click.option("--minutes", default=60.0, show_default=True, type=click.FloatRange(0.2, 10_080), help="How long.")
 @click.option("--every", default=5, show_default=True, type=click.IntRange(1, 600), help="Seconds between samples.")

@@ -6,7 +6,8 @@ BINS: dict[str, str] = {
     "rollups_equal_recomputation": f"""
         WITH recomputed AS ({DAYS}),
         kept AS (
-            SELECT day, bin_id, site_id, material, deposits, credited_deposits, items, mass_g, refused, points
+            SELECT day, bin_id, site_id, material, deposits, credited_deposits, items, mass_g, refused, points,
+                   unweighed_items
               FROM daily_deposits WHERE authority_id = :authority_id)
         (SELECT * FROM recomputed EXCEPT SELECT * FROM kept) UNION ALL
         (SELECT * FROM kept EXCEPT SELECT * FROM recomputed)
@@ -16,7 +17,8 @@ BINS: dict[str, str] = {
         WITH days AS (SELECT * FROM daily_deposits WHERE authority_id = :authority_id),
         recomputed AS ({months_of("days")}),
         kept AS (
-            SELECT month, bin_id, site_id, material, deposits, credited_deposits, items, mass_g, refused, points
+            SELECT month, bin_id, site_id, material, deposits, credited_deposits, items, mass_g, refused, points,
+                   unweighed_items
               FROM monthly_deposits WHERE authority_id = :authority_id)
         (SELECT * FROM recomputed EXCEPT SELECT * FROM kept) UNION ALL
         (SELECT * FROM kept EXCEPT SELECT * FROM recomputed)

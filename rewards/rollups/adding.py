@@ -32,6 +32,7 @@ class RollupSums:
     """What one batch adds to one day of one bin at one site, for one material.
 
     ``points`` are those credited then, pending ones included; what became of them later is in the ledger.
+    ``unweighed_items`` are those of deposits whose bin did not weigh: what grams have to be estimated of.
     """
 
     deposits: int = 0
@@ -40,6 +41,7 @@ class RollupSums:
     mass_g: int = 0
     refused: int = 0
     points: int = 0
+    unweighed_items: int = 0
 
 
 COUNTERS = RollupSums.__slots__

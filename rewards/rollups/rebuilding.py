@@ -25,9 +25,10 @@ Kept = Literal["day", "month"]
 TRY_LOCK = text(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, :authority_id)")
 UNLOCK = text(f"SELECT pg_advisory_unlock({LOCK_CLASS}, :authority_id)")
 
-# Room to join and sum millions of events in memory; for this transaction alone.
+# Time and room to join and sum millions of events in memory, and to read what differs; for this transaction alone.
 ROOM = """
     SET LOCAL statement_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
     SET LOCAL work_mem = '256MB'
 """
 RECOMPUTE = text(f"""
@@ -99,6 +100,9 @@ def find_differences(connection: Connection, *, authority_id: int) -> int:
     connection.execute(RECOMPUTE, named)
     for kept_by in TABLES:
         connection.execute(text(find_in(kept_by)), named)
+        # A rebuild goes through them month by month.
+        connection.exec_driver_sql(f"CREATE INDEX ON different_{kept_by}s ({kept_by})")
+        connection.exec_driver_sql(f"ANALYZE different_{kept_by}s")
     deposits = int(connection.scalar(COUNT, named) or 0)
     connection.exec_driver_sql("DROP TABLE recomputed_days")
     return deposits
@@ -121,17 +125,24 @@ def drop_differences(connection: Connection) -> None:
     connection.exec_driver_sql("DROP TABLE IF EXISTS different_days, different_months")
 
 
-def list_differences(connection: Connection, *, authority_id: int) -> list[Difference]:
-    """List the cells found to differ: days, then months, each by their key."""
+def count_differences(connection: Connection, *, authority_id: int) -> int:
+    """Count the cells found to differ."""
+    named = {"authority_id": authority_id}
+    counts = [text(f"SELECT count(*) FROM different_{each}s WHERE authority_id = :authority_id") for each in TABLES]
+    return sum(connection.scalar(each, named) or 0 for each in counts)
+
+
+def list_differences(connection: Connection, *, authority_id: int, limit: int | None = None) -> list[Difference]:
+    """List the cells found to differ: days, then months, each by their key; ``limit`` of either, None for all."""
     return [
         difference_of(kept_by, row)
         for kept_by in TABLES
         for row in connection.execute(
             text(f"""
                 SELECT * FROM different_{kept_by}s
-                 WHERE authority_id = :authority_id ORDER BY {kept_by}, bin_id, site_id, material
+                 WHERE authority_id = :authority_id ORDER BY {kept_by}, bin_id, site_id, material LIMIT :limit
             """),
-            {"authority_id": authority_id},
+            {"authority_id": authority_id, "limit": limit},
         )
     ]
 
@@ -184,7 +195,7 @@ def apply_differences(connection: Connection, month: datetime.date, *, authority
 
 def is_in_month(kept_by: Kept) -> str:
     """Return the condition for differences ``f`` of a month."""
-    return f"f.{kept_by} >= :month AND f.{kept_by} < CAST(:month AS date) + interval '1 month'"
+    return f"f.{kept_by} >= :month AND f.{kept_by} < CAST(CAST(:month AS date) + interval '1 month' AS date)"
 
 
 def add_in(kept_by: Kept) -> str:
@@ -202,5 +213,6 @@ def delete_emptied_in(kept_by: Kept) -> str:
     return f"""
     DELETE FROM {TABLES[kept_by]} d USING different_{kept_by}s f
      WHERE d.authority_id = :authority_id AND d.{kept_by} = f.{kept_by} AND d.bin_id = f.bin_id
-       AND d.site_id = f.site_id AND d.material = f.material AND {is_in_month(kept_by)} AND {IS_EMPTY}
+       AND d.site_id = f.site_id AND d.material = f.material AND {is_in_month(kept_by)}
+       AND f.recomputed_deposits IS NULL AND {IS_EMPTY}
     """

@@ -9,7 +9,8 @@ DAYS = """
     SELECT CAST(e.occurred_at AT TIME ZONE a.timezone AS date) AS day, e.bin_id, e.site_id, e.material,
            count(*) AS deposits, count(*) FILTER (WHERE t.seq IS NOT NULL OR c.seq IS NOT NULL) AS credited_deposits,
            sum(e.items) AS items, coalesce(sum(e.mass_g), 0) AS mass_g, coalesce(sum(e.refused), 0) AS refused,
-           CAST(coalesce(sum(t.points), 0) AS bigint) AS points
+           CAST(coalesce(sum(t.points), 0) AS bigint) AS points,
+           coalesce(sum(e.items) FILTER (WHERE e.mass_g IS NULL), 0) AS unweighed_items
       FROM events e
       JOIN authorities a ON a.authority_id = e.authority_id
       LEFT JOIN transfers t
@@ -28,7 +29,8 @@ def months_of(days: str) -> str:
     SELECT CAST(date_trunc('month', CAST(r.day AS timestamp)) AS date) AS month, r.bin_id, r.site_id, r.material,
            CAST(sum(r.deposits) AS bigint) AS deposits, CAST(sum(r.credited_deposits) AS bigint) AS credited_deposits,
            CAST(sum(r.items) AS bigint) AS items, CAST(sum(r.mass_g) AS bigint) AS mass_g,
-           CAST(sum(r.refused) AS bigint) AS refused, CAST(sum(r.points) AS bigint) AS points
+           CAST(sum(r.refused) AS bigint) AS refused, CAST(sum(r.points) AS bigint) AS points,
+           CAST(sum(r.unweighed_items) AS bigint) AS unweighed_items
       FROM {days} r
      WHERE r.authority_id = :authority_id
        AND r.day < (SELECT folded_before FROM folded_days WHERE authority_id = :authority_id)

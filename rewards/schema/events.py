@@ -199,6 +199,7 @@ class DailyDeposits(Base):
     mass_g: Mapped[int] = mapped_column(BigInteger)
     refused: Mapped[int] = mapped_column(BigInteger)
     points: Mapped[int] = mapped_column(BigInteger)
+    unweighed_items: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class MonthlyDeposits(Base):
@@ -220,6 +221,7 @@ class MonthlyDeposits(Base):
     mass_g: Mapped[int] = mapped_column(BigInteger)
     refused: Mapped[int] = mapped_column(BigInteger)
     points: Mapped[int] = mapped_column(BigInteger)
+    unweighed_items: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class FoldedDays(Base):

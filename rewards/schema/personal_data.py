@@ -214,7 +214,7 @@ TABLES = {
         none="kind reason state",
     ),
     "daily_deposits": Classified(
-        none="day bin_id site_id material deposits credited_deposits items mass_g refused points"
+        none="day bin_id site_id material deposits credited_deposits items mass_g refused points unweighed_items"
     ),
     "disputes": Classified(
         "accounts",
@@ -259,7 +259,7 @@ TABLES = {
     "jobs": Classified(none="job due_at leased_until started_at ended_at outcome failures"),
     "materials": Classified(none="material"),
     "monthly_deposits": Classified(
-        none="month bin_id site_id material deposits credited_deposits items mass_g refused points"
+        none="month bin_id site_id material deposits credited_deposits items mass_g refused points unweighed_items"
     ),
     "offers": Classified(
         "staff",

@@ -59,14 +59,12 @@ IS_WANTED = """
        AND (CAST(:insee_code AS text) IS NULL OR s.insee_code = :insee_code)
 """
 
-# A rollup row is of one bin, and a bin either weighs or does not.
 SUM_DEPOSITS = text(f"""
     SELECT d.day, s.insee_code, c.name AS commune, d.material,
            CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
            CAST(sum(d.mass_g) AS bigint) AS measured_g,
-           CASE WHEN bool_or(d.mass_g = 0 AND d.items > 0 AND m.unit_mass_g IS NULL) THEN NULL
-                ELSE CAST(coalesce(sum(d.items * m.unit_mass_g * coalesce(k.factor, 1)) FILTER (WHERE d.mass_g = 0), 0)
-                          AS bigint)
+           CASE WHEN bool_or(d.unweighed_items > 0 AND m.unit_mass_g IS NULL) THEN NULL
+                ELSE CAST(coalesce(sum(d.unweighed_items * m.unit_mass_g * coalesce(k.factor, 1)), 0) AS bigint)
            END AS estimated_g
       FROM daily_deposits d
       JOIN sites s ON s.authority_id = d.authority_id AND s.site_id = d.site_id

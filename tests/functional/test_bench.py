@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks.dashboards import FIGURES
 from benchmarks.pictures import MAKERS
 from benchmarks.promises import PROMISES
 from tests.requirements import require_mosquitto
@@ -126,6 +127,16 @@ def test_the_api_is_measured_beside_what_bounds_it(tmp_path):
     # The generator is not what is measured.
     assert report["cpu"]["empty_route"]["generator_us"] < report["cpu"]["empty_route"]["api_us"]
     assert report["broken_invariants"] == {}
+
+
+def test_figures_over_years_are_measured_with_many_deposits_and_with_few(tmp_path):
+    """That a rebuild from nothing is exact, and the books are sound, is in ``ok``."""
+    sizes = ("--years", "1", "--small", "1000", "--deposits", "4000", "--rounds", "1", "--rebuilds", "1")
+    report, _ = measured(tmp_path, "stats", *sizes)
+    assert set(report["figures"]) == set(FIGURES)
+    assert set(report["sums"]) == {"group_by", "check", "rebuild"}
+    assert report["differences_at_the_end"] == 0
+    assert report["broken_invariants"] == {"small": {}, "large": {}}
 
 
 def test_unknown_peer_is_refused():

@@ -1,7 +1,7 @@
 """The grid of figures against a plain recomputation from events, on small towns made up at random.
 
-Bins that weigh and bins that do not, moves between sites, unit masses and calibrations that change: whatever period,
-steps, places and materials are asked for, the sums are those of the events.
+Bins that weigh and bins that do not, moves between sites, unit masses and calibrations that change, days
+folded or not: whatever period, steps, places and materials are asked for, the sums are those of the events.
 """
 
 import datetime
@@ -46,8 +46,9 @@ class Town:
     site_ids: dict[str, object] = field(default_factory=dict)
     masses: list[tuple[str, datetime.date, int | None]] = field(default_factory=list)
     factors: dict[tuple[str, str, datetime.date], Decimal] = field(default_factory=dict)
-    folded_before: datetime.date = FIRST
     drops: list[tuple[datetime.date, str, str, str, int, int, int, int]] = field(default_factory=list)
+    folded_on: datetime.date = FIRST
+    """When days were last folded into months: read from either, figures are the same."""
 
     def mass_on(self, material: str, day: datetime.date) -> int | None:
         """The last that was set for the latest month up to ``day``."""
@@ -85,10 +86,10 @@ def make_up(seed: int) -> Town:
     moved_on = {bin_id: FIRST + rng.randrange(SPAN) * DAY for bin_id in BINS}
     for _ in range(rng.randint(0, 40)):
         day, bin_id, material = FIRST + rng.randrange(SPAN) * DAY, rng.choice(BINS), rng.choice(["glass", "plastic"])
-        mass_g = rng.randint(1, 5000) if weighs[bin_id] else 0
+        mass_g = rng.randint(1, 5000) if weighs[bin_id] and rng.random() < 0.9 else 0
         site = "A" if day < moved_on[bin_id] else "B"
         town.drops.append((day, bin_id, site, material, rng.randrange(20), mass_g, rng.randrange(3), 3))
-    town.folded_before = FIRST + rng.randrange(SPAN) * DAY
+    town.folded_on = FIRST + rng.randrange(SPAN) * DAY
     return town
 
 
@@ -108,11 +109,13 @@ ADD_FACTOR = text("""
 """)
 ADD_DROP = text("""
     INSERT INTO daily_deposits AS d (authority_id, day, bin_id, site_id, material, deposits, credited_deposits, items,
-                              mass_g, refused, points)
-    VALUES (7, :day, :bin_id, :site_id, :material, 1, 0, :items, :mass_g, :refused, :points)
+                                     mass_g, refused, points, unweighed_items)
+    VALUES (7, :day, :bin_id, :site_id, :material, 1, 0, :items, :mass_g, :refused, :points,
+            CASE WHEN :mass_g = 0 THEN :items ELSE 0 END)
     ON CONFLICT (authority_id, day, bin_id, site_id, material) DO UPDATE
        SET deposits = d.deposits + 1, items = d.items + excluded.items, mass_g = d.mass_g + excluded.mass_g,
-           refused = d.refused + excluded.refused, points = d.points + excluded.points
+           refused = d.refused + excluded.refused, points = d.points + excluded.points,
+           unweighed_items = d.unweighed_items + excluded.unweighed_items
 """)
 NAMES = ("day", "bin_id", "site", "material", "items", "mass_g", "refused", "points")
 
@@ -128,7 +131,7 @@ def connection(databases: DatabasePool):
 
 def write(connection: Connection, town: Town) -> None:
     """Put a town into the database: rollups, masses, calibrations."""
-    for table in ("daily_deposits", "monthly_deposits", "unit_masses", "bin_calibrations"):
+    for table in ("daily_deposits", "monthly_deposits", "folded_days", "unit_masses", "bin_calibrations"):
         connection.execute(text(f"DELETE FROM {table}"))
     town.site_ids = {row.reference: row.site_id for row in connection.execute(text("SELECT * FROM sites"))}
     for no, (material, month, mass_g) in enumerate(town.masses):
@@ -141,13 +144,7 @@ def write(connection: Connection, town: Town) -> None:
         facts = dict(zip(NAMES, drop, strict=True))
         facts["site_id"] = town.site_ids[facts["site"]]
         connection.execute(ADD_DROP, facts)
-    fold(connection, until=town.folded_before)
-
-
-def fold(connection: Connection, *, until: datetime.date) -> None:
-    """Fold days into months as the job does, up to a day it would stop at."""
-    connection.execute(text("DELETE FROM folded_days"))
-    while (folded := fold_days(connection, authority_id=7, today=until)) is not None and folded.until < until:
+    while fold_days(connection, **TENANT, today=town.folded_on):
         pass
 
 

@@ -43,10 +43,13 @@ def rebuild(is_check: bool, authority: str | None, is_json: bool) -> None:
     # Who may read everything must not be able to change anything: a check is made as a reader.
     role: DatabaseRole = "bontri_reader" if is_check else "bontri_operator"
     work = check_sums if is_check else rebuild_sums
+    limit = None if is_json else MOST_TOLD
     with stop_on_signals(), engine_in_use(read_settings(), role=role) as engine:
         with engine.connect() as connection:
             owners = list_owners(connection, slug=authority, bin_id=None)
-        found = {owner.slug: work(engine, authority_id=owner.authority_id, tell=Teller()) for owner in owners}
+        found = {
+            owner.slug: work(engine, authority_id=owner.authority_id, tell=Teller(), limit=limit) for owner in owners
+        }
     if is_json:
         click.echo(as_json([{"authority": slug, **facts_of(each)} for slug, each in found.items()]))
     else:
@@ -57,7 +60,12 @@ def rebuild(is_check: bool, authority: str | None, is_json: bool) -> None:
 
 def facts_of(rebuilt: "Rebuilt") -> dict[str, object]:
     """Return what JSON says of an authority."""
-    return {"deposits": rebuilt.deposits, "differences": rebuilt.differences, "mended": rebuilt.mended}
+    return {
+        "deposits": rebuilt.deposits,
+        "differing": rebuilt.differing,
+        "differences": rebuilt.differences,
+        "mended": rebuilt.mended,
+    }
 
 
 def tell_people(slug: str, rebuilt: "Rebuilt", *, is_check: bool) -> None:
@@ -66,11 +74,11 @@ def tell_people(slug: str, rebuilt: "Rebuilt", *, is_check: bool) -> None:
     if differences:
         headings = ("by", "day", "bin", "site", "material", "kept", "recomputed")
         print_table(headings, [row_of(each) for each in differences[:MOST_TOLD]], words=len(headings))
-    if len(differences) > MOST_TOLD:
-        click.echo(f"... and {len(differences) - MOST_TOLD:,} more: --json tells all of them.")
+    if rebuilt.differing > MOST_TOLD:
+        click.echo(f"... and {rebuilt.differing - MOST_TOLD:,} more: --json tells all of them.")
     outcome = "all sums are what was recorded"
     if differences:
-        outcome = f"{len(differences):,} cells differ" if is_check else f"{rebuilt.mended:,} cells were put right"
+        outcome = f"{rebuilt.differing:,} cells differ" if is_check else f"{rebuilt.mended:,} cells were put right"
     click.echo(f"{slug}: {rebuilt.deposits:,} deposits, {outcome}.")
 
 

@@ -27,15 +27,15 @@ FACTORS = """
       FROM bin_calibrations WHERE authority_id = :authority_id
 """
 BY_DAY = """(
-    SELECT day, bin_id, site_id, material, deposits, items, mass_g, refused, points FROM daily_deposits
+    SELECT day, bin_id, site_id, material, deposits, items, mass_g, refused, points, unweighed_items FROM daily_deposits
      WHERE authority_id = :authority_id AND day BETWEEN :first_day AND :last_day)"""
 SUM = """
     SELECT {begins} AS begins, {unit} AS unit, d.material,
            CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
            CAST(sum(d.refused) AS bigint) AS refused, CAST(sum(d.points) AS bigint) AS points,
            CAST(sum(d.mass_g) AS bigint) AS measured_g,
-           coalesce(sum(d.items * m.unit_mass_g * coalesce(k.factor, 1)) FILTER (WHERE d.mass_g = 0), 0) AS estimated_g,
-           CAST(coalesce(sum(d.items) FILTER (WHERE d.mass_g = 0 AND m.unit_mass_g IS NULL), 0) AS bigint)
+           coalesce(sum(d.unweighed_items * m.unit_mass_g * coalesce(k.factor, 1)), 0) AS estimated_g,
+           CAST(coalesce(sum(d.unweighed_items) FILTER (WHERE m.unit_mass_g IS NULL), 0) AS bigint)
                AS unestimated_items
       FROM {rolled} AS d
       JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
