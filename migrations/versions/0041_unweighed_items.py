@@ -1,14 +1,14 @@
 """Items that no bin weighed are summed apart, so that months tell what grams have to be estimated of.
 
-Revision ID: 0039
-Revises: 0038
+Revision ID: 0041
+Revises: 0040
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0039"
-down_revision = "0038"
+revision = "0041"
+down_revision = "0040"
 
 TABLES = ("daily_deposits", "monthly_deposits")
 
