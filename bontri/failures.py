@@ -22,6 +22,10 @@ from simulators.fleet_file import FleetFileError
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
+NOT_THERE = ("42P01", "42703")
+"""What PostgreSQL says of tables and columns that are not there."""
+MIGRATE = "bring it up with bontri migrate; the demo brings up its own when it starts"
+
 TOLD_AS_THEY_ARE = (
     EmbeddedServiceError,
     DemoFolderError,
@@ -52,5 +56,7 @@ def find_words(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 (a 
             return words, EXIT_FAILED
         case DBAPIError():
             fault = str(error.orig).strip().splitlines()[0]
+            if getattr(error.orig, "sqlstate", None) in NOT_THERE:
+                return f"the database is of another version of Bontri ({fault}): {MIGRATE}", EXIT_FAILED
             return f"the database of DATABASE_URL cannot be used: {fault}", EXIT_FAILED
     return (str(error), EXIT_FAILED) if isinstance(error, TOLD_AS_THEY_ARE) else None

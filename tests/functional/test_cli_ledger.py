@@ -163,3 +163,11 @@ def test_expired_points_are_given_back_from_the_command_line(database, town, now
     assert "reinstatement of 8 points, outage" in listed
     approved = succeed(database, "corrections", "approve", asked["correction_id"], *of_town, "--by", "grace")
     assert approved.output == "8 points given back.\n"
+
+
+def test_a_database_of_another_version_is_one_sentence_that_says_so(database, town, monkeypatch, capsys):
+    with database.engine().begin() as connection:
+        connection.execute(text("DROP TABLE bin_days"))
+    code, said = run_main(monkeypatch, capsys, database, "stats", "bins", "--authority", town.slug)
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith('bontri: the database is of another version of Bontri (relation "bin_days" does not exist)')
