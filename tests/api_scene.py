@@ -37,6 +37,14 @@ CREDIT = text("""
        AND NOT EXISTS (SELECT FROM corrections c WHERE c.authority_id = 1 AND c.transfer_id = t.transfer_id)
      ORDER BY t.transfer_id LIMIT 1
 """)
+PUBLISH = text("""
+    INSERT INTO publications (authority_id, granularity, first_day, published_at, published_by, cells, withheld)
+    VALUES (1, 'month', :first_day, :now, 'ada', 1, 1) ON CONFLICT DO NOTHING
+""")
+PUBLISH_CELL = text("""
+    INSERT INTO published_cells (authority_id, granularity, first_day, level, code, material, is_withheld)
+    VALUES (1, 'month', '2026-09-01', 'authority', '', :material, true)
+""")
 ROUNDS = text("""
     INSERT INTO collection_rounds
     SELECT 1, 1000 + :rounds, n + 1, 1000 + :rounds, n, :bin_id, s.site_id, 'glass', :now, :now, 2, 1, 99, 99, 0, 29000,
@@ -125,6 +133,9 @@ class Scene:
             api.tokens[f"agent {no}"] = sign_agent_in(connection, api, f"agent{no}")
             lines = {"glass": ("item", 1), "plastic": ("kilogram", 10)}
             add_tariff(connection, authority_id=1, name=f"T{no}", valid_from=START + 5000 * DAY + no * DAY, lines=lines)  # type: ignore[arg-type]
+            for published in (datetime.date(2026, 9, 1), datetime.date(2030 + no, 1, 1)):
+                connection.execute(PUBLISH, {"first_day": published, "now": today})
+            connection.execute(PUBLISH_CELL, {"material": f"material-{no}"})
             refused = RefusedMessage(f"bontri/1/town-1/{no}/up", b"x", today, town.bin_ids[0], "bad_signature", "x")
             store_refused(connection, [refused], authority_id=1, keyring=town.keyring)
             add_jobs(connection, JOBS[: 2 + len(self.made["bin_id"])], authority_id=1, now=today)
