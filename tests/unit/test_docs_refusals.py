@@ -7,9 +7,11 @@ import bontri.quarantine.refusals
 import rewards.authorities
 import rewards.campaigns
 import rewards.cards.refusals
+import rewards.causes.refusals
 import rewards.corrections.refusals
 import rewards.drafts.refusals
 import rewards.fleet.refusals
+import rewards.goals.refusals
 import rewards.households.refusals
 import rewards.jobs
 import rewards.ledger.accounts
@@ -20,9 +22,11 @@ import rewards.privacy.refusals
 import rewards.quarantine.refusals
 import rewards.rehearsal
 import rewards.reviews.refusals
+import rewards.rollups.rebuilding
 import rewards.settlement.refusals
 import rewards.shop_register
 import rewards.sites
+import rewards.statistics.effect.asking
 import rewards.statistics.publications.refusals
 import rewards.statistics.unit_masses
 import rewards.tariffs
@@ -33,9 +37,11 @@ MODULES = (
     rewards.authorities,
     rewards.campaigns,
     rewards.cards.refusals,
+    rewards.causes.refusals,
     rewards.corrections.refusals,
     rewards.drafts.refusals,
     rewards.fleet.refusals,
+    rewards.goals.refusals,
     rewards.households.refusals,
     rewards.jobs,
     rewards.ledger.accounts,
@@ -46,9 +52,11 @@ MODULES = (
     rewards.reviews.refusals,
     rewards.offers.budgets,
     rewards.rehearsal,
+    rewards.rollups.rebuilding,
     rewards.settlement.refusals,
     rewards.shop_register,
     rewards.sites,
+    rewards.statistics.effect.asking,
     rewards.statistics.publications.refusals,
     rewards.statistics.unit_masses,
     rewards.tariffs,

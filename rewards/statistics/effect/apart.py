@@ -1,6 +1,6 @@
 """Measure in a process of its own, which ends: what the libraries need is not kept by whoever serves requests.
 
-Why: docs/decisions/0048-effects-are-measured-apart.md.
+Why: docs/decisions/0049-effects-are-measured-apart.md.
 """
 
 import datetime
