@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from rewards.statistics.disclosure.threshold import withhold
-from rewards.statistics.figures.sums import FACTORS
+from rewards.statistics.grams import ESTIMATED_G, IS_UNKNOWN, OF_ITEMS
 from rewards.statistics.periods import Period
-from rewards.statistics.unit_masses import IN_FORCE
 
 Cell = tuple[datetime.date, str, str]
 """(day, insee_code, material)."""
@@ -63,15 +62,12 @@ SUM_DEPOSITS = text(f"""
     SELECT d.day, s.insee_code, c.name AS commune, d.material,
            CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
            CAST(sum(d.mass_g) AS bigint) AS measured_g,
-           CASE WHEN bool_or(d.unweighed_items > 0 AND m.unit_mass_g IS NULL) THEN NULL
-                ELSE CAST(coalesce(sum(d.unweighed_items * m.unit_mass_g * coalesce(k.factor, 1)), 0) AS bigint)
+           CASE WHEN bool_or({IS_UNKNOWN}) THEN NULL ELSE CAST({ESTIMATED_G} AS bigint)
            END AS estimated_g
       FROM daily_deposits d
       JOIN sites s ON s.authority_id = d.authority_id AND s.site_id = d.site_id
       JOIN communes c ON c.authority_id = s.authority_id AND c.insee_code = s.insee_code
-      LEFT JOIN ({IN_FORCE}) AS m ON m.material = d.material AND d.day >= m.valid_from AND d.day < m.valid_until
-      LEFT JOIN ({FACTORS}) AS k ON k.bin_id = d.bin_id AND k.material = d.material
-                                AND d.day >= k.valid_from AND d.day < k.valid_until
+      {OF_ITEMS}
      WHERE d.authority_id = :authority_id AND d.day BETWEEN :first_day AND :last_day {IS_WANTED}
      GROUP BY d.day, s.insee_code, c.name, d.material
      ORDER BY d.day, c.name, s.insee_code, d.material

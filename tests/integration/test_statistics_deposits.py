@@ -4,6 +4,7 @@ import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from rewards.statistics import deposits
 from rewards.statistics.deposits import Figures, get_deposit_figures
@@ -11,6 +12,11 @@ from rewards.statistics.periods import Period, PeriodReversedError, PeriodTooLon
 from tests.databases import Database
 from tests.factories import build_citizen, build_town, deposit
 
+FACTOR = text("""
+    INSERT INTO bin_calibrations (authority_id, bin_id, material, valid_from, factor, rounds, counted_g, weighed_g,
+                                  decided_by, decided_at)
+    VALUES (7, :bin_id, 'glass', '2026-11-01', 1.5, 1, 1, 1, 'x', :now)
+""")
 PARIS = ZoneInfo("Europe/Paris")
 DAY = datetime.timedelta(days=1)
 
@@ -105,6 +111,14 @@ def test_reversed_and_endless_periods_are_refused():
         Period(first, first - DAY)
     with pytest.raises(PeriodTooLongError):
         Period(first, first + 366 * DAY)
+
+
+def test_bin_that_weighs_only_some_deposits_has_the_others_estimated(connection, keyring, now):
+    town = build_town(connection, keyring)
+    for mass_g in (None, 1000):
+        deposit(connection, town, badge=None, items=2, mass_g=mass_g, now=now)
+    connection.execute(FACTOR, {"bin_id": town.bin_ids[0], "now": now})
+    assert figures(connection, town).total == Figures(2, 4, 1000, 900, 0)
 
 
 def test_fewer_than_eleven_citizens_are_withheld_of_rows_and_total(connection, town, monkeypatch, now):

@@ -1,8 +1,7 @@
 """What bins counted and weighed, by step, place and material: only rollups are read, never the deposits.
 
-What a bin weighed counts as it was weighed; where it does not weigh, grams are items × the unit mass in force × the
-bin's calibration factor in force, both from the first of a month on, so that sums of months suffice. Grams are rounded
-once, at the end: nothing is lost in cells.
+What a bin weighed counts as it was weighed; grams of other items are estimated (``rewards/statistics/grams.py``), and
+rounded once, at the end: nothing is lost in cells.
 """
 
 import datetime
@@ -15,17 +14,11 @@ from sqlalchemy import Connection, text
 from rewards.rollups import DEPOSITS_OF_PERIOD
 from rewards.statistics.figures.questions import IS_THERE, Level, Question, unit_of
 from rewards.statistics.figures.steps import Granularity
-from rewards.statistics.unit_masses import IN_FORCE
+from rewards.statistics.grams import ESTIMATED_G, IS_UNKNOWN, OF_ITEMS
 
 Key = tuple[datetime.date, str, str]
 """(``begins`` of the step, place, material)."""
 
-FACTORS = """
-    SELECT bin_id, material, factor, valid_from,
-           lead(valid_from, 1, CAST('infinity' AS date)) OVER (PARTITION BY bin_id, material ORDER BY valid_from)
-               AS valid_until
-      FROM bin_calibrations WHERE authority_id = :authority_id
-"""
 BY_DAY = """(
     SELECT day, bin_id, site_id, material, deposits, items, mass_g, refused, points, unweighed_items FROM daily_deposits
      WHERE authority_id = :authority_id AND day BETWEEN :first_day AND :last_day)"""
@@ -34,14 +27,12 @@ SUM = """
            CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
            CAST(sum(d.refused) AS bigint) AS refused, CAST(sum(d.points) AS bigint) AS points,
            CAST(sum(d.mass_g) AS bigint) AS measured_g,
-           coalesce(sum(d.unweighed_items * m.unit_mass_g * coalesce(k.factor, 1)), 0) AS estimated_g,
-           CAST(coalesce(sum(d.unweighed_items) FILTER (WHERE m.unit_mass_g IS NULL), 0) AS bigint)
+           {estimated_g} AS estimated_g,
+           CAST(coalesce(sum(d.unweighed_items) FILTER (WHERE {is_unknown}), 0) AS bigint)
                AS unestimated_items
       FROM {rolled} AS d
       JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
-      LEFT JOIN ({masses}) AS m ON m.material = d.material AND d.day >= m.valid_from AND d.day < m.valid_until
-      LEFT JOIN ({factors}) AS k ON k.bin_id = d.bin_id AND k.material = d.material
-                                AND d.day >= k.valid_from AND d.day < k.valid_until
+      {of_items}
      WHERE (CAST(:material AS text) IS NULL OR d.material = :material)
        AND (CAST(:bin_id AS text) IS NULL OR d.bin_id = :bin_id) {is_there}
      GROUP BY 1, 2, 3
@@ -93,8 +84,9 @@ def write_statement(granularity: Granularity, level: Level) -> str:
         begins=begins_of(granularity, "d.day"),
         unit=unit_of(level, "d"),
         rolled=rolled_by(granularity),
-        masses=IN_FORCE,
-        factors=FACTORS,
+        of_items=OF_ITEMS,
+        estimated_g=ESTIMATED_G,
+        is_unknown=IS_UNKNOWN,
         is_there=IS_THERE,
     )
 

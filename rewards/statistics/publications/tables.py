@@ -10,14 +10,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from rewards.statistics.disclosure.tables import Cell, Key, Leaf, Reason, Table, build_month, build_year
-from rewards.statistics.figures.sums import FACTORS
+from rewards.statistics.grams import ESTIMATED_G, IS_UNKNOWN, OF_ITEMS
 from rewards.statistics.participation.counting import Span
 from rewards.statistics.publications.refusals import (
     AlreadyPublishedError,
     MonthsNotPublishedError,
     PeriodNotClosedError,
 )
-from rewards.statistics.unit_masses import IN_FORCE
 
 WAIT = datetime.timedelta(days=35)
 """After a month is over. Bins try for 30 days to deliver an event (docs/bin-protocol.md); five for the rest."""
@@ -29,17 +28,12 @@ FIND_PUBLISHED = text("""
 SUM_MONTH = text(f"""
     SELECT CAST(d.site_id AS text) AS site, s.insee_code AS commune, d.material,
            CAST(sum(d.deposits) AS bigint) AS deposits, CAST(sum(d.items) AS bigint) AS items,
-           CASE WHEN bool_or(d.mass_g = 0 AND d.items > 0 AND m.unit_mass_g IS NULL) THEN NULL
-                ELSE CAST(round(sum(CASE WHEN d.mass_g > 0 THEN d.mass_g
-                                         ELSE d.items * coalesce(m.unit_mass_g, 0) * coalesce(k.factor, 1) END))
-                          AS bigint)
+           CASE WHEN bool_or({IS_UNKNOWN}) THEN NULL ELSE CAST(sum(d.mass_g) + round({ESTIMATED_G}) AS bigint)
            END AS mass_g,
            CAST(sum(d.points) AS bigint) AS points
       FROM daily_deposits d
       JOIN sites s ON s.authority_id = d.authority_id AND s.site_id = d.site_id
-      LEFT JOIN ({IN_FORCE}) AS m ON m.material = d.material AND d.day >= m.valid_from AND d.day < m.valid_until
-      LEFT JOIN ({FACTORS}) AS k ON k.bin_id = d.bin_id AND k.material = d.material
-                                AND d.day >= k.valid_from AND d.day < k.valid_until
+      {OF_ITEMS}
      WHERE d.authority_id = :authority_id AND d.day BETWEEN :first_day AND :last_day
      GROUP BY d.site_id, s.insee_code, d.material ORDER BY 1, 3
 """)
