@@ -213,6 +213,29 @@ def test_emptyings_that_were_weighed_stand_before_counts_where_they_can_be_compa
     assert read(connection, now, equipped_from=start, equipped=["A"], control=["B"]).source == "counted"
 
 
+def test_tonnages_of_sites_are_spread_over_their_days_and_missing_is_not_zero(connection, town, now):
+    site_id = connection.scalar(text("SELECT site_id FROM sites WHERE authority_id = 7 AND reference = 'D'"))
+    for first, last, mass_g in (
+        ("2026-04-16", "2026-05-15", 3_000_000),
+        ("2026-07-01", "2026-07-31", 0),
+        ("2025-01-01", "2025-12-31", 99_000_000),
+    ):
+        connection.execute(
+            text("""INSERT INTO tonnages (authority_id, level, place, stream, first_day, last_day, mass_g, source,
+                                          imported_at)
+                    VALUES (7, 'site', :place, 'glass', :first, :last, :mass_g, 'weighbridge', :now)"""),
+            {"place": str(site_id), "first": day(first), "last": day(last), "mass_g": mass_g, "now": now},
+        )
+    panel = read(connection, now)
+    assert panel.source == "tonnages"
+    # A year at once says nothing of its months.
+    assert months_of(panel, "D") == {
+        day("2026-04-01"): SiteMonth(1_500_000, 15),
+        day("2026-05-01"): SiteMonth(1_500_000, 15),
+        day("2026-07-01"): SiteMonth(0, 31),
+    }
+
+
 def test_sites_of_another_authority_are_nobodys(connection, keyring, town, now):
     build_town(connection, keyring, authority_id=8, slug="other")
     drop(connection, town, ["2026-05-01"])

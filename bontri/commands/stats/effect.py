@@ -34,8 +34,8 @@ NOT_YET = "not-yet-equipped"
 @click.option(
     "--kilograms-from",
     "source",
-    type=click.Choice(["weighed", "counted"]),
-    help="Emptyings or counted deposits; default: the first that can be compared.",
+    type=click.Choice(["weighed", "tonnages", "counted"]),
+    help="Emptyings, tonnages of sites, or counted deposits; default: the first that can be compared.",
 )
 @click.option(
     "--scenario",

@@ -1,9 +1,9 @@
-"""The panel of an authority's own data: what was weighed at emptyings, else what bins counted. One source at a time."""
+"""The panel of an authority's own data: weighed at emptyings, else its tonnages, else counted. One source at a time."""
 
 import datetime
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,14 @@ EMPTYINGS = text("""
        AND site_id = ANY(CAST(:site_ids AS uuid[]))
      ORDER BY site_id, bin_id, occurred_at, journal_no, seq
 """)
+TONNAGES = text("""
+    SELECT place, first_day, last_day, mass_g
+      FROM tonnages
+     WHERE authority_id = :authority_id AND level = 'site' AND stream = :material
+       AND place = ANY(CAST(:places AS text[]))
+""")
+TONNAGE_DAYS_MAX = 62
+"""A tonnage of a longer time says nothing of its months."""
 EARLIEST = datetime.date(2000, 1, 1)
 
 Months = dict[UUID, dict[datetime.date, SiteMonth]]
@@ -185,14 +193,34 @@ def sum_months(
     bins = [emptyings for emptyings in bins if len(emptyings) > 1]
     spread = [spread_emptyings(emptyings) for emptyings in bins]
     spans = [(emptyings[0][0] + ONE_DAY, emptyings[-1][0]) for emptyings in bins]
-    sums: dict[datetime.date, list[float]] = defaultdict(lambda: [0.0, 0])
-    for day in {day for each in spread for day in each if days.hold(day)}:
+    known: dict[datetime.date, float] = {}
+    for day in {day for each in spread for day in each}:
         present = [each for each, (first, last) in zip(spread, spans, strict=True) if first <= day <= last]
         if all(day in each for each in present):
+            known[day] = sum(each[day] for each in present)
+    return sum_days(known, days)
+
+
+def sum_days(known: Mapping[datetime.date, float], days: Days) -> dict[datetime.date, SiteMonth]:
+    """Return months from grams by day."""
+    sums: dict[datetime.date, list[float]] = defaultdict(lambda: [0.0, 0])
+    for day, mass_g in known.items():
+        if days.hold(day):
             taken = sums[month_of(day)]
-            taken[0] += sum(each[day] for each in present)
+            taken[0] += mass_g
             taken[1] += 1
     return {month: SiteMonth(round(mass_g), int(number)) for month, (mass_g, number) in sums.items()}
+
+
+def read_tonnages(connection: Connection, values: dict[str, Any], days: Days) -> Months:
+    """Return the tonnages entered for sites, each spread evenly over its days; never more than two months at once."""
+    places = {"places": [str(site_id) for site_id in values["site_ids"]]}
+    by_site: dict[UUID, dict[datetime.date, float]] = defaultdict(dict)
+    for row in connection.execute(TONNAGES, values | places):
+        number = (row.last_day - row.first_day).days + 1
+        if number <= TONNAGE_DAYS_MAX:
+            by_site[UUID(row.place)] |= {row.first_day + each * ONE_DAY: row.mass_g / number for each in range(number)}
+    return {site_id: sum_days(spread, days) for site_id, spread in by_site.items()}
 
 
 def spread_emptyings(emptyings: Sequence[tuple[datetime.date, int | None]]) -> dict[datetime.date, float]:
@@ -215,5 +243,6 @@ def spread_emptyings(emptyings: Sequence[tuple[datetime.date, int | None]]) -> d
 
 READERS: dict[Source, Callable[[Connection, dict[str, Any], Days], Months]] = {
     "weighed": read_weighed,
+    "tonnages": read_tonnages,
     "counted": read_counted,
 }
