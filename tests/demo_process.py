@@ -43,9 +43,9 @@ def processes_of(data_dir: Path) -> list[str]:
 
 
 def running_demo(data_dir: Path) -> subprocess.Popen[str]:
-    """Start the demo without an end."""
+    """Start the demo without an end; one that is new has a history, though a short one."""
     return subprocess.Popen(
-        [*BONTRI, "demo", "--bins", "5", "--history-days", "0"],
+        [*BONTRI, "demo", "--bins", "5", "--history-days", "10"],
         env=environment(data_dir),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

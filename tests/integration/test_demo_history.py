@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from bontri.demo.folder import DemoFolder
 from bontri.demo.history.loading import LoadedHistory, load_history
 from bontri.demo.history.rollout import plan_rollout
+from bontri.demo.history.tonnages import SOURCE
 from bontri.demo.seed import AUTHORITY_ID, seed
 from bontri.demo.services import HistoryWish, Town, prepare_town
 from rewards.keyring import Keyring
@@ -99,6 +100,19 @@ def test_the_tariff_the_campaign_and_the_welcome_leave_their_traces(engine: Engi
     assert lines == 2
     assert extra > 0
     assert welcomes > 0
+
+
+def test_lorries_and_reports_of_bins_are_recorded_too(engine: Engine, loaded: LoadedHistory):
+    with engine.connect() as connection:
+        ask = connection.exec_driver_sql
+        sources = ask("SELECT DISTINCT source FROM tonnages").scalars().all()
+        months = ask("SELECT level, stream, count(DISTINCT first_day) FROM tonnages GROUP BY 1, 2 ORDER BY 1, 2").all()
+        heard = ask("SELECT bin_id, count(*) FROM bin_days GROUP BY bin_id").all()
+        whole_days = ask("SELECT count(*) FROM bin_days WHERE bit_count(heard_hours::bit(25)) >= 23").scalar_one()
+    assert sources == [SOURCE]
+    assert months == [("commune", "glass", 2), ("commune", "residual", 2), ("site", "glass", 2)]
+    assert len(heard) == BINS
+    assert whole_days == sum(days for _, days in heard) > DAYS
 
 
 def start(database: Database, keyring: Keyring, folder: DemoFolder, days: int) -> Town:

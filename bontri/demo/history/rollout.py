@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bontri.demo.places import bin_id_of, list_columns, mix
 
 SHORTEST_DAYS = 10
-BINS = 48
+BINS = 42
 WAVES = 3
 CARDS_PER_BIN = 50
 MEAN_KG_PER_YEAR = 7000
@@ -83,6 +83,14 @@ class Rollout:
     def days(self) -> int:
         """How many days it has."""
         return (self.span.last - self.span.first).days + 1
+
+    def is_silent(self, stay: Stay, day: datetime.date) -> bool:
+        """Tell whether a bin counts and tells nothing on a day."""
+        return self.silent is not None and stay.insee_code == self.silent_commune and day in self.silent
+
+    def is_out_of_reach(self, stay: Stay, day: datetime.date) -> bool:
+        """Tell whether a bin keeps on a day what it counts, to hand it over later."""
+        return stay.bin_id in self.offline and day in self.offline[stay.bin_id]
 
 
 def plan_rollout(*, days: int, last_day: datetime.date, seed: int, bins: int = BINS) -> Rollout:

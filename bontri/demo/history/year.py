@@ -28,7 +28,7 @@ ANONYMOUS_SHARE = 0.3
 ELSEWHERE_SHARE = 0.1
 REFUSED_SHARE = 0.04
 UNCOUNTED_SHARE = 0.03
-DRIFTED_SHARE = 0.3
+DRIFTED_SHARE = 0.4
 """Of its items the drifting bin misses in the end; until half of the year it is as good as the others."""
 SCALE_ERROR = 0.01
 ITEMS_SCALE = 9.0
@@ -74,23 +74,23 @@ class Year:
         received.sort(key=lambda each: (each.received_at, each.bin_id, each.seq))
         return received
 
-    def fill_pct(self, stay: Stay, *, capacity_l: int) -> int:
-        """Return how full the bin of a stay is by now."""
-        volume_ml = self._lives[stay.bin_id].content_g * UNIT_ML // UNIT_G
-        return min(100, volume_ml // (10 * capacity_l))
+    def list_fill_pct(self, capacity_l: int) -> dict[str, int]:
+        """Return how full each bin is by now."""
+        return {
+            bin_id: min(100, life.content_g * UNIT_ML // UNIT_G // (10 * capacity_l))
+            for bin_id, life in self._lives.items()
+        }
 
     def _live(self, stay: Stay, day: datetime.date, midnight: datetime.datetime) -> list[Happening]:
         """Return what the bin of a stay hands over on a day."""
         life, rollout = self._lives[stay.bin_id], self._rollout
-        is_silent = rollout.silent is not None and stay.insee_code == rollout.silent_commune and day in rollout.silent
         if day == stay.from_day:
             life.content_g = 0  # what lay in the column before is left out
-        happened = [each for each in self._happen(stay, life, day, midnight) if not is_silent]
+        happened = [each for each in self._happen(stay, life, day, midnight) if not rollout.is_silent(stay, day)]
         for each in happened:
             life.seq += 1
             each.seq = life.seq
-        outage = rollout.offline.get(stay.bin_id)
-        if outage is not None and day in outage:
+        if rollout.is_out_of_reach(stay, day):
             life.held += happened
             return []
         if life.held:
