@@ -9,6 +9,7 @@ from partners_api.authorities.fields import Day
 from partners_api.schemas import Boolean, Integer
 from partners_api.texts import BIN_ID, INSEE, MATERIAL, Text
 from rewards.statistics.figures import RECKONED, Indicator, Missing
+from rewards.statistics.figures.comparing import COMPARED_BY, Unlike
 from rewards.statistics.figures.of_sites import OF_COMMUNE
 
 GRANULARITIES = ("day", "week", "month", "year", "whole")
@@ -42,6 +43,11 @@ class GridQuerySchema(InPeriodSchema):
     )
     level = fields.String(load_default="authority", validate=validate.OneOf(LEVELS))
     by_material = Boolean(load_default=False, strict=False, metadata={"description": "A cell for each material"})
+    with_year_before = Boolean(
+        load_default=False,
+        strict=False,
+        metadata={"description": "By month, year or whole: with the same step a year before, where it may be compared"},
+    )
     site = Text(100, load_default=None, metadata={"description": "The authority's reference of it"})
     bin_id = fields.String(load_default=None, validate=BIN_ID)
     format = fields.String(
@@ -49,6 +55,12 @@ class GridQuerySchema(InPeriodSchema):
         validate=validate.OneOf(["json", "csv"]),
         metadata={"description": "Else by `Accept`: `application/json` or `text/csv`"},
     )
+
+    @ma.validates_schema
+    def has_years(self, asked: dict[str, Any], **_: Any) -> None:
+        """Refuse to compare days or weeks of two years."""
+        if asked["with_year_before"] and asked["by"] not in COMPARED_BY:
+            raise ma.ValidationError("only by month, year or whole", "with_year_before")
 
 
 class CoverageSchema(ma.Schema):
@@ -95,6 +107,27 @@ REASON = fields.Dict(
     metadata={"description": "Why figures are null, by indicator: see `figures/definitions`"},
 )
 
+
+class YearBeforeSchema(ma.Schema):
+    """The same cell a year before, and the change of kilograms since."""
+
+    step = fields.String(required=True, allow_none=True)
+    kg_total = fields.Float(required=True, allow_none=True)
+    change_pct = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of kg_total; null where like is not compared with like"},
+    )
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf([each.value for each in Unlike]),
+        metadata={
+            "description": "Why there is no change: a step is not complete, the bins are others, or nothing is known"
+        },
+    )
+
+
 CellSchema: type[ma.Schema] = type(
     "CellSchema",
     (CellPlaceSchema, CoverageSchema),
@@ -102,6 +135,9 @@ CellSchema: type[ma.Schema] = type(
         "__doc__": "The figures of one step, place and material.",
         **{each.name: field_of(each) for each in RECKONED},
         "missing": REASON,
+        "year_before": fields.Nested(
+            YearBeforeSchema, required=True, allow_none=True, metadata={"description": "Null unless asked for"}
+        ),
     },
 )
 

@@ -1,5 +1,6 @@
 """Figures on one grid: by step, place and material; with what each means, and with what is missing."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -32,6 +33,7 @@ from rewards.statistics.figures import (
     get_figures,
     period_of,
 )
+from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.of_sites import SiteFigures, list_site_figures
 from rewards.statistics.figures.rows import Row, assumptions_of, coverage_of, known_of, missing_of, row_of
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
@@ -73,9 +75,12 @@ def show_figures(caller: Principal, asked: dict[str, Any]) -> Row | Response:
         is_by_material=asked["by_material"],
         **{name: asked[name] for name in ("material", "insee_code", "site", "bin_id")},
     )
-    zone = ZoneInfo(caller.timezone)
-    figures = get_figures(connection(), question, **tenant_of(caller), timezone=zone, now=now())
-    cells = [row_of(cell) for cell in figures.cells]
+    when: dict[str, Any] = {"timezone": ZoneInfo(caller.timezone), "now": now()}
+    figures = get_figures(connection(), question, **tenant_of(caller), **when)
+    compared: Mapping[CellKey, Comparison] = {}
+    if asked["with_year_before"]:
+        compared = compare_with_year_before(connection(), figures, **tenant_of(caller), **when)
+    cells = [{**row_of(cell), "year_before": before_of(compared.get(key_of(cell)))} for cell in figures.cells]
     if choose_type(asked["format"], (CSV,)) == CSV:
         return render_csv(CellSchema(), cells)
     return {
@@ -87,7 +92,9 @@ def show_figures(caller: Principal, asked: dict[str, Any]) -> Row | Response:
         "by": question.granularity,
         "level": question.level,
         "is_simulated": is_simulated(connection(), **tenant_of(caller)),
-        "totals": [row_of(cell) for cell in figures.totals],
+        "totals": [
+            {**row_of(cell), "year_before": before_of(compared.get((-1, "", cell.material)))} for cell in figures.totals
+        ],
         "cells": cells,
         "missing_bins": figures.missing_bins,
         "assumptions": assumptions_of(figures),
@@ -116,8 +123,8 @@ def show_figures_of_sites(caller: Principal, asked: dict[str, Any]) -> Page[Row]
     found = list_site_figures(connection(), question, **tenant_of(caller), timezone=zone, now=now())
     behind = asked["after"]
     rows = [render_site(each) for each in found]
-    shown = [row for row in rows if behind is None or key_of(row) > behind]
-    return page_of(shown[: asked["limit"]], asked["limit"], key_of)
+    shown = [row for row in rows if behind is None or key_of_site(row) > behind]
+    return page_of(shown[: asked["limit"]], asked["limit"], key_of_site)
 
 
 @operation(
@@ -137,9 +144,22 @@ def show_definitions(_caller: Principal) -> Row:
     }
 
 
-def key_of(row: Row) -> tuple[str, UUID]:
+def key_of_site(row: Row) -> tuple[str, UUID]:
     """Return what sites are listed by."""
     return row["site"], row["site_id"]
+
+
+def before_of(comparison: Comparison | None) -> Row | None:
+    """Return what a cell is compared with."""
+    if comparison is None:
+        return None
+    before = comparison.before
+    return {
+        "step": None if before is None else before.step.name,
+        "kg_total": None if before is None else known_of(before.figures)["kg_total"],
+        "change_pct": comparison.change_pct,
+        "reason": comparison.reason,
+    }
 
 
 def render_site(site: SiteFigures) -> Row:

@@ -49,6 +49,18 @@ def test_figures_come_with_period_population_bins_and_what_is_missing(api: Api):
     assert {each["name"]: each["valid_from"] for each in answer["assumptions"]}["co2_low_kg_per_tonne"] is None
 
 
+def test_year_before_is_shown_where_asked_for_with_why_nothing_is_compared(api: Api):
+    assert show(api, f"?{AUTUMN}").json["cells"][0]["year_before"] is None
+    october = show(api, f"?{AUTUMN}&with_year_before=true").json["cells"][0]
+    assert october["year_before"] == {
+        "step": "2025-10",
+        "kg_total": None,
+        "change_pct": None,
+        "reason": "nothing_before",
+    }
+    assert_problem(show(api, f"?{AUTUMN}&with_year_before=true&by=week"), 422, "request_invalid")
+
+
 def test_cells_come_as_csv(api: Api):
     answer = show(api, f"?{AUTUMN}&level=bin&by_material=true&format=csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))

@@ -17,11 +17,21 @@ from rewards.statistics.figures import (
     is_like_for_like,
     period_of,
 )
+from rewards.statistics.figures.comparing import Unlike, compare_with_year_before, key_of, year_before
 from rewards.statistics.periods import LongPeriod, PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.statistics.unit_masses import MaterialUnknownError
 from tests.factories import build_town, deposit
 
 SEPTEMBER, LAST = datetime.date(2026, 9, 1), datetime.date(2026, 11, 30)
+DROP = text("""
+    INSERT INTO daily_deposits (authority_id, day, bin_id, site_id, material, deposits, credited_deposits, items,
+                                mass_g, refused, points, unweighed_items)
+    SELECT 7, CAST(:day AS date), :bin_id, site_id, 'glass', 1, 0, 20, 0, 0, 0, 20 FROM sites WHERE reference = 'A'
+""")
+HEAR = text("""
+    INSERT INTO bin_days (authority_id, day, bin_id, heard_hours, told_hours, full_hours)
+    VALUES (7, CAST(:day AS date), :bin_id, 1, 0, 0)
+""")
 NAP = datetime.timedelta(days=1)
 
 
@@ -85,13 +95,7 @@ def test_missing_is_not_zero_and_zero_not_missing(connection, town, now):
     assert silent.place.insee_code == "93001"
     assert told([silent], "items", "kg_per_inhabitant_year") == [(Missing.NOTHING_REPORTED,) * 2]
     # Heard, and nothing dropped: that is a zero.
-    connection.execute(
-        text(
-            "INSERT INTO bin_days (authority_id, day, bin_id, heard_hours, told_hours, full_hours)"
-            " VALUES (7, '2026-10-15', :bin_id, 1, 0, 0)"
-        ),
-        {"bin_id": town.bin_ids[1]},
-    )
+    connection.execute(HEAR, {"day": "2026-10-15", "bin_id": town.bin_ids[1]})
     heard, _ = ask(connection, town, now=now, **by_commune).cells
     assert told([heard], "items", "kg_total", "kg_per_inhabitant_year") == [(0, 0, 0)]
     assert heard.is_complete
@@ -192,3 +196,36 @@ def test_five_years_by_month_are_shown(connection, town, now):
     assert isinstance(period_of("month", datetime.date(2021, 1, 1), LAST), LongPeriod)
     found = ask(connection, town, now=now, first=datetime.date(2021, 1, 1))
     assert len(found.cells) == 71
+
+
+def test_month_is_compared_with_that_of_a_year_before_only_where_like_is_like(connection, town, now):
+    connection.execute(text("UPDATE placements SET placed_at = '2025-01-01'"))
+    for day in ("2025-09-05", "2025-10-05"):
+        connection.execute(DROP, {"day": day, "bin_id": town.bin_ids[0]})
+        connection.execute(HEAR, {"day": day, "bin_id": town.bin_ids[1]})
+    found = ask(connection, town, now=now)
+    compared = compare_with_year_before(
+        connection, found, authority_id=town.authority_id, timezone=town.timezone, now=now
+    )
+    september, october, november = (compared[key_of(cell)] for cell in found.cells)
+    assert (september.before.step.name, september.change_pct, september.reason) == ("2025-09", Decimal("100.0"), None)
+    assert (october.change_pct, october.reason) == (None, Unlike.NOT_COMPLETE)
+    assert november.reason == Unlike.NOT_COMPLETE
+    assert compared[-1, "", None].reason == Unlike.NOT_COMPLETE
+    connection.execute(text("UPDATE placements SET placed_at = '2026-01-01' WHERE bin_id = :b"), {"b": town.bin_ids[1]})
+    connection.execute(text("DELETE FROM bin_days WHERE bin_id = :b AND day < '2026-01-01'"), {"b": town.bin_ids[1]})
+    again = compare_with_year_before(connection, found, authority_id=7, timezone=town.timezone, now=now)
+    assert again[key_of(found.cells[0])].reason == Unlike.OTHER_BINS
+
+
+@pytest.mark.parametrize(
+    ("day", "is_last", "before"),
+    [
+        ("2025-02-28", True, "2024-02-29"),
+        ("2024-02-29", True, "2023-02-28"),
+        ("2024-02-29", False, "2023-02-28"),
+        ("2026-10-31", True, "2025-10-31"),
+    ],
+)
+def test_end_of_february_stays_the_end_of_february(day, is_last, before):
+    assert year_before(datetime.date.fromisoformat(day), is_last=is_last) == datetime.date.fromisoformat(before)
