@@ -15,8 +15,8 @@ from rewards.statistics.effect.panel import Panel, PanelSite, SiteMonth, lacks_o
 from rewards.statistics.effect.showing import show_verdict
 from rewards.statistics.effect.verdict import NotMeasurable, Reason
 
-PATIENCE_S = 4.0
-"""For a turn, and again for the process: less than a transaction may idle (``rewards/database.py``)."""
+TURN_WITHIN_S, ENDED_WITHIN_S = 2.0, 7.0
+"""Together less than a transaction may idle (``rewards/database.py``)."""
 
 ONE_AT_A_TIME = threading.Lock()
 
@@ -31,7 +31,7 @@ def measure_apart(panel: Panel) -> dict[str, Any]:
     """
     if (code := lacks_outright(panel)) is not None:
         return show_verdict(NotMeasurable((Reason(code),), panel.source))
-    if not ONE_AT_A_TIME.acquire(timeout=PATIENCE_S):
+    if not ONE_AT_A_TIME.acquire(timeout=TURN_WITHIN_S):
         raise TimeoutError("other effects are being measured")
     try:
         ended = subprocess.run(
@@ -40,7 +40,7 @@ def measure_apart(panel: Panel) -> dict[str, Any]:
             capture_output=True,
             text=True,
             check=True,
-            timeout=PATIENCE_S,
+            timeout=ENDED_WITHIN_S,
             # No secret is needed there, and one thread is enough.
             env={"PYTHONPATH": ":".join(path for path in sys.path if path), "OPENBLAS_NUM_THREADS": "1"},
         )
