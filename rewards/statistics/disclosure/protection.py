@@ -18,7 +18,7 @@ class NotProtectableError(Exception):
 def protect(table: Table, tell: Tell = lambda passed, groups: None) -> Withheld:
     """Return which cells are withheld, and why, so that no withheld cell can be told but within a wide interval.
 
-    Of 600 sites and 4 materials a month takes seconds, a year less than a minute (docs/statistics.md).
+    Of 600 sites and 4 materials a month takes seconds, a year half a minute (docs/statistics.md).
     """
     withheld = begin(table)
     withhold_along_lines(table, withheld)
