@@ -1,12 +1,11 @@
 """Reading a fleet from a CSV file as spreadsheets write it: every fault is told, with line and column."""
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
-from rewards.csv_files import CsvFault, read_csv
+from rewards.csv_files import CsvFault, RowReader, read_csv
 from rewards.fleet.provisioning import BIN_ID
 
 REQUIRED = ("bin", "site")
@@ -51,29 +50,21 @@ def read_fleet_csv(content: bytes, *, zone: ZoneInfo, now: datetime.datetime) ->
     return bins, faults
 
 
-class _Row:
-    """One line; collects its faults instead of stopping at the first."""
-
-    def __init__(self, line: int, values: Mapping[str, str]) -> None:
-        self.faults: list[CsvFault] = []
-        self._line = line
-        self._values = values
-
-    def fault(self, column: str, reason: str) -> None:
-        self.faults.append(CsvFault(self._line, column, reason))
+class _Row(RowReader):
+    """One line of a fleet."""
 
     def read(self, *, zone: ZoneInfo, now: datetime.datetime) -> CsvBin:
         """Read what is good; the rest is a fault and has a value that is never used."""
-        bin_id, site = self._values["bin"], self._values["site"]
+        bin_id, site = self.values["bin"], self.values["site"]
         if not BIN_ID.fullmatch(bin_id):
             self.fault("bin", f"{bin_id!r} is no bin id: 4 to 32 capital letters, digits and hyphens")
         if not site:
             self.fault("site", "is empty")
-        state = self._values.get("state") or "live"
+        state = self.values.get("state") or "live"
         if state not in ("test", "live"):
             self.fault("state", f"{state!r} is no state: test or live")
         return CsvBin(
-            self._line,
+            self.line,
             bin_id,
             site,
             self._read_litres(),
@@ -82,7 +73,7 @@ class _Row:
         )
 
     def _read_litres(self) -> int | None:
-        value = self._values.get("capacity_l", "")
+        value = self.values.get("capacity_l", "")
         if not value:
             return None
         if not (value.isascii() and value.isdecimal() and len(value) < 10 and 1 <= int(value) <= MOST_LITRES):
@@ -91,7 +82,7 @@ class _Row:
         return int(value)
 
     def _read_instant(self, zone: ZoneInfo) -> datetime.datetime | None:
-        value = self._values.get("placed_at", "")
+        value = self.values.get("placed_at", "")
         if not value:
             return None
         try:

@@ -25,6 +25,20 @@ class CsvFault:
         return f"line {self.line}: {self.column}: {self.reason}" if self.column else f"line {self.line}: {self.reason}"
 
 
+class RowReader:
+    """Reads one row; collects its ``faults`` instead of stopping at the first."""
+
+    def __init__(self, line: int, values: Mapping[str, str]) -> None:
+        """Read ``values`` by column, which stand in ``line``."""
+        self.faults: list[CsvFault] = []
+        self.line = line
+        self.values = values
+
+    def fault(self, column: str, reason: str) -> None:
+        """Note what is wrong."""
+        self.faults.append(CsvFault(self.line, column, reason))
+
+
 def read_csv(
     content: bytes, *, known: Sequence[str], required: Sequence[str] = (), other_names: Mapping[str, str] | None = None
 ) -> tuple[list[Row], list[CsvFault]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from rewards.csv_files import CsvFault, read_csv
+from rewards.csv_files import CsvFault, RowReader, read_csv
 from rewards.quantities import QuantityFaultyError, parse_quantity
 from rewards.statistics.references.regions import REGION_OF
 
@@ -49,33 +49,24 @@ def read_sinoe(content: bytes) -> tuple[list[DepartmentTonnage], list[CsvFault]]
     return found, faults
 
 
-class SinoeRow:
-    """One line; collects its faults instead of stopping at the first."""
-
-    def __init__(self, line: int, values: Mapping[str, str]) -> None:
-        self.faults: list[CsvFault] = []
-        self._line = line
-        self._values = values
-
-    def fault(self, column: str, reason: str) -> None:
-        """Note what is wrong."""
-        self.faults.append(CsvFault(self._line, column, reason))
+class SinoeRow(RowReader):
+    """One line of a file of SINOE."""
 
     def read(self) -> DepartmentTonnage | None:
         """Return what the line says; None where it has no tonnes, or is faulty."""
         year, population = self._read_whole("year", 1990, 2100), self._read_whole("population", 1, 10**9)
-        department = self._values["department"].upper().zfill(2)
+        department = self.values["department"].upper().zfill(2)
         if department not in REGION_OF:
-            self.fault("department", f"{self._values['department']!r} is no département")
-        stream = STREAMS.get(self._values["stream_code"].upper())
+            self.fault("department", f"{self.values['department']!r} is no département")
+        stream = STREAMS.get(self.values["stream_code"].upper())
         if stream is None:
-            self.fault("stream_code", f"{self._values['stream_code']!r} is none of {', '.join(STREAMS)}")
+            self.fault("stream_code", f"{self.values['stream_code']!r} is none of {', '.join(STREAMS)}")
         tonnes = self._read_quantity("tonnes")
         if self.faults or tonnes is None or year is None or population is None or stream is None:
             return None
         mass_g = int((tonnes * G_PER_TONNE).to_integral_value())
         self._check_published(mass_g, population)
-        return DepartmentTonnage(self._line, year, department, stream, mass_g, population)
+        return DepartmentTonnage(self.line, year, department, stream, mass_g, population)
 
     def _check_published(self, mass_g: int, population: int) -> None:
         """Refuse a line whose own columns contradict each other."""
@@ -85,7 +76,7 @@ class SinoeRow:
             self.fault("kg_per_inhabitant", f"{published} is not tonnes by population, {reckoned:.6f}")
 
     def _read_quantity(self, column: str) -> Decimal | None:
-        value = self._values.get(column, "")
+        value = self.values.get(column, "")
         if not value:
             return None
         try:
@@ -105,7 +96,7 @@ class SinoeRow:
         if quantity is None:
             return None
         if quantity % 1 or not least <= quantity <= most:
-            self.fault(column, f"{self._values[column]!r} is no whole number from {least} to {most}")
+            self.fault(column, f"{self.values[column]!r} is no whole number from {least} to {most}")
             return None
         return int(quantity)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from rewards.csv_files import CsvFault, read_csv
+from rewards.csv_files import CsvFault, RowReader, read_csv
 from rewards.quantities import QuantityFaultyError, parse_quantity
 
 Unit = Literal["kg", "t"]
@@ -102,45 +102,39 @@ def read_tonnages(content: bytes) -> TonnageFile:
     return TonnageFile(read, MASSES[masses[0]] if masses else None, left_out, faults)
 
 
-class TonnageRow:
-    """One line; collects its faults instead of stopping at the first."""
+class TonnageRow(RowReader):
+    """One line of a file of tonnages, which stand in ``column``."""
 
     def __init__(self, line: int, values: Mapping[str, str], column: str) -> None:
-        self.faults: list[CsvFault] = []
-        self._line = line
-        self._values = values
+        super().__init__(line, values)
         self._column = column
-
-    def fault(self, column: str, reason: str) -> None:
-        """Note what is wrong."""
-        self.faults.append(CsvFault(self._line, column, reason))
 
     def read(self) -> ReadTonnage | None:
         """Return what the line says; None where it is faulty."""
-        days = self._read_month() if self._values.get("month") else self._read_days()
-        site, insee_code = self._values.get("site", ""), self._values.get("insee_code", "")
+        days = self._read_month() if self.values.get("month") else self._read_days()
+        site, insee_code = self.values.get("site", ""), self.values.get("insee_code", "")
         if site and insee_code:
             self.fault("site", "names a site and a commune: leave one of them empty")
-        stream = self._values["stream"].lower()
+        stream = self.values["stream"].lower()
         if not STREAM.fullmatch(stream):
-            self.fault("stream", f"{self._values['stream']!r} is no stream: a material of yours, or residual")
+            self.fault("stream", f"{self.values['stream']!r} is no stream: a material of yours, or residual")
         quantity = self._read_quantity()
         if self.faults or days is None or quantity is None:
             return None
-        return ReadTonnage(self._line, self._column, site, insee_code, stream, *days, quantity)
+        return ReadTonnage(self.line, self._column, site, insee_code, stream, *days, quantity)
 
     def _read_quantity(self) -> Decimal | None:
         try:
-            quantity = parse_quantity(self._values[self._column])
+            quantity = parse_quantity(self.values[self._column])
         except QuantityFaultyError as error:
             self.fault(self._column, str(error))
             return None
         if quantity < 0:
-            self.fault(self._column, f"{self._values[self._column]} is below zero")
+            self.fault(self._column, f"{self.values[self._column]} is below zero")
         return quantity
 
     def _read_month(self) -> tuple[datetime.date, datetime.date] | None:
-        value = self._values["month"]
+        value = self.values["month"]
         found = MONTH.fullmatch(value)
         month = int(found["month"] or found["then"]) if found else 0
         if not found or not 1 <= month <= 12:
@@ -161,7 +155,7 @@ class TonnageRow:
         return first, last
 
     def _read_day(self, column: str) -> datetime.date | None:
-        value = self._values.get(column, "")
+        value = self.values.get(column, "")
         found = FRENCH_DAY.fullmatch(value)
         try:
             if found:
