@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from rewards.statistics.references.sinoe import DepartmentTonnage, read_sinoe
 from rewards.territory import NewSite
 
 POPULATION_YEAR = 2021
@@ -59,6 +60,12 @@ def bin_id_of(number: int) -> str:
 def mix(bin_ids: Sequence[str]) -> list[str]:
     """Shuffle bins, always in the same way: columns are listed by commune, and every commune is to have some."""
     return random.Random(0).sample(bin_ids, len(bin_ids))  # noqa: S311 (chosen, not secret)
+
+
+def list_references() -> list[DepartmentTonnage]:
+    """List what départements collected in 2009 to 2017, real too, in the order of the file."""
+    content = (files("bontri.demo") / "data" / "sinoe_household_waste_2009_2017.csv").read_bytes()
+    return read_sinoe(content)[0]
 
 
 def fold(name: str) -> str:

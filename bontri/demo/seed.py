@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from bontri.demo.history.rollout import Rollout
-from bontri.demo.places import POPULATION_YEAR, bin_id_of, list_columns, list_communes
+from bontri.demo.places import POPULATION_YEAR, bin_id_of, list_columns, list_communes, list_references
 from rewards.api_keys import create_api_key, create_operator_key
 from rewards.bins import NewBin, add_bins
 from rewards.cards import register_cards
@@ -21,6 +21,7 @@ from rewards.goals import GoalTerms, add_goal
 from rewards.keyring import Keyring
 from rewards.offers import OfferTerms, put_on_sale
 from rewards.shops import create_shop
+from rewards.statistics.references.storing import store_references
 from rewards.tariffs import add_tariff
 from rewards.territory import add_commune, add_materials, add_sites, create_authority, find_authority_id
 
@@ -30,6 +31,7 @@ NAME = "Plaine Commune (demo)"
 ADDRESS = "21 avenue Jules-Rimet\n93218 Saint-Denis"
 TIMEZONE = "Europe/Paris"
 
+REFERENCES_SOURCE = "ADEME SINOE, 2009 to 2017; see bontri/demo/data"
 CITIZENS = 200
 DAY_CAP_POINTS = 40
 CAPACITY_L = 3000
@@ -143,6 +145,7 @@ def build_territory(connection: Connection, *, now: datetime.datetime, rollout: 
             population_year=POPULATION_YEAR,
             source="INSEE, population municipale; see bontri/demo/data",
         )
+    store_references(connection, list_references(), source=REFERENCES_SOURCE)
     add_materials(connection, UNIT_MASS_G, authority_id=AUTHORITY_ID, source="docs/figures.md", now=now)
     sites = add_sites(connection, list_columns(), authority_id=AUTHORITY_ID)
     long_ago = now - datetime.timedelta(days=400)

@@ -2,6 +2,7 @@
 
 import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import marshmallow as ma
 from marshmallow import fields, validate
@@ -11,6 +12,7 @@ from partners_api.authorities.callers import tenant_of
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
 from partners_api.schemas import Instant, Integer
+from partners_api.services import now
 from partners_api.texts import WholeText
 from partners_api.transactions import connection
 from rewards.access import Principal
@@ -72,6 +74,19 @@ class ReferenceSchema(ma.Schema):
     missing = fields.String(required=True, allow_none=True)
 
 
+class TakenByBinsSchema(ma.Schema):
+    """Kilograms per inhabitant and year that bins took, where there are bins; null, and `missing` says why."""
+
+    kg_per_inhabitant = fields.Float(required=True, allow_none=True)
+    days = Integer(required=True, metadata={"description": "Of the year, that have begun"})
+    bins = Integer(required=True)
+    bins_reporting = Integer(required=True)
+    communes = fields.List(fields.String(), required=True)
+    population = Integer(required=True, allow_none=True)
+    population_years = fields.List(Integer(), required=True)
+    missing = fields.String(required=True, allow_none=True, metadata={"description": "See `figures/definitions`"})
+
+
 class ComparisonSchema(ma.Schema):
     """The authority beside its départements, régions and the nation, each weighted by who lives there."""
 
@@ -79,7 +94,8 @@ class ComparisonSchema(ma.Schema):
     year = Integer(required=True)
     reference_year = Integer(required=True, allow_none=True, metadata={"description": "The nearest there is"})
     years_apart = Integer(required=True, allow_none=True)
-    own = fields.Nested(ReferenceSchema, required=True)
+    own = fields.Nested(ReferenceSchema, required=True, metadata={"description": "Of imported tonnages"})
+    by_bins = fields.Nested(TakenByBinsSchema, required=True, allow_none=True)
     references = fields.List(fields.Nested(ReferenceSchema), required=True)
 
 
@@ -156,7 +172,8 @@ def show_references(_: Principal, asked: dict[str, Any]) -> Page[ListedReference
 )
 def show_comparison(caller: Principal, asked: dict[str, Any]) -> Comparison:
     """Compare kilograms per inhabitant with the département, the région and the nation, of the nearest year."""
-    return compare(connection(), asked["stream"], asked["year"], **tenant_of(caller))
+    timezone = ZoneInfo(caller.timezone)
+    return compare(connection(), asked["stream"], asked["year"], **tenant_of(caller), timezone=timezone, now=now())
 
 
 @operation(

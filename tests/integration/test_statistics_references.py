@@ -1,6 +1,8 @@
 """References weighted by who lives there, capture rates, and what both say when something is missing."""
 
+import datetime
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -11,18 +13,24 @@ from rewards.statistics.references.storing import store_references
 from rewards.statistics.tonnages.collected import Share, capture_pct, get_capture, get_collected, set_share
 from rewards.territory import add_commune
 from tests.databases import Database
-from tests.factories import build_town
+from tests.factories import START, Town, build_town, deposit
 
 TENANT = {"authority_id": 7}
+DAY = datetime.timedelta(days=1)
+ASKED = {**TENANT, "timezone": ZoneInfo("Europe/Paris"), "now": START + 31 * DAY}
 GLASS_OF_FRANCE = {2009: 29.66, 2011: 29.69, 2013: 28.87, 2015: 29.11, 2017: 29.99}
 """The sum of the given rows by the sum of their inhabitants."""
 
 
 @pytest.fixture
-def connection(database: Database, keyring):
+def connection(database: Database):
     with database.engine().connect() as connection:
-        build_town(connection, keyring)
         yield connection
+
+
+@pytest.fixture(autouse=True)
+def town(connection, keyring) -> Town:
+    return build_town(connection, keyring)
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def store(connection, place: str, stream: str, first: str, last: str, tonnes: fl
 @pytest.mark.parametrize("year", GLASS_OF_FRANCE)
 @pytest.mark.usefixtures("published")
 def test_the_nation_is_weighted_by_population_and_the_mean_of_departements_is_another_number(connection, year):
-    found = compare(connection, "glass", year, **TENANT)
+    found = compare(connection, "glass", year, **ASKED)
     nation = found.references[-1]
     assert (round(nation.kg_per_inhabitant, 2), nation.level) == (GLASS_OF_FRANCE[year], "nation")
     assert (nation.departments, nation.departments_in_all) == (100 if year < 2015 else 101, 101)
@@ -53,7 +61,7 @@ def test_the_nation_is_weighted_by_population_and_the_mean_of_departements_is_an
 @pytest.mark.usefixtures("published")
 def test_a_comparison_names_departement_and_region_and_how_far_the_years_are_apart(connection):
     store(connection, "", "glass", "2020-01-01", "2020-12-31", 4000)
-    found = compare(connection, "glass", 2020, **TENANT)
+    found = compare(connection, "glass", 2020, **ASKED)
     assert (found.reference_year, found.years_apart) == (2017, 3)
     assert [(each.level, each.name, each.departments) for each in found.references] == [
         ("department", "93", 1),
@@ -65,12 +73,28 @@ def test_a_comparison_names_departement_and_region_and_how_far_the_years_are_apa
 
 @pytest.mark.usefixtures("published")
 def test_what_is_missing_for_the_own_figure_is_said_and_never_zero(connection):
-    assert compare(connection, "glass", 2020, **TENANT).own.missing == "none_imported"
+    assert compare(connection, "glass", 2020, **ASKED).own.missing == "none_imported"
     store(connection, "", "glass", "2020-01-01", "2020-12-31", 4000)
     add_commune(connection, **TENANT, insee_code="93059", name="Pierrefitte")
-    own = compare(connection, "glass", 2020, **TENANT).own
+    own = compare(connection, "glass", 2020, **ASKED).own
     assert (own.kg_per_inhabitant, own.mass_g, own.missing) == (None, 4_000_000_000, "population_unknown")
-    assert compare(connection, "gold", 2020, **TENANT).references == ()
+    assert compare(connection, "gold", 2020, **ASKED).references == ()
+
+
+def test_what_bins_took_is_told_apart_with_the_bins_that_reported(connection, town):
+    assert compare(connection, "glass", 2026, **ASKED).by_bins.missing == "nothing_reported"
+    deposit(connection, town, badge=None, items=200, now=START + 2 * DAY)
+    found = compare(connection, "glass", 2026, **ASKED)
+    assert (found.own.missing, found.by_bins.missing) == ("none_imported", None)
+    assert found.by_bins.kg_per_inhabitant == round(200 * 0.3 / 200_000 * 365 / 32, 3)
+    assert (found.by_bins.days, found.by_bins.bins, found.by_bins.bins_reporting) == (32, 2, 1)
+    assert (found.by_bins.population, found.by_bins.population_years) == (200_000, (2023,))
+
+
+def test_of_what_no_bin_takes_and_of_years_to_come_nothing_is_made_up(connection):
+    assert compare(connection, "residual", 2026, **ASKED).by_bins is None
+    assert compare(connection, "glass", 2027, **ASKED).by_bins is None
+    assert compare(connection, "glass", 2020, **ASKED).by_bins.missing == "no_bin"
 
 
 def test_a_year_is_known_when_all_its_days_or_all_communes_are(connection):

@@ -99,6 +99,7 @@ A,,glass,2026-13-01,2026-01-31,ten
 A,,glass,2024-01-01,2025-12-31,10
 A,,glass,2026-01-01,2026-01-31,-1
 A,,glass,2090-01-01,2090-01-31,10
+A,,glass,2026-01-01,2026-01-31,99999999999
 """
     assert desk.faults("tonnages", content) == [
         "line 2: site: there is no site 'NOWHERE'",
@@ -111,6 +112,7 @@ A,,glass,2090-01-01,2090-01-31,10
         "line 8: last_day: 2024-01-01 to 2025-12-31 is more than a year: give it by month or year",
         "line 9: tonnage_kg: -1 is below zero",
         "line 10: last_day: 2090-01-31 is still to come",
+        "line 11: tonnage_kg: 99999999999 is more than can be: at most 1,000,000,000",
     ]
 
 

@@ -42,6 +42,10 @@ def test_every_departement_is_in_one_region():
         (b"2009;99;08C;1;10;\n", CsvFault(2, "department", "'99' is no département")),
         (b"2009;01;09Z;1;10;\n", CsvFault(2, "stream_code", "'09Z' is none of 08A, 08B, 08C, 08D")),
         (b"2009;01;08C;-1;10;\n", CsvFault(2, "tonnes", "-1 is below zero")),
+        (
+            b"2009;01;08C;99999999999999;10;\n",
+            CsvFault(2, "tonnes", "99999999999999 is more than can be: at most 1,000,000,000"),
+        ),
         (b"2009;01;08C;1;0;\n", CsvFault(2, "population", "'0' is no whole number from 1 to 1000000000")),
         (b"2009;01;08C;1;;\n", CsvFault(2, "population", "is empty")),
         (b"20x9;01;08C;1;10;\n", CsvFault(2, "year", "'20x9' is no number")),

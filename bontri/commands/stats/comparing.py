@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bontri.commands.settle import print_table
-from bontri.commands.tenants import of_authority, tenant_in_use
+from bontri.commands.stats.masses import LONGEST_SOURCE
+from bontri.commands.tenants import Text, of_authority, tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
+    from rewards.statistics.references.by_bins import TakenByBins
     from rewards.statistics.references.comparing import Reference
 
 STREAM = click.option("--stream", default="glass", show_default=True, help="A material, or residual, packaging_paper.")
@@ -23,17 +25,22 @@ YEAR = click.option("--year", type=click.IntRange(2000, 2100), required=True, he
 def compare(authority: str, year: int, stream: str, is_json: bool) -> None:
     """Compare kilograms per inhabitant with the département, the région and the nation, weighted by who lives there.
 
-    Needs tonnages of the whole year and references: bontri stats import. The nearest year of the references is taken.
+    Needs references, and tonnages of the whole year: bontri stats import. Beside them stands what bins took, which
+    is a part. The nearest year of the references is taken.
 
     \b
     Examples:
       bontri stats compare --authority plaine-commune --year 2026
       bontri stats compare --authority plaine-commune --year 2017 --stream residual --json
     """
+    from ingest.worker import utc_now
     from rewards.statistics.references.comparing import compare
+    from rewards.territory import get_timezone
 
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
-        found = compare(connection, stream, year, authority_id=tenant.authority_id)
+        of_tenant = {"authority_id": tenant.authority_id}
+        timezone = get_timezone(connection, **of_tenant)
+        found = compare(connection, stream, year, **of_tenant, timezone=timezone, now=utc_now())
     if is_json:
         click.echo(as_json(found))
         return
@@ -41,7 +48,10 @@ def compare(authority: str, year: int, stream: str, is_json: bool) -> None:
         click.echo(f"There are no references of {stream} yet: bontri stats import references FILE")
     elif found.years_apart:
         click.echo(f"References are of {found.reference_year}, {found.years_apart} years from {year}.")
-    rows = [describe(found.own, authority), *(describe(each, each.name) for each in found.references)]
+    rows = [describe(found.own, authority)]
+    if found.by_bins is not None:
+        rows.append(describe_bins(found.by_bins, f"{authority}, its bins alone", year))
+    rows += [describe(each, each.name) for each in found.references]
     print_table(("territory", "year", "kg/inhabitant", "inhabitants", "of census", "note"), rows, words=2)
 
 
@@ -52,6 +62,14 @@ def describe(each: "Reference", name: str) -> tuple[str, ...]:
     note = each.missing or (f"{each.departments} of {each.departments_in_all} départements" if some else "")
     people = "" if each.population is None else f"{each.population:,}"
     return (name, str(each.year), kg, people, ", ".join(map(str, each.population_years)), note)
+
+
+def describe_bins(each: "TakenByBins", name: str, year: int) -> tuple[str, ...]:
+    """Return the row of what bins took."""
+    kg = "missing" if each.kg_per_inhabitant is None else f"{each.kg_per_inhabitant:,.2f}"
+    people = "" if each.population is None else f"{each.population:,}"
+    note = each.missing or f"as for a year, from {each.days} days; {each.bins_reporting} of {each.bins} bins reported"
+    return (name, str(year), kg, people, ", ".join(map(str, each.population_years)), note)
 
 
 @click.command("capture")
@@ -92,7 +110,7 @@ def capture(authority: str, year: int, stream: str, is_json: bool) -> None:
 @of_authority
 @YEAR
 @click.option("--permille", type=click.IntRange(0, 1000), required=True, help="Of 1,000 kg of residual waste.")
-@click.option("--source", required=True, metavar="TEXT", help="Whose analysis it was.")
+@click.option("--source", required=True, type=Text(LONGEST_SOURCE), help="Whose analysis it was.")
 def characterise(stream: str, authority: str, year: int, permille: int, source: str) -> None:
     """Note which part of residual waste is a stream, as an analysis found (MODECOM); holds until a later one.
 

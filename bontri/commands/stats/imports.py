@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from bontri.commands.tenants import of_authority, tenant_in_use
+from bontri.commands.stats.masses import LONGEST_SOURCE
+from bontri.commands.tenants import Text, of_authority, tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would change.")
 YES = click.option("--yes", "is_agreed", is_flag=True, help="Store it without asking.")
-SOURCE = click.option("--source", metavar="TEXT", help="Where the numbers come from; default: the file's name.")
+SOURCE = click.option(
+    "--source", type=Text(LONGEST_SOURCE), help="Where the numbers come from; default: the file's name."
+)
 SHOWN = 20
 LARGEST_FILE = 50_000_000
 

@@ -1,11 +1,14 @@
 """Kilograms per inhabitant beside those of the département, the région and the nation, weighted by who lives there."""
 
+import datetime
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
 from rewards.statistics.populations import list_populations, sum_populations
+from rewards.statistics.references.by_bins import TakenByBins, find_taken_by_bins
 from rewards.statistics.references.regions import REGION_OF, REGIONS, department_of
 from rewards.statistics.tonnages.collected import Collected, get_collected
 
@@ -76,22 +79,29 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The authority's own figure of ``year`` and the references of ``reference_year``, ``years_apart`` from it."""
+    """The authority's own figure of ``year`` and the references of ``reference_year``, ``years_apart`` from it.
+
+    ``own`` is of its tonnages; ``by_bins`` of what bins took, which is a part of it.
+    """
 
     stream: str
     year: int
     reference_year: int | None
     years_apart: int | None
     own: Reference
+    by_bins: TakenByBins | None
     references: tuple[Reference, ...]
 
 
-def compare(connection: Connection, stream: str, year: int, *, authority_id: int) -> Comparison:
+def compare(
+    connection: Connection, stream: str, year: int, *, authority_id: int, timezone: ZoneInfo, now: datetime.datetime
+) -> Comparison:
     """Compare what the authority collected of a stream in a year with what is known nearest to that year."""
     own = own_figure(connection, get_collected(connection, stream, year, authority_id=authority_id), authority_id)
+    by_bins = find_taken_by_bins(connection, stream, year, authority_id=authority_id, timezone=timezone, now=now)
     years = list(connection.scalars(YEARS, {"stream": stream}))
     if not years:
-        return Comparison(stream, year, None, None, own, ())
+        return Comparison(stream, year, None, None, own, by_bins, ())
     reference_year = min(years, key=lambda each: (abs(each - year), -each))
     rows = [ListedReference(*row) for row in connection.execute(LIST, {"stream": stream, "years": [reference_year]})]
     communes = list_populations(connection, authority_id=authority_id, year=year)
@@ -103,7 +113,7 @@ def compare(connection: Connection, stream: str, year: int, *, authority_id: int
         ("nation", NATION, "France", tuple(REGION_OF)),
     ]
     found = tuple(sum_departments(rows, territory, reference_year) for territory in wanted)
-    return Comparison(stream, year, reference_year, abs(year - reference_year), own, found)
+    return Comparison(stream, year, reference_year, abs(year - reference_year), own, by_bins, found)
 
 
 def sum_departments(rows: list[ListedReference], territory: Territory, year: int) -> Reference:

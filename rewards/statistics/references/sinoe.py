@@ -9,6 +9,8 @@ from rewards.quantities import QuantityFaultyError, parse_quantity
 from rewards.statistics.references.regions import REGION_OF
 
 G_PER_TONNE = 1_000_000
+QUANTITY_MAX = 1_000_000_000
+"""Of tonnes, or persons: more than any département has, and its grams still fit a column."""
 STREAMS: Mapping[str, str] = {"08A": "residual", "08B": "packaging_paper", "08C": "glass", "08D": "food"}
 """Codes of SINOE: residual household waste, packaging and paper, glass, food waste."""
 REQUIRED = ("year", "department", "stream_code", "tonnes", "population")
@@ -54,7 +56,7 @@ class SinoeRow(RowReader):
 
     def read(self) -> DepartmentTonnage | None:
         """Return what the line says; None where it has no tonnes, or is faulty."""
-        year, population = self._read_whole("year", 1990, 2100), self._read_whole("population", 1, 10**9)
+        year, population = self._read_whole("year", 1990, 2100), self._read_whole("population", 1, QUANTITY_MAX)
         department = self.values["department"].upper().zfill(2)
         if department not in REGION_OF:
             self.fault("department", f"{self.values['department']!r} is no département")
@@ -86,6 +88,9 @@ class SinoeRow(RowReader):
             return None
         if quantity < 0:
             self.fault(column, f"{value} is below zero")
+            return None
+        if quantity > QUANTITY_MAX:
+            self.fault(column, f"{value} is more than can be: at most {QUANTITY_MAX:,}")
             return None
         return quantity
 

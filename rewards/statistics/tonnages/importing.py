@@ -30,7 +30,8 @@ STORE = text(f"""
     INSERT INTO tonnages (authority_id, {COLUMNS.names}, imported_at)
     SELECT :authority_id, t.*, :now FROM {COLUMNS.unnest("t")} ORDER BY t.level, t.place, t.stream, t.first_day
     ON CONFLICT (authority_id, level, place, stream, first_day) DO UPDATE
-       SET mass_g = excluded.mass_g, source = excluded.source, imported_at = excluded.imported_at
+       SET last_day = excluded.last_day, mass_g = excluded.mass_g, source = excluded.source,
+           imported_at = excluded.imported_at
 """)
 
 Days = tuple[datetime.date, datetime.date]

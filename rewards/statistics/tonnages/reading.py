@@ -45,6 +45,8 @@ OTHER_NAMES = {
 MONTH = re.compile(r"(?P<year>20[0-9]{2})[-/](?P<month>[0-9]{1,2})|(?P<then>[0-9]{1,2})/(?P<of>20[0-9]{2})")
 FRENCH_DAY = re.compile(r"(?P<day>[0-9]{1,2})[/.](?P<month>[0-9]{1,2})[/.](?P<year>20[0-9]{2})")
 DAYS_MAX = 366
+QUANTITY_MAX = 1_000_000_000
+"""Of either unit: more than the world throws away in a month, and grams of it still fit a column."""
 STREAM = re.compile(r"[a-z][a-z0-9_-]{1,31}")
 
 
@@ -131,6 +133,8 @@ class TonnageRow(RowReader):
             return None
         if quantity < 0:
             self.fault(self._column, f"{self.values[self._column]} is below zero")
+        if quantity > QUANTITY_MAX:
+            self.fault(self._column, f"{self.values[self._column]} is more than can be: at most {QUANTITY_MAX:,}")
         return quantity
 
     def _read_month(self) -> tuple[datetime.date, datetime.date] | None:
