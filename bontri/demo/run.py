@@ -143,7 +143,7 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
     till = services.town.keys.tills[0]
     url, agent = services.api_url, services.town.keys.authority_api_key
     today = utc_now().astimezone(ZoneInfo(TIMEZONE)).date()
-    a_year_ago = today - datetime.timedelta(days=365)
+    yesterday, a_year_ago = (today - datetime.timedelta(days=days) for days in (1, 365))
     walk = folder.write_walk_file(walk_values(services, visitor, folder))
     for line in (
         "",
@@ -158,8 +158,9 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         f"  . {walk}",
         f'  curl -s "$API/api/v1/authority/figures/deposits?from={today}&to={today}" -H "$AGENT"',
         f"  bontri settle --authority {SLUG} --month {today:%Y-%m} --pdf statements",
-        f"  bontri stats participation --authority {SLUG} --from {a_year_ago:%Y-%m} --to {today:%Y-%m} --level commune",
-        f"  bontri stats bins --authority {SLUG}",
+        f"  bontri stats figures --authority {SLUG} --from {a_year_ago} --to {yesterday} --level commune",
+        f"  bontri stats effect --authority {SLUG}",
+        f"  bontri stats balance --authority {SLUG}",
         "",
     ):
         console.line(line)

@@ -8,8 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bontri.demo.history.rollout import SHORTEST_DAYS, Rollout, plan_rollout
+from bontri.demo.history.tonnages import last_of, list_months, weigh_columns
 from bontri.demo.history.year import TRUE_EFFECT, UNIT_G, Year, daily_kg
 from bontri.demo.recording import Happening
+from rewards.statistics.effect.measuring import measure_effect
+from rewards.statistics.effect.panel import Panel, PanelSite, SiteMonth
+from rewards.statistics.effect.verdict import Measured
 
 PARIS = ZoneInfo("Europe/Paris")
 LAST_DAY = datetime.date(2026, 11, 21)
@@ -111,6 +115,25 @@ def test_columns_with_a_bin_take_more_by_the_effect_that_is_built_in(lived: Live
         if stay.is_on(day)
     )
     assert sum(lived.year.dropped_g.values()) / without_g == pytest.approx(1 + TRUE_EFFECT, abs=0.02)
+
+
+def test_the_effect_that_is_built_in_is_what_is_measured_on_the_tonnages(lived: Lived):
+    rollout = lived.rollout
+    months = list_months(rollout)
+    weighed = weigh_columns(rollout, lived.year, months)
+    equipped_on = {stay.site: stay.from_day for stay in rollout.stays}
+    sites = [
+        PanelSite(
+            site,
+            equipped_on.get(site),
+            {month: SiteMonth(weighed[site, month], (last_of(month) - month).days + 1) for month in months},
+        )
+        for site in rollout.kg_per_year
+    ]
+    assert (months[0], months[-1]) == (datetime.date(2024, 11, 1), datetime.date(2026, 10, 1))
+    told = measure_effect(Panel("glass", "tonnages", tuple(sites)))
+    assert isinstance(told, Measured), told
+    assert 0 < told.effect.low_percent < 100 * TRUE_EFFECT < told.effect.high_percent
 
 
 def test_the_shortest_history_has_its_mishaps_within_its_days():
