@@ -23,6 +23,7 @@ Key = tuple[int | None, str | None]
 
 BINS_NAMED_MAX = 200
 GRAINS = Columns(grain_no="integer", step_no="integer", grain_begins="date", grain_first="date", grain_last="date")
+# Materialized: else the look into bin_days is repeated in each of the windows over it.
 STOOD = """
     WITH grains AS (SELECT * FROM {grains}),
     stays AS (
@@ -52,7 +53,7 @@ STOOD = """
                   JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
                  WHERE (CAST(:bin_id AS text) IS NULL OR d.bin_id = :bin_id) {is_there}) AS d
           JOIN grains g ON g.grain_begins = d.begins),
-    stood AS (
+    stood AS MATERIALIZED (
         SELECT CAST(:authority_id AS integer) AS authority_id, grain_no, step_no, insee_code, site_id, bin_id,
                r.bin_id IS NOT NULL
                OR EXISTS (SELECT FROM bin_days h
