@@ -24,6 +24,7 @@ from partners_api.health import health
 from partners_api.metrics import ApiMetrics, count_requests
 from partners_api.notices_off import notices_off
 from partners_api.operators.blueprint import operators
+from partners_api.paths import YearConverter
 from partners_api.principals import SECURITY_SCHEMES
 from partners_api.rates import limit_rates
 from partners_api.request_log import ExceptionInfo, log_failure, log_requests
@@ -140,6 +141,7 @@ def create_app(
 
 def register_operations(app: Flask) -> None:
     """Add the operations and their OpenAPI document."""
+    app.url_map.converters["year"] = YearConverter
     api = BontriApi(app)
     for audience, description in SECURITY_SCHEMES.items():
         scheme = {"type": "http", "scheme": "bearer", "description": description}

@@ -29,7 +29,7 @@ from rewards.offers import (
     list_budgets,
 )
 
-OF_BUDGET = "/funders/<uuid:funder_id>/budgets/<int(min=2000, max=2099):year>"
+OF_BUDGET = "/funders/<uuid:funder_id>/budgets/<year:year>"
 KINDS = ("authority", "shop", "sponsor")
 
 

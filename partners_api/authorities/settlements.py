@@ -43,7 +43,7 @@ from rewards.settlement.overview import (
 )
 
 STATES = ("draft", "locked", "sent", "paid")
-OF_STATEMENT = "/statements/<int(min=2000, max=2099):year>/<int(min=1, max=999999999):number>"
+OF_STATEMENT = "/statements/<year:year>/<int(min=1, max=999999999):number>"
 
 
 class StatementOrderSchema(ma.Schema):

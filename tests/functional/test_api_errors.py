@@ -49,6 +49,14 @@ def test_every_code_is_documented_with_its_status_and_no_other_is():
     assert len(rows) == len(known)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("year", ["1999", "3211", "x"])
+def test_a_year_of_another_century_is_no_path_by_any_method(api: Api, method: str, year: str):
+    """Bounds that are looked at after the path has matched made it 405 for the method that comes second."""
+    path = f"/authority/funders/01a205cd-ce9d-71fa-98c4-2a196927b8fb/budgets/{year}"
+    assert_problem(api.call("authority", method, path, json={"budget_cents": 1}), 404, "route_unknown")
+
+
 def test_errors_before_a_view_are_problems_too(api: Api):
     sign_ins = "/citizen/sign-ins"
     good = {"authority": api.town.slug, "email": EMAIL}
