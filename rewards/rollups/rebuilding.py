@@ -26,10 +26,12 @@ TRY_LOCK = text(f"SELECT pg_try_advisory_lock({LOCK_CLASS}, :authority_id)")
 UNLOCK = text(f"SELECT pg_advisory_unlock({LOCK_CLASS}, :authority_id)")
 
 # Time and room to join and sum millions of events in memory, and to read what differs; for this transaction alone.
+# The planner takes every event for a group of its own, and would sort them all by the text of bins.
 ROOM = """
     SET LOCAL statement_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0;
-    SET LOCAL work_mem = '256MB'
+    SET LOCAL work_mem = '256MB';
+    SET LOCAL enable_sort = off
 """
 RECOMPUTE = text(f"""
     CREATE TEMPORARY TABLE recomputed_days AS

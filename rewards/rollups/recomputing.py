@@ -6,13 +6,14 @@ credited then, pending ones included; what was taken back, rejected or credited 
 """
 
 DAYS = """
-    SELECT CAST(e.occurred_at AT TIME ZONE a.timezone AS date) AS day, e.bin_id, e.site_id, e.material,
+    SELECT CAST(e.occurred_at AT TIME ZONE
+                (SELECT timezone FROM authorities WHERE authority_id = :authority_id) AS date) AS day,
+           e.bin_id, e.site_id, e.material,
            count(*) AS deposits, count(*) FILTER (WHERE t.seq IS NOT NULL OR c.seq IS NOT NULL) AS credited_deposits,
            sum(e.items) AS items, coalesce(sum(e.mass_g), 0) AS mass_g, coalesce(sum(e.refused), 0) AS refused,
            CAST(coalesce(sum(t.points), 0) AS bigint) AS points,
            coalesce(sum(e.items) FILTER (WHERE e.mass_g IS NULL), 0) AS unweighed_items
       FROM events e
-      JOIN authorities a ON a.authority_id = e.authority_id
       LEFT JOIN transfers t
         ON t.authority_id = e.authority_id AND t.journal_no = e.journal_no AND t.seq = e.seq
       LEFT JOIN capped_deposits c
