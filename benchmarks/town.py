@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ingest.signatures import sign_message
 from rewards.bins import NewBin, add_bins
-from rewards.citizens import register_citizen
+from rewards.cards import register_cards
 from rewards.keyring import Keyring
 from rewards.tariffs import add_tariff
 from rewards.territory import NewSite, add_commune, add_materials, add_sites, create_authority
@@ -92,8 +92,7 @@ class BenchTown:
             lines={"glass": ("item", 1)},
             day_cap_points=DAY_CAP_POINTS,
         )
-        for badge in self._badges:
-            register_citizen(connection, self._keyring, authority_id=AUTHORITY_ID, badges=[badge], now=now)
+        register_cards(connection, self._keyring, dict.fromkeys(self._badges, now), authority_id=AUTHORITY_ID)
 
     def messages(self, count: int, *, now: datetime.datetime, events: int = 1) -> Iterator[BenchMessage]:
         """Make ``count`` messages of ``events`` deposits each, the bins taking turns."""

@@ -23,8 +23,11 @@ def note_reports(
     They are of a boot before any other, so that whatever a bin says later is newer.
     """
     reports = [report for day, (begun, ended) in days.items() for report in list_reports(rollout, day, begun, ended)]
+    # Of what a bin says only the newest stays; on the last day all are heard.
+    newest = [report for report in reports if start_of(rollout.span.last) <= report.received_at]
+    if newest:
+        store_reports(connection, newest, authority_id=AUTHORITY_ID)
     if reports:
-        store_reports(connection, reports, authority_id=AUTHORITY_ID)
         note_bin_days(connection, reports, authority_id=AUTHORITY_ID, timezone=ZoneInfo(TIMEZONE))
 
 
