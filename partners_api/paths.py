@@ -1,7 +1,5 @@
 """Parts of paths that are more than text."""
 
-from typing import Any
-
 from werkzeug.routing import IntegerConverter, Map
 
 
@@ -14,5 +12,5 @@ class YearConverter(IntegerConverter):
 
     regex = "20[0-9]{2}"
 
-    def __init__(self, map: Map, *args: Any, **options: Any) -> None:
-        super().__init__(map, *args, min=2000, max=2099, **options)
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, min=2000, max=2099)

@@ -142,7 +142,9 @@ def print_balances(balances: "list[BinBalance]") -> None:
         click.echo("No bin is live.")
         return
     header = ("bin", "material", "", "rounds", "counted kg", "weighed kg", "ratio", "factor", "drift", "anonymous")
-    print_table(header, [balance_as_row(each) for each in balances], words=3)
+    emptied = [each for each in balances if each.rounds]
+    # Of one bin it is said in its row; of a fleet below the table.
+    print_table(header, [balance_as_row(each) for each in emptied or balances[:1]], words=3)
     without = sum(each.rounds == 0 for each in balances)
     if without:
         click.echo(f"\n{without:,} of {len({each.bin_id for each in balances}):,} bins ended no round in this time.")
