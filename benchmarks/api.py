@@ -32,6 +32,7 @@ from benchmarks.promises import judge
 from benchmarks.purchases import Script
 from benchmarks.quantiles import quantiles_of
 from benchmarks.report import Measured, services_of
+from benchmarks.rounds import name_round, number_rounds
 from benchmarks.scene import Scene, open_scene, verify_database
 from benchmarks.town import BenchTown
 from bontri.embedded.postgres_programs import find_postgres_programs
@@ -61,12 +62,18 @@ class ApiOptions:
     seconds: int
     redemptions: int
     rounds: int
+    warm_up: bool
     paced: float
     rate: float | None
     messages: int
     bins: int
     citizens: int
     seed: int
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the rounds."""
+        return number_rounds(self.rounds, warm_up=self.warm_up)
 
     @property
     def rounds_of_each(self) -> int:
@@ -127,6 +134,7 @@ def bench_api(options: ApiOptions, tell: Teller) -> dict[str, Any]:
         "bench": "api",
         "what": f"the API over HTTP, {CLIENTS} clients, and redemptions while bins report deposits",
         **{name: getattr(options, name) for name in ("seconds", "redemptions", "rounds", "paced", "bins", "citizens")},
+        "warm_up": options.warm_up,
         "seed": options.seed,
         "clients": CLIENTS,
         **services,
@@ -188,7 +196,7 @@ class ApiRun:
     def load(self, tell: Teller) -> None:
         """Issue all vouchers there will be, and have two redeemed under observation."""
         options = self._options
-        turns = (options.rounds + 1) * options.rounds_of_each * CLIENTS
+        turns = len(options.numbers) * options.rounds_of_each * CLIENTS
         ours = range(WATCHED + turns + 2 * options.paced_redemptions)
         first = (PGBENCH_ROUND + 1) * CLIENTS
         theirs = range(first, first + turns)
@@ -209,9 +217,9 @@ class ApiRun:
     def measure_rounds(self, online: Online, tell: Teller) -> dict[str, list[Turn]]:
         """Measure everything in turn, round by round; return what counts."""
         turns: dict[str, list[Turn]] = {name: [] for name in (EMPTY, BALANCE, REDEMPTION, PGBENCH)}
-        with tell.part("rounds", (self._options.rounds + 1) * len(turns)) as advance:
+        with tell.part("rounds", len(self._options.numbers) * len(turns)) as advance:
             done = 0
-            for number in range(self._options.rounds + 1):
+            for number in self._options.numbers:
                 measured = {}
                 for name in list(turns)[:: 1 if number % 2 else -1]:
                     measured[name] = self._measure(name, online)
@@ -219,7 +227,7 @@ class ApiRun:
                     done += 1
                     advance(done, name.replace("_", " "))
                 told = ", ".join(f"{name.replace('_', ' ')} {turn.rate:,.0f}/s" for name, turn in measured.items())
-                tell.line(f"{f'round {number}' if number else 'warm-up'}: {told}")
+                tell.line(f"{name_round(number)}: {told}")
                 online.assert_running()
         return turns
 

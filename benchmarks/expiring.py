@@ -28,11 +28,13 @@ from bontri.api import THREADS
 from bontri.embedded.postgres import PostgresServer
 from bontri.jobs.expiring import expire_points_of
 from bontri.progress import Advance
-from rewards.database import migrate, open_engine
+from rewards.database import open_engine
 from rewards.keyring import Keyring
 from rewards.vouchers import issue_voucher
 
 FULL = "expiring"
+EMPTY = "migrated"
+"""Migrated, and nothing more: what others are copies of."""
 LOT_POINTS = 50
 ISSUED_BEFORE = datetime.timedelta(days=2)
 ISSUED_A_TRANSACTION = 200
@@ -79,11 +81,9 @@ def build_expiring(
     server: PostgresServer, keyring: Keyring, options: ExpiryOptions, *, now: datetime.datetime, advance: Advance
 ) -> None:
     """Make the database every round copies: a lot of each wallet ends today, some hold vouchers issued before."""
-    server.create_database(FULL)
+    server.create_database(FULL, template=EMPTY)
     engine, today = open_engine(server.url(FULL), role="owner"), now.astimezone(ZoneInfo("Europe/Paris")).date()
     before = now - ISSUED_BEFORE
-    with engine.connect() as connection:
-        migrate(connection)
     with engine.begin() as connection:
         build_market(connection, keyring, now=before)
     load_wallets(plain_url(server, FULL), [LotTerms(today, LOT_POINTS)], wallets=options.lots, now=before)

@@ -18,6 +18,7 @@ from benchmarks.history import BYTES_PER_EVENT, MONTHS, load_history
 from benchmarks.pipelines import our_pipeline
 from benchmarks.promises import judge
 from benchmarks.report import Measured, services_of
+from benchmarks.rounds import name_round, number_rounds
 from benchmarks.scene import Scene, open_scene, verify_database
 from benchmarks.town import BenchMessage, BenchTown
 from bontri.embedded.process_tree import list_descendants
@@ -37,6 +38,7 @@ class GrowthOptions:
     large: int
     messages: int
     rounds: int
+    warm_up: bool
     bins: int
     citizens: int
     seed: int
@@ -67,6 +69,7 @@ def bench_growth(options: GrowthOptions, tell: Teller) -> dict[str, Any]:
         "bench": "growth",
         "what": f"cost of an event with {options.large:,} events stored against {options.small:,}",
         **{name: getattr(options, name) for name in ("small", "large", "messages", "rounds", "bins", "citizens")},
+        "warm_up": options.warm_up,
         "seed": options.seed,
         "months": MONTHS,
         **services,
@@ -107,12 +110,12 @@ def measure_rounds(
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Drain the same messages into both in turns; return rates and PostgreSQL's CPU time per event.
 
-    The first round warms up and is not counted; every other one goes the other way round.
+    One that warms up is not counted; every other one goes the other way round.
     """
     rates: defaultdict[str, list[float]] = defaultdict(list)
     cpu_us: defaultdict[str, list[float]] = defaultdict(list)
     town = BenchTown(scene.keyring, bins=options.bins, citizens=options.citizens, seed=options.seed + 1)
-    for number in range(options.rounds + 1):
+    for number in number_rounds(options.rounds, warm_up=options.warm_up):
         messages = list(town.messages(options.messages, now=utc_now()))
         told = []
         for name in ("small", "large") if number % 2 else ("large", "small"):
@@ -121,7 +124,7 @@ def measure_rounds(
             if number:
                 rates[name].append(rate)
                 cpu_us[name].append(us)
-        tell.line(f"{f'round {number}' if number else 'warm-up'}: {'; '.join(told)}")
+        tell.line(f"{name_round(number)}: {'; '.join(told)}")
     return rates, cpu_us
 
 

@@ -25,6 +25,7 @@ from benchmarks.poison import drain_half_poisoned
 from benchmarks.promises import judge
 from benchmarks.reference import Reference
 from benchmarks.report import OUR_RATES, Measured, NotRun, services_of
+from benchmarks.rounds import name_round, number_rounds
 from benchmarks.scene import Scene, open_scene, verify_database
 from benchmarks.town import BenchTown
 from benchmarks.transaction import TransactionAlone
@@ -186,8 +187,8 @@ class IngestRun:
         """
         rates: defaultdict[str, list[float]] = defaultdict(list)
         turns = self._list_turns()
-        for number in range(0 if self._options.warm_up else 1, self._options.rounds + 1):
-            name = f"round {number}" if number else "warm-up"
+        for number in number_rounds(self._options.rounds, warm_up=self._options.warm_up):
+            name = name_round(number)
             with self._tell.part(f"{name} of {self._options.rounds}", len(turns)) as advance:
                 measured: dict[str, float] = {}
                 for done, turn in enumerate(list(turns)[:: -1 if number % 2 else 1]):

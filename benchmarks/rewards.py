@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.errors import BenchError
 from benchmarks.expiring import (
+    EMPTY,
     FULL,
     Expired,
     ExpiryOptions,
@@ -27,6 +28,7 @@ from benchmarks.pgbench import run_pgbench
 from benchmarks.promises import judge
 from benchmarks.purchases import Script, script_purchases
 from benchmarks.report import Measured, machine
+from benchmarks.rounds import name_round, number_rounds
 from benchmarks.sessions import Wanted, running_sessions, wait_for
 from bontri.api import THREADS
 from bontri.embedded.folders import scratch_folder
@@ -55,6 +57,7 @@ class RewardsOptions:
 
     seconds: int
     rounds: int
+    warm_up: bool
     lots: int
     rate: float
     quiet: float
@@ -70,18 +73,19 @@ def bench_rewards(options: RewardsOptions, tell: Teller) -> dict[str, Any]:
     keyring = Keyring(os.urandom(32), os.urandom(32), os.urandom(32))
     with scratch_folder("bench") as folder, running_postgres(folder) as server:
         tell.line(f"PostgreSQL {server.version} runs")
+        make_empty(server)
         vouchers = VoucherRun(server, folder, keyring, options)
         expiry = ExpiryOptions(options.lots, options.rate, options.quiet)
         with tell.part(f"writing {options.lots:,} lots, {expiry.vouchers:,} vouchers", expiry.vouchers) as advance:
             build_expiring(server, keyring, expiry, now=utc_now(), advance=advance)
         rates: dict[str, list[float]] = {OURS: [], THEIRS: []}
         expired: list[Expired] = []
-        for number in range(options.rounds + 1):
+        for number in number_rounds(options.rounds, warm_up=options.warm_up):
             measured = vouchers.measure(number)
             for name, rate in measured.items():
                 rates[name] += [rate] if number else []
             told = ", ".join(f"{name} {rate:,.0f}/s" for name, rate in measured.items())
-            tell.line(f"{f'round {number}' if number else 'warm-up'}: {told}")
+            tell.line(f"{name_round(number)}: {told}")
             if number:
                 each = measure_expiry(server, folder, keyring, expiry, number=number)
                 expired.append(each)
@@ -112,7 +116,7 @@ def report_of(
         "ok": is_redeemed and not any(sum(each.values()) for each in findings.values()),
         "bench": "rewards",
         "what": f"a voucher issued and redeemed, {SESSIONS} sessions; {options.lots:,} lots that expire",
-        **{name: getattr(options, name) for name in ("seconds", "rounds", "lots", "rate", "quiet")},
+        **{name: getattr(options, name) for name in ("seconds", "rounds", "warm_up", "lots", "rate", "quiet")},
         "sessions": SESSIONS,
         "processes": PROCESSES,
         "postgresql": version,
@@ -128,6 +132,15 @@ def report_of(
         "not_run": [],
         "broken_invariants": findings,
     }
+
+
+def make_empty(server: PostgresServer) -> None:
+    """Make the migrated database that the others are copies of."""
+    server.create_database(EMPTY)
+    engine = open_engine(server.url(EMPTY), role="owner")
+    with engine.connect() as connection:
+        migrate(connection)
+    engine.dispose()
 
 
 def verify_all(server: PostgresServer, databases: Sequence[str], tell: Teller) -> dict[str, dict[str, int]]:
@@ -154,10 +167,8 @@ class VoucherRun:
 
     def _build(self) -> Script:
         now = utc_now()
-        self._server.create_database(self.database)
+        self._server.create_database(self.database, template=EMPTY)
         engine = open_engine(self._server.url(self.database), role="owner")
-        with engine.connect() as connection:
-            migrate(connection)
         with engine.begin() as connection:
             build_market(connection, self._keyring, now=now)
         lots = [LotTerms(now.date() + datetime.timedelta(days=days), WALLET_POINTS) for days in (60, 90)]

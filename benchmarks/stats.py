@@ -27,6 +27,7 @@ from benchmarks.history import BYTES_PER_EVENT, load_history
 from benchmarks.promises import judge
 from benchmarks.report import machine
 from benchmarks.rewards import verify_all
+from benchmarks.rounds import name_round, number_rounds
 from benchmarks.town import AUTHORITY_ID, BenchTown
 from bontri.embedded.folders import scratch_folder
 from bontri.embedded.postgres import PostgresServer, running_postgres
@@ -72,6 +73,7 @@ class StatsOptions:
     large: int
     rounds: int
     rebuilds: int
+    warm_up: bool
     bins: int
     citizens: int
     seed: int
@@ -190,13 +192,14 @@ def measure_figures(
 ) -> dict[str, dict[str, list[float]]]:
     """Reckon every figure on both databases in turns; return milliseconds by figure and size.
 
-    The first round warms up and is not counted; every other one goes the other way round.
+    One that warms up is not counted; every other one goes the other way round.
     """
     taken_ms: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in FIGURES}
+    numbers = number_rounds(options.rounds, warm_up=options.warm_up)
     with databases.engine("small", "bontri_agent") as small, databases.engine("large", "bontri_agent") as large:
         engines = {"small": small, "large": large}
-        with tell.part("reckoning figures", options.rounds + 1) as advance:
-            for number in range(options.rounds + 1):
+        with tell.part("reckoning figures", len(numbers)) as advance:
+            for done, number in enumerate(numbers, 1):
                 for name, reckon in FIGURES.items():
                     for size in SIZES if number % 2 else SIZES[::-1]:
                         with engines[size].connect() as connection:
@@ -205,7 +208,7 @@ def measure_figures(
                             ms = (time.perf_counter() - started_s) * 1000
                         if number:
                             taken_ms[name][size].append(ms)
-                advance(number + 1)
+                advance(done)
     return taken_ms
 
 
@@ -228,7 +231,7 @@ def measure_sums(databases: Databases, options: StatsOptions, tell: Teller) -> d
                 raise BenchError("a rebuild from nothing rebuilt nothing")
 
         works: dict[str, Callable[[], None]] = {"group_by": group_by, "check": check, "rebuild": rebuild}
-        for number in range(options.rebuilds + 1):
+        for number in number_rounds(options.rebuilds, warm_up=options.warm_up):
             for name in list(works) if number % 2 else list(works)[::-1]:
                 if name == "rebuild":
                     databases.run("large", "TRUNCATE daily_deposits, monthly_deposits", "CHECKPOINT")
@@ -238,7 +241,7 @@ def measure_sums(databases: Databases, options: StatsOptions, tell: Teller) -> d
                     taken_s[name].append(time.perf_counter() - started_s)
                 if name == "rebuild":
                     databases.run("large", "VACUUM (ANALYZE) daily_deposits, monthly_deposits")
-            tell.line(f"{f'round {number}' if number else 'warm-up'} of rebuilding is done")
+            tell.line(f"{name_round(number)} of rebuilding is done")
     return dict(taken_s)
 
 
@@ -267,7 +270,7 @@ def report_of(
         "what": f"figures over {options.years} years with {options.large:,} deposits against {options.small:,}",
         **{
             name: getattr(options, name)
-            for name in ("years", "small", "large", "rounds", "rebuilds", "bins", "citizens")
+            for name in ("years", "small", "large", "rounds", "rebuilds", "warm_up", "bins", "citizens")
         },
         "seed": options.seed,
         "machine": machine(),

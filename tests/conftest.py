@@ -37,7 +37,7 @@ def server_url() -> Iterator[str]:
         # These clusters live for one test run and are killed by no test; what autovacuum counts and cleans is chance.
         with running_postgres(folder / "postgres", settings={"fsync": "off", "autovacuum": "off"}) as server:
             url = server.url("postgres")
-            # Tests connect some ten thousand times; hashing a random password 4096 times was half of what that takes.
+            # Tests connect often, and each time the password would be hashed 4096 times.
             execute(url, "SET scram_iterations = 1", f"ALTER USER {server.user} PASSWORD '{server.password}'")
             yield url
     finally:

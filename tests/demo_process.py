@@ -42,11 +42,11 @@ def processes_of(data_dir: Path) -> list[str]:
     return found
 
 
-def running_demo(data_dir: Path) -> subprocess.Popen[str]:
-    """Start the demo without an end; one that is new has a history, though a short one."""
+def running_demo(data_dir: Path, *, history_days: int = 0, **settings: str) -> subprocess.Popen[str]:
+    """Start the demo without an end; one that is new has as many days of history."""
     return subprocess.Popen(
-        [*BONTRI, "demo", "--bins", "5", "--history-days", "10"],
-        env=environment(data_dir),
+        [*BONTRI, "demo", "--bins", "5", "--history-days", str(history_days)],
+        env=environment(data_dir, **settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -53,6 +53,12 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--json", "is_json", is_flag=True, help=words)(add_pictures(command))
 
 
+def warm_up_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--warm-up`` and ``--no-warm-up``."""
+    words = "Play a round first that counts for nothing."
+    return click.option("--warm-up/--no-warm-up", default=True, show_default=True, help=words)(command)
+
+
 def online_options(*, probes: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return what adds the options of measurements with bins at work."""
     options = (
@@ -88,9 +94,7 @@ def online_options(*, probes: int) -> Callable[[Callable[..., None]], Callable[.
     "--parser", default="fast", show_default=True, type=click.Choice(["fast", "stock"]), help="Ours, or stock paho."
 )
 @click.option("--peers", default="all", show_default=True, type=PeerNames(), help="Which, with commas; or none.")
-@click.option(
-    "--warm-up/--no-warm-up", default=True, show_default=True, help="Play a round first that counts for nothing."
-)
+@warm_up_option
 @click.option("--kills/--no-kills", default=True, show_default=True, help="Kill each once in mid-load at the end.")
 @output_options
 def ingest_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
@@ -142,6 +146,7 @@ def latency_command(is_json: bool, pictures: Path | None, **options: Any) -> Non
 @click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 99_999))
 @click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
+@warm_up_option
 @output_options
 def growth_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Measure what an event costs when much is stored already, against little.
@@ -166,6 +171,7 @@ def growth_command(is_json: bool, pictures: Path | None, **options: Any) -> None
 @click.option("--lots", default=200_000, show_default=True, type=click.IntRange(100), help="Lots that expire at once.")
 @click.option("--rate", default=50.0, show_default=True, type=click.FloatRange(1), help="Redemptions per second.")
 @click.option("--quiet", default=10.0, show_default=True, type=click.FloatRange(0.2), help="Seconds before the job.")
+@warm_up_option
 @output_options
 def rewards_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Measure vouchers against pgbench with the same statements, and expiry against one INSERT; needs no broker.
@@ -193,6 +199,7 @@ def rewards_command(is_json: bool, pictures: Path | None, **options: Any) -> Non
 @click.option("--bins", default=2000, show_default=True, type=click.IntRange(1, 90_000))
 @click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
+@warm_up_option
 @output_options
 def api_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Measure the API over HTTP: redemptions against pgbench with the same statements, balances against an empty
@@ -224,6 +231,7 @@ def api_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
 @click.option("--bins", default=600, show_default=True, type=click.IntRange(9, 99_999))
 @click.option("--citizens", default=5000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=1, show_default=True)
+@warm_up_option
 @output_options
 def stats_command(is_json: bool, pictures: Path | None, **options: Any) -> None:
     """Measure figures over five years with many deposits, against few; and a rebuild of the sums against a GROUP BY.

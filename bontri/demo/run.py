@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from bontri.demo.console import DemoConsole, read_totals
 from bontri.demo.folder import DemoFolder
+from bontri.demo.history.loading import LoadedHistory
 from bontri.demo.letterbox import Letterbox
 from bontri.demo.places import mix
 from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, register_visitor
@@ -283,6 +284,7 @@ def summarise(
         "broker": services.broker,
         "workers": services.workers,
         "story": story.facts,
+        "history": history_of(services.town.loaded),
         "bins": counts.as_dict() if counts else None,
         "committed": {
             "deposits": totals.deposits,
@@ -292,6 +294,19 @@ def summarise(
             "vouchers_redeemed": totals.redeemed,
         },
         "verify": summary_of(verification),
+    }
+
+
+def history_of(loaded: LoadedHistory | None) -> dict[str, Any] | None:
+    """Return what a history that was loaded at this start has put into the books; None: there was none to load."""
+    if loaded is None:
+        return None
+    return {
+        "first_day": loaded.first_day.isoformat(),
+        "last_day": loaded.last_day.isoformat(),
+        "deposits": loaded.deposits,
+        "points": loaded.points,
+        "vouchers_redeemed": loaded.spent.redeemed,
     }
 
 

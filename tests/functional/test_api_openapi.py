@@ -3,6 +3,7 @@
 import datetime
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -40,8 +41,9 @@ OF_BAD_DATA = {
 }
 
 
+@cache
 def documented() -> dict[str, Any]:
-    """Return the OpenAPI document; building the application connects to nothing."""
+    """Return the OpenAPI document, which nobody may change; building the application connects to nothing."""
     nowhere = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
     secrets = Keyring(master_key=b"m" * 32, badge_pepper=b"p" * 32, storage_key=b"s" * 32)
     app = create_app(

@@ -15,6 +15,7 @@ from benchmarks.promises import PROMISES
 from tests.requirements import require_mosquitto
 
 SMALL_TOWN = ("--bins", "20", "--citizens", "30")
+ONCE = ("--rounds", "1", "--no-warm-up")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def measured(folder: Path, *arguments: str, **environment: str) -> tuple[dict, s
 def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
     without_node = tmp_path / "path"
     without_node.mkdir()
-    sizes = ("--messages", "3000", "--peer-messages", "500", "--rounds", "1", "--no-warm-up")
+    sizes = ("--messages", "2000", "--peer-messages", "500", *ONCE)
     settings = {"PATH": str(without_node), "BONTRI_DATA_DIR": str(tmp_path)}
     report, words = measured(tmp_path, "ingest", *sizes, "--peers", "psycopg_row,node_red", **settings)
     assert report["not_run"] == [{"what": "node_red", "why": "node is not installed"}]
@@ -74,7 +75,7 @@ def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
         "copy",
     }
     assert set(report["rates"]) == pipelines
-    assert report["killed"]["bontri"] == {"published": 3000, "lost": 0, "doubled": 0}
+    assert report["killed"]["bontri"] == {"published": 2000, "lost": 0, "doubled": 0}
     # A row a commit, told after it: nothing lost, what was under way may come twice.
     assert report["killed"]["psycopg_row"]["lost"] == 0
     promises = {each["name"]: each["measured"] for each in report["promises"]}
@@ -84,7 +85,7 @@ def test_ingest_is_measured_beside_a_peer_and_without_node(tmp_path):
 
 
 def test_latency_is_measured_online(tmp_path):
-    report, _ = measured(tmp_path, "latency", "--seconds", "5", "--rate", "100", "--probes", "4")
+    report, _ = measured(tmp_path, "latency", "--seconds", "5", "--rate", "50", "--probes", "4")
     assert report["deposits_missed"] == 0
     assert len(report["samples_ms"]["points"]) == report["deposits_probed"] > 0
     assert 0 < report["points_ms"]["p50"] <= report["points_ms"]["p99"] <= report["points_ms"]["max"]
@@ -94,22 +95,22 @@ def test_latency_is_measured_online(tmp_path):
 
 def test_history_that_growth_loads_is_sound(tmp_path):
     """What is not sound would end with 1: every invariant is verified over it."""
-    sizes = ("--small", "1000", "--large", "8000", "--messages", "3000", "--rounds", "1")
+    sizes = ("--small", "1000", "--large", "8000", "--messages", "2000", *ONCE)
     report, _ = measured(tmp_path, "growth", *sizes)
-    assert report["verified_events"]["large"]["bench"]["events"] == 8000 + 2 * 3000
-    assert report["verified_events"]["small"]["bench"]["events"] == 1000 + 2 * 3000
+    assert report["verified_events"]["large"]["bench"]["events"] == 8000 + 2000
+    assert report["verified_events"]["small"]["bench"]["events"] == 1000 + 2000
     assert report["ratios"]["large_to_small"] > 0
 
 
 def test_soak_fits_a_line_to_each_series(tmp_path):
-    load = ("--minutes", "0.2", "--every", "1", "--rate", "100", "--probes", "2")
+    load = ("--minutes", "0.2", "--every", "1", "--rate", "50", "--probes", "2")
     report, _ = measured(tmp_path, "soak", *load)
     assert set(report["slopes"]) == set(report["samples"]) - {"seconds"}
     assert all(slope["verdict"] in ("steady", "growing", "undecided") for slope in report["slopes"].values())
 
 
 def test_vouchers_and_expiry_are_measured_beside_their_ceilings(tmp_path):
-    sizes = ("--seconds", "1", "--rounds", "1", "--lots", "1200", "--quiet", "0.5", "--rate", "40")
+    sizes = ("--seconds", "1", "--lots", "1200", "--quiet", "0.5", "--rate", "40", *ONCE)
     report, _ = measured(tmp_path, "rewards", *sizes)
     assert set(report["rates"]) == {"vouchers_ours", "vouchers_pgbench", "expiry_job", "expiry_insert"}
     assert all(rate["median_per_s"] > 0 for rate in report["rates"].values())
@@ -118,7 +119,7 @@ def test_vouchers_and_expiry_are_measured_beside_their_ceilings(tmp_path):
 
 
 def test_the_api_is_measured_beside_what_bounds_it(tmp_path):
-    sizes = ("--seconds", "1", "--redemptions", "80", "--rounds", "1", "--paced", "40", "--rate", "100")
+    sizes = ("--seconds", "1", "--redemptions", "80", "--paced", "40", "--rate", "50", *ONCE)
     report, _ = measured(tmp_path, "api", *sizes)
     assert set(report["rates"]) == {"empty_route", "balance", "redemption", "redemption_pgbench"}
     assert all(rate["median_per_s"] > 0 for rate in report["rates"].values())
@@ -131,7 +132,7 @@ def test_the_api_is_measured_beside_what_bounds_it(tmp_path):
 
 def test_figures_over_years_are_measured_with_many_deposits_and_with_few(tmp_path):
     """That a rebuild from nothing is exact, and the books are sound, is in ``ok``."""
-    sizes = ("--years", "1", "--small", "1000", "--deposits", "4000", "--rounds", "1", "--rebuilds", "1")
+    sizes = ("--years", "1", "--small", "1000", "--deposits", "4000", "--rebuilds", "1", *ONCE)
     report, _ = measured(tmp_path, "stats", *sizes)
     assert set(report["figures"]) == set(FIGURES)
     assert set(report["sums"]) == {"group_by", "check", "rebuild"}

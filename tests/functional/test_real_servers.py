@@ -1,9 +1,6 @@
-"""The demo on servers that are not ours: a PostgreSQL of the system and a Mosquitto somebody else configured."""
+"""The demo on servers that are not ours, PostgreSQL and a Mosquitto somebody else configured, ended by Ctrl-C."""
 
-import json
-import os
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +11,7 @@ from bontri.embedded.folders import scratch_folder
 from bontri.embedded.listeners import assert_listener_belongs_to, choose_free_port, list_listeners
 from bontri.embedded.postgres import running_postgres
 from bontri.embedded.processes import start_child
+from tests.demo_process import processes_of, running_demo, wait_for_end_of_story
 from tests.requirements import require_mosquitto
 
 
@@ -41,36 +39,31 @@ def mqtt_url(folder: Path) -> Iterator[str]:
         child.stop()
 
 
-def system_programs() -> Path:
-    """Find the newest PostgreSQL of the system that Bontri supports."""
+def system_programs() -> Path | None:
+    """Find the newest PostgreSQL of the system that Bontri supports; None: there is none, and ours stands in for it."""
     found = sorted(Path("/usr/lib/postgresql").glob("1[5-9]/bin/postgres"))
-    if not found:
-        pytest.skip("no PostgreSQL 15 or later of the system; apt install postgresql")
-    return found[-1].parent
+    return found[-1].parent if found else None
 
 
-def test_the_demo_runs_on_given_servers(folder: Path, mqtt_url: str) -> None:
+def test_the_demo_runs_on_given_servers_until_ctrl_c(folder: Path, mqtt_url: str) -> None:
+    data_dir = folder / "data"
     with running_postgres(folder / "server", bin_dir=system_programs()) as server:
         server.create_database("town")
         settings = {
             "DATABASE_URL": server.url("town").replace("postgresql+psycopg", "postgres"),
             "MQTT_URL": mqtt_url,
-            "BONTRI_DATA_DIR": str(folder / "data"),
             "BONTRI_MASTER_KEY_FILE": str(folder / "master-key"),
         }
         (folder / "master-key").write_text("ab" * 32 + "\n")
-        done = subprocess.run(
-            [sys.executable, "-m", "bontri", "demo", "--history-days", "0", "--for", "1", "--bins", "10", "--json"],
-            env={**os.environ, **settings},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    summary = json.loads(done.stdout)
-    assert summary["ok"]
-    assert summary["database"] == "PostgreSQL of DATABASE_URL"
-    assert summary["broker"] == "broker of MQTT_URL"
-    assert not (folder / "data" / "postgres").exists()
-    assert not (folder / "data" / "broker").exists()
+        with running_demo(data_dir, **settings) as process:
+            words = "".join(wait_for_end_of_story(process))
+            process.send_signal(signal.SIGINT)
+            assert process.stdout is not None
+            words += process.stdout.read()
+            assert process.wait(30) == 0, words
+        left_running = processes_of(data_dir)
+    assert "PostgreSQL of DATABASE_URL; broker of MQTT_URL;" in words
+    assert "Every invariant holds" in words
+    assert left_running == []
+    assert not (data_dir / "postgres").exists()
+    assert not (data_dir / "broker").exists()
