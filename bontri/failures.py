@@ -57,6 +57,6 @@ def find_words(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 (a 
         case DBAPIError():
             fault = str(error.orig).strip().splitlines()[0]
             if getattr(error.orig, "sqlstate", None) in NOT_THERE:
-                return f"the database is of another version of Bontri ({fault}): {MIGRATE}", EXIT_FAILED
+                return f"the database of DATABASE_URL is of another version of Bontri ({fault}): {MIGRATE}", EXIT_FAILED
             return f"the database of DATABASE_URL cannot be used: {fault}", EXIT_FAILED
     return (str(error), EXIT_FAILED) if isinstance(error, TOLD_AS_THEY_ARE) else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from werkzeug.routing import AnyConverter
+from werkzeug.routing import AnyConverter, IntegerConverter
 
 from partners_api.app import BLUEPRINTS
 from partners_api.operations import Caller
@@ -55,7 +55,7 @@ def values_for(rule: Any) -> dict[str, Any]:
     """Return something for each variable part of an address."""
     samples = {"UUIDConverter": SOME_ID, "DateConverter": "2026-11-01"}
     kinds = rule._converters
-    least = {name: kinds[name].min or 1 for name in rule.arguments if type(kinds[name]).__name__ == "IntegerConverter"}
+    least = {name: kinds[name].min or 1 for name in rule.arguments if isinstance(kinds[name], IntegerConverter)}
     chosen = {name: min(kind.items) for name, kind in kinds.items() if isinstance(kind, AnyConverter)}
     return {name: samples.get(type(kinds[name]).__name__, "some-name") for name in rule.arguments} | least | chosen
 

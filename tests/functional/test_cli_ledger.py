@@ -170,4 +170,6 @@ def test_a_database_of_another_version_is_one_sentence_that_says_so(database, to
         connection.execute(text("DROP TABLE bin_days"))
     code, said = run_main(monkeypatch, capsys, database, "stats", "bins", "--authority", town.slug)
     assert (code, said.count("\n")) == (1, 1)
-    assert said.startswith('bontri: the database is of another version of Bontri (relation "bin_days" does not exist)')
+    assert said.startswith(
+        'bontri: the database of DATABASE_URL is of another version of Bontri (relation "bin_days" does not exist)'
+    )
