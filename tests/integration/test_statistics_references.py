@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from rewards.statistics.references.comparing import compare, list_references
-from rewards.statistics.references.sinoe import read_sinoe
+from rewards.statistics.references.sinoe import DepartmentTonnage, read_sinoe
 from rewards.statistics.references.storing import store_references
 from rewards.statistics.tonnages.collected import Share, capture_pct, get_capture, get_collected, set_share
 from rewards.territory import add_commune
@@ -136,3 +136,12 @@ def test_capture_of_nothing_is_no_number():
     assert capture_pct(21, 200, 70) == pytest.approx(60)
     assert capture_pct(0, 100, 50) == 0
     assert capture_pct(0, 0, 50) is None
+
+
+@pytest.mark.usefixtures("published")
+def test_a_few_departements_of_a_nearer_year_do_not_stand_for_the_nation(connection):
+    rows = [DepartmentTonnage(0, 2021, code, "glass", 20_000_000_000, 1_000_000) for code in ("75", "93")]
+    store_references(connection, rows, source="somebody")
+    department, region, nation = compare(connection, "glass", 2022, **ASKED).references
+    assert (department.year, department.kg_per_inhabitant) == (2021, 20.0)
+    assert (region.year, region.departments, nation.year, nation.departments) == (2017, 8, 2017, 101)

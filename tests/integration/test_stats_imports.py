@@ -118,12 +118,12 @@ A,,glass,2026-01-01,2026-01-31,99999999999
 
 def test_days_are_counted_once_in_a_file_and_beside_what_is_stored(desk):
     header = "insee_code,stream,first_day,last_day,tonnage_t\n"
-    twice = header + "93066,glass,2026-01-01,2026-01-31,1\n93066,glass,2026-01-31,2026-02-28,1\n"
+    twice = header + "93066,glass,2026-01-01,2026-01-31,9\n93066,glass,2026-01-31,2026-02-28,9\n"
     assert desk.faults("tonnages", twice) == [
         "line 3: glass of Saint-Denis (93066), 2026-01-31 to 2026-02-28 overlaps line 2, 2026-01-01 to 2026-01-31"
     ]
-    desk.store("tonnages", header + "93066,glass,2026-01-01,2026-01-31,1\n")
-    [fault] = desk.faults("tonnages", header + "93066,glass,2026-01-01,2026-06-30,1\n")
+    desk.store("tonnages", header + "93066,glass,2026-01-01,2026-01-31,9\n")
+    [fault] = desk.faults("tonnages", header + "93066,glass,2026-01-01,2026-06-30,90\n")
     assert fault.endswith("overlaps what is stored for 2026-01-01 to 2026-01-31")
 
 
@@ -199,3 +199,17 @@ def test_the_file_of_sinoe_is_imported_once(desk):
     content = (files("bontri.demo.data") / "sinoe_household_waste_2009_2017.csv").read_bytes()
     assert desk.store("references", content)["new"] == 1629
     assert desk.store("references", content)["unchanged"] == 1629
+
+
+@pytest.mark.parametrize(
+    ("header", "quantity", "told"),
+    [
+        ("tonnage_t", "142", "142 t cannot be right for 31 days there: --sure takes it"),
+        ("tonnage_kg", "1,234", "1.234 kg cannot be right for 31 days there: --sure takes it"),
+    ],
+)
+def test_what_cannot_be_true_is_a_fault_whoever_named_the_unit(desk, header, quantity, told):
+    """142 tonnes in a month at one column; and a comma between thousands, which in French is the decimal one."""
+    content = f"site;stream;month;{header}\nA;glass;2026-01;{quantity}\n"
+    assert desk.faults("tonnages", content) == [f"line 2: {header}: {told}"]
+    assert desk.store("tonnages", content, "--sure")["new"] == 1

@@ -101,6 +101,11 @@ def test_every_command_is_shown(command):
     assert re.search(rf"\b{command}\b", read("README.md") + read_operators())
 
 
+@pytest.mark.parametrize("command", [each for each in list_commands(cli) if each.startswith("bontri stats ")])
+def test_every_command_of_statistics_has_its_row(command):
+    assert re.search(rf"^\|.*`{command}\b.* \|", read("docs/operators-statistics.md"), flags=re.MULTILINE)
+
+
 def find_command(words: list[str]) -> tuple[click.Command, list[str]]:
     """Find the command that ``words`` run, and what is left for it to read; KeyError when there is none."""
     command: click.Command = cli

@@ -1,6 +1,7 @@
 """Kilograms per inhabitant beside those of the département, the région and the nation, weighted by who lives there."""
 
 import datetime
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -14,13 +15,13 @@ from rewards.statistics.tonnages.collected import Collected, get_collected
 
 Level = Literal["authority", "department", "region", "nation"]
 NATION = "FR"
+NEARLY_ALL = 0.9
 
 LIST = text("""
     SELECT year, department, stream, mass_g, population, source FROM reference_tonnages
-     WHERE stream = :stream AND year = ANY(CAST(:years AS smallint[]))
+     WHERE stream = :stream
      ORDER BY year, department
 """)
-YEARS = text("SELECT DISTINCT year FROM reference_tonnages WHERE stream = :stream ORDER BY year")
 PAGE = text("""
     SELECT year, department, stream, mass_g, population, source FROM reference_tonnages
      WHERE (CAST(:stream AS text) IS NULL OR stream = :stream) AND (CAST(:year AS integer) IS NULL OR year = :year)
@@ -99,11 +100,9 @@ def compare(
     """Compare what the authority collected of a stream in a year with what is known nearest to that year."""
     own = own_figure(connection, get_collected(connection, stream, year, authority_id=authority_id), authority_id)
     by_bins = find_taken_by_bins(connection, stream, year, authority_id=authority_id, timezone=timezone, now=now)
-    years = list(connection.scalars(YEARS, {"stream": stream}))
-    if not years:
+    rows = [ListedReference(*row) for row in connection.execute(LIST, {"stream": stream})]
+    if not rows:
         return Comparison(stream, year, None, None, own, by_bins, ())
-    reference_year = min(years, key=lambda each: (abs(each - year), -each))
-    rows = [ListedReference(*row) for row in connection.execute(LIST, {"stream": stream, "years": [reference_year]})]
     communes = list_populations(connection, authority_id=authority_id, year=year)
     departments = sorted({department_of(each.insee_code) for each in communes})
     regions = sorted({REGION_OF[code] for code in departments if code in REGION_OF})
@@ -112,14 +111,25 @@ def compare(
         *(("region", code, *REGIONS[code]) for code in regions),
         ("nation", NATION, "France", tuple(REGION_OF)),
     ]
-    found = tuple(sum_departments(rows, territory, reference_year) for territory in wanted)
-    return Comparison(stream, year, reference_year, abs(year - reference_year), own, by_bins, found)
+    found = tuple(sum_departments(rows, territory, choose_year(rows, territory[3], year)) for territory in wanted)
+    of_nation = found[-1].year
+    return Comparison(stream, year, of_nation, abs(year - of_nation), own, by_bins, found)
+
+
+def choose_year(rows: list[ListedReference], departments: tuple[str, ...], year: int) -> int:
+    """Return the year nearest to ``year`` in which nearly as many of the départements are as in the fullest one.
+
+    A year of which somebody has a few départements must not stand for the nation. Of two as near, the later.
+    """
+    counts = Counter(row.year for row in rows if row.department in departments) or Counter(row.year for row in rows)
+    enough = NEARLY_ALL * max(counts.values())
+    return min((each for each, count in counts.items() if count >= enough), key=lambda each: (abs(each - year), -each))
 
 
 def sum_departments(rows: list[ListedReference], territory: Territory, year: int) -> Reference:
     """Return a territory's figure: the sum of masses by the sum of inhabitants, never a mean of means."""
     level, code, name, departments = territory
-    among = [row for row in rows if row.department in departments]
+    among = [row for row in rows if row.department in departments and row.year == year]
     mass_g, population = sum(row.mass_g for row in among), sum(row.population for row in among)
     sources = tuple(sorted({row.source for row in among}))
     counted = (len(among), len(departments))

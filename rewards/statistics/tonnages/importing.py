@@ -12,7 +12,7 @@ from rewards.csv_files import CsvFault
 from rewards.statistics.imports import ImportRow, Preview, preview
 from rewards.statistics.populations import list_populations
 from rewards.statistics.tonnages.reading import G_PER, ReadTonnage, TonnageFile, Unit
-from rewards.statistics.tonnages.units import find_unit, list_far_apart
+from rewards.statistics.tonnages.units import find_unit, list_far_apart, list_implausible
 from rewards.territory import find_sites
 
 OTHER_STREAMS = ("residual", "packaging_paper", "food")
@@ -85,6 +85,9 @@ def preview_tonnages(
             )
         else:
             warnings.append(CsvFault(1, column, f"taken for {chosen}: only so can the quantities be true"))
+    if chosen is not None and not is_sure:
+        told = {fault.line for fault in faults}
+        faults += [each for each in list_implausible(file.rows, chosen, inhabitants) if each.line not in told]
     if faults or chosen is None:
         return None, faults
     rows = []

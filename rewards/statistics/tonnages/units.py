@@ -14,6 +14,8 @@ PLAUSIBLE_KG_PER_INHABITANT = (0.3, 800.0)
 """Of one stream in a year: glass is about 30, residual waste 250 (docs/figures.md)."""
 PLAUSIBLE_KG_PER_SITE_DAY = (0.2, 1500.0)
 """A drop-off point of glass takes some 5 to 100 kg a day; a full container is some 1,500 kg."""
+LEAST_WHERE_NAMED = 0.1
+"""Where the unit is named, cans and the like may be little: this share of the lower bound is enough."""
 APART = 100
 """Rows of one place and stream that differ by so much are not in one unit: seasons differ by two or three."""
 FEWEST_NEIGHBOURS = 3
@@ -29,15 +31,29 @@ def find_unit(rows: Sequence[ReadTonnage], inhabitants: Inhabitants) -> Unit | N
     return units[0] if len(units) == 1 else None
 
 
-def is_plausible(row: ReadTonnage, unit: Unit, inhabitants: Inhabitants) -> bool:
-    """Tell whether so much can have been collected."""
+def is_plausible(row: ReadTonnage, unit: Unit, inhabitants: Inhabitants, *, least: float = 1) -> bool:
+    """Tell whether so much can have been collected; ``least`` lowers what a commune collects at least."""
     kg_a_day = float(row.quantity) * G_PER[unit] / 1000 / row.days
     people = inhabitants(row)
     if row.site or people is None:
         low, high = PLAUSIBLE_KG_PER_SITE_DAY
         return low <= kg_a_day <= high
     low, high = PLAUSIBLE_KG_PER_INHABITANT
-    return low <= kg_a_day * DAYS_A_YEAR / people <= high
+    return low * least <= kg_a_day * DAYS_A_YEAR / people <= high
+
+
+def list_implausible(rows: Sequence[ReadTonnage], unit: Unit, inhabitants: Inhabitants) -> list[CsvFault]:
+    """List rows above zero of which so much, or so little, cannot have been collected, whoever named the unit.
+
+    A thousand times too much is kilograms for tonnes, or a comma between thousands that was read as a decimal one.
+    """
+    return [
+        CsvFault(
+            row.line, row.column, f"{row.quantity} {unit} cannot be right for {row.days} days there: --sure takes it"
+        )
+        for row in rows
+        if row.quantity > 0 and not is_plausible(row, unit, inhabitants, least=LEAST_WHERE_NAMED)
+    ]
 
 
 def list_far_apart(rows: Sequence[ReadTonnage]) -> list[CsvFault]:
