@@ -68,11 +68,16 @@ class CoverageSchema(ma.Schema):
 
     is_partial = fields.Boolean(required=True, metadata={"description": "The step is cut by the period, or not over"})
     is_complete = fields.Boolean(
-        required=True, metadata={"description": "The step is over and every bin that stood there reported"}
+        required=True, metadata={"description": "The step is over, and every bin stood there and reported all the time"}
     )
     bins = Integer(required=True, metadata={"description": "That stood there"})
     bins_reporting = Integer(required=True, metadata={"description": "Of these: had a deposit, or were heard"})
-    bins_missing = Integer(required=True, metadata={"description": "Of these: silent in some day, week or month of it"})
+    bins_missing = Integer(
+        required=True, metadata={"description": "Of these: silent for seven days on end, or in some step of it"}
+    )
+    bins_in_between = Integer(
+        required=True, metadata={"description": "Of these: placed or removed within it, by more than a day"}
+    )
     sites_missing = Integer(required=True, metadata={"description": "Where bins stood and none reported"})
     communes_missing = fields.List(
         fields.String(), required=True, metadata={"description": "INSEE codes of those where bins stood, none reported"}
@@ -116,14 +121,15 @@ class YearBeforeSchema(ma.Schema):
     change_pct = fields.Float(
         required=True,
         allow_none=True,
-        metadata={"description": "Of kg_total; null where like is not compared with like"},
+        metadata={"description": "Of kg_total a day; null where like is not compared with like"},
     )
     reason = fields.String(
         required=True,
         allow_none=True,
         validate=validate.OneOf([each.value for each in Unlike]),
         metadata={
-            "description": "Why there is no change: a step is not complete, the bins are others, or nothing is known"
+            "description": "Why there is no change: a step is not complete, a bin was placed or removed within it, "
+            "the bins are others, or nothing is known"
         },
     )
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from tests.api_client import Api, assert_problem, start_api
 from tests.factories import deposit
@@ -13,6 +14,12 @@ from tests.ingest_scene import KEYRING
 
 NOW = datetime.datetime(2026, 11, 21, 9, tzinfo=datetime.UTC)
 AUTUMN = "from=2026-10-01&to=2026-11-30"
+HEAR = text("""
+    INSERT INTO bin_days (authority_id, day, bin_id, heard_hours, told_hours, full_hours)
+    SELECT authority_id, CAST(days.day AS date), bin_id, 1, 0, 0
+      FROM bins, generate_series(timestamp '2026-10-01', timestamp '2026-11-21', interval '1 day') AS days (day)
+     WHERE bin_id = :bin_id
+""")
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +29,7 @@ def api(databases) -> Iterator[Api]:
         with api.owner.begin() as connection:
             for month, bin_no, items in ((10, 0, 10), (11, 0, 20), (11, 1, 30)):
                 deposit(connection, api.town, badge=None, items=items, now=NOW.replace(month=month), bin_no=bin_no)
+            connection.execute(HEAR, {"bin_id": api.town.bin_ids[0]})
         yield api
 
 

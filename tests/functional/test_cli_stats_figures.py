@@ -28,8 +28,8 @@ def test_table_shows_what_is_missing(database, town):
     silent, spoke, total = (line.split() for line in lines[3:6])
     assert silent[:3] == ["2026-10", "*", "Aubervilliers"]
     assert silent[-7:] == ["0/1", "–", "–", "–", "–", "–", "–"]
-    assert spoke == ["2026-10", "Saint-Denis", "1/1", "1", "10", "3.000", "0.000", "0.00", "0"]
-    assert total[:5] == ["whole", "*", "communes", "93001;", "1"]
+    assert spoke == ["2026-10", "*", "Saint-Denis", "1", "bins", "1/1", "1", "10", "3.000", "0.000", "0.00", "0"]
+    assert total[:5] == ["whole", "*", "communes", "93001;", "2"]
     assert f"  {town.bin_ids[1]} at B (93001) was silent in 2026-10" in lines
 
 

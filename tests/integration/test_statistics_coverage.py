@@ -28,9 +28,11 @@ DROP = text("""
                                 mass_g, refused, points, unweighed_items)
     SELECT 7, CAST(:day AS date), :bin_id, site_id, 'glass', 1, 0, 20, 0, 0, 0, 20 FROM sites WHERE reference = 'A'
 """)
-HEAR = text("""
+HEAR_OF = text("""
     INSERT INTO bin_days (authority_id, day, bin_id, heard_hours, told_hours, full_hours)
-    VALUES (7, CAST(:day AS date), :bin_id, 1, 0, 0)
+    SELECT 7, CAST(days.day AS date), :bin_id, 1, 0, 0
+      FROM generate_series(CAST(:first AS date), CAST(:last AS date), interval '1 day') AS days (day)
+    ON CONFLICT DO NOTHING
 """)
 NAP = datetime.timedelta(days=1)
 
@@ -47,7 +49,15 @@ def town(connection, keyring, now):
     town = build_town(connection, keyring)
     for month, bin_no, items in ((9, 0, 10), (9, 1, 30), (10, 0, 11), (11, 0, 12), (11, 1, 8)):
         deposit(connection, town, badge=None, items=items, now=now.replace(month=month), bin_no=bin_no)
+    hear(connection, town.bin_ids[0], "2026-08-01", "2026-11-21")
+    hear(connection, town.bin_ids[1], "2026-08-01", "2026-09-30")
+    hear(connection, town.bin_ids[1], "2026-11-01", "2026-11-21")
     return town
+
+
+def hear(connection, bin_id, first, last):
+    """Let a bin report every day."""
+    connection.execute(HEAR_OF, {"bin_id": bin_id, "first": first, "last": last})
 
 
 def ask(connection, town, *, now, first=SEPTEMBER, last=LAST, by="month", **asked):
@@ -83,6 +93,7 @@ def test_only_complete_cells_of_the_same_bins_are_compared(connection, town, now
     august = ask(connection, town, now=now, first=SEPTEMBER - NAP).cells[0]
     september, october, _ = ask(connection, town, now=now).cells
     deposit(connection, town, badge=None, now=now.replace(month=10), bin_no=1)
+    hear(connection, town.bin_ids[1], "2026-10-01", "2026-10-31")
     _, mended, _ = ask(connection, town, now=now).cells
     assert is_like_for_like(september, mended)
     assert not is_like_for_like(september, october)
@@ -95,7 +106,7 @@ def test_missing_is_not_zero_and_zero_not_missing(connection, town, now):
     assert silent.place.insee_code == "93001"
     assert told([silent], "items", "kg_per_inhabitant_year") == [(Missing.NOTHING_REPORTED,) * 2]
     # Heard, and nothing dropped: that is a zero.
-    connection.execute(HEAR, {"day": "2026-10-15", "bin_id": town.bin_ids[1]})
+    hear(connection, town.bin_ids[1], "2026-10-01", "2026-10-31")
     heard, _ = ask(connection, town, now=now, **by_commune).cells
     assert told([heard], "items", "kg_total", "kg_per_inhabitant_year") == [(0, 0, 0)]
     assert heard.is_complete
@@ -202,7 +213,8 @@ def test_month_is_compared_with_that_of_a_year_before_only_where_like_is_like(co
     connection.execute(text("UPDATE placements SET placed_at = '2025-01-01'"))
     for day in ("2025-09-05", "2025-10-05"):
         connection.execute(DROP, {"day": day, "bin_id": town.bin_ids[0]})
-        connection.execute(HEAR, {"day": day, "bin_id": town.bin_ids[1]})
+    for bin_id in town.bin_ids:
+        hear(connection, bin_id, "2025-09-01", "2025-11-30")
     found = ask(connection, town, now=now)
     compared = compare_with_year_before(
         connection, found, authority_id=town.authority_id, timezone=town.timezone, now=now

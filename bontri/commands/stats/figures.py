@@ -195,6 +195,7 @@ def describe_missing(cell: "Cell") -> str:
         "no bin" if not coverage.bins else "",
         f"communes {' '.join(coverage.communes_missing)}" if coverage.communes_missing else "",
         f"{coverage.bins_missing:,} bins" if coverage.bins_missing else "",
+        f"{coverage.bins_in_between:,} placed or removed meanwhile" if coverage.bins_in_between else "",
     ]
     return "; ".join(filter(None, lacks))
 

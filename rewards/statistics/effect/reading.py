@@ -13,9 +13,7 @@ from sqlalchemy import Connection, text
 
 from rewards.statistics.effect.asking import ChosenSite, EffectAsked
 from rewards.statistics.effect.panel import Panel, PanelSite, SiteMonth, Source, month_of
-
-GAP_DAYS = 7
-"""So many days without any sign of a site are silence; fewer are days on which nobody came."""
+from rewards.statistics.silences import GAP_DAYS
 
 ONE_DAY = datetime.timedelta(days=1)
 

@@ -27,7 +27,7 @@ class Cell:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the step is over and every bin that stood there reported: else it must not be read as a fall."""
+        """Whether the step is over, and every bin stood there and reported all the time: else it is no fall."""
         return self.coverage.is_whole and not self.step.is_partial
 
     @property
@@ -37,11 +37,11 @@ class Cell:
 
 
 def is_like_for_like(one: Cell, other: Cell) -> bool:
-    """Tell whether two cells may be compared: both complete, of the same material, communes and number of bins."""
+    """Tell whether two cells may be compared: both complete, of one material, of the same bins and sites."""
     return (
         one.is_complete
         and other.is_complete
         and one.material == other.material
-        and one.coverage.communes == other.coverage.communes
         and one.coverage.bins == other.coverage.bins
+        and one.coverage.standing == other.coverage.standing
     )

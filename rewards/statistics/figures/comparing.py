@@ -1,7 +1,7 @@
 """Cells beside those of a year before: only like is compared with like, and where nothing is, it says why.
 
-A change is told of kilograms alone, and only between steps that are over, in which every bin reported, of the same
-communes and number of bins: else a hole or a new bin would be read as a change of what people sort.
+A change is told of kilograms a day alone, and only between steps that are over, in which as many bins stood at the same
+sites all the time, and reported: else a hole or a new bin would be read as a change of what people sort.
 """
 
 import datetime
@@ -31,13 +31,14 @@ class Unlike(StrEnum):
 
     NOTHING_BEFORE = "nothing_before"
     NOT_COMPLETE = "not_complete"
+    EQUIPPED_IN_BETWEEN = "equipped_in_between"
     OTHER_BINS = "other_bins"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The cell of a year before, and the change of kilograms since; one of ``change_pct`` and ``reason`` is None."""
+    """The cell of a year before, and the change of kilograms a day; one of ``change_pct`` and ``reason`` is None."""
 
     before: Cell | None
     change_pct: Decimal | None
@@ -48,6 +49,8 @@ def compare(cell: Cell, before: Cell | None) -> Comparison:
     """Return the change from one cell to another, or why there is none."""
     if before is None or not before.coverage.bins:
         return Comparison(before, None, Unlike.NOTHING_BEFORE)
+    if cell.coverage.bins_in_between or before.coverage.bins_in_between:
+        return Comparison(before, None, Unlike.EQUIPPED_IN_BETWEEN)
     if not cell.is_complete or not before.is_complete:
         return Comparison(before, None, Unlike.NOT_COMPLETE)
     if not is_like_for_like(cell, before):
@@ -55,7 +58,8 @@ def compare(cell: Cell, before: Cell | None) -> Comparison:
     now_kg, before_kg = cell.figures["kg_total"], before.figures["kg_total"]
     if isinstance(now_kg, Missing) or isinstance(before_kg, Missing) or before_kg == 0:
         return Comparison(before, None, Unlike.UNKNOWN)
-    return Comparison(before, round_to(100 * (Decimal(now_kg) - before_kg) / before_kg, 1), None)
+    ratio = Decimal(now_kg) * before.step.days / (Decimal(before_kg) * cell.step.days)
+    return Comparison(before, round_to(100 * (ratio - 1), 1), None)
 
 
 def year_before(day: datetime.date, *, is_last: bool) -> datetime.date:

@@ -98,10 +98,11 @@ INDICATORS: tuple[Indicator, ...] = (
         "kg/inhabitant/year",
         {
             "fr": "Masse rapportée à la population municipale des communes où une borne était installée, ramenée à"
-            " l'année.",
-            "en": "Kilograms by the municipal population of the communes where a bin stood, as for a whole year.",
+            " l'année ; chaque commune compte les jours où elle était équipée.",
+            "en": "Kilograms by the municipal population of the communes where a bin stood, as for a whole year; each"
+            " commune counts for the days on which it had a bin.",
         },
-        "kg_total / population × 365 / days",
+        "kg_total × 365 / Σ population × days; of a whole calendar year its own number of days",
         "décret 2015-1827 (RPQS); Clermont Auvergne RPQS 2018",
         of_reports(kilograms_per_inhabitant_year),
     ),

@@ -55,6 +55,16 @@ class Territory:
         of_year = self.communes[year]
         return sum_populations([of_year[insee_code] for insee_code in insee_codes if insee_code in of_year])
 
+    def inhabitant_days_of(self, days: Mapping[str, int], *, year: int) -> int | None:
+        """Return the inhabitants of communes by the days of each, summed; None where one has no population."""
+        of_year = self.communes[year]
+        populations = [
+            (of_year[insee_code].population, number) for insee_code, number in days.items() if insee_code in of_year
+        ]
+        if not populations or any(population is None for population, _ in populations):
+            return None
+        return sum(population * number for population, number in populations if population is not None)
+
 
 def get_territory(
     connection: Connection, question: Question, *, authority_id: int, years: Collection[int]

@@ -17,7 +17,7 @@ from rewards.statistics.figures.indicators import reckon_all
 from rewards.statistics.figures.places import Place, Territory, get_territory
 from rewards.statistics.figures.point_flows import PointFlows, get_point_flows
 from rewards.statistics.figures.questions import Question, check_size
-from rewards.statistics.figures.reckoning import Basis
+from rewards.statistics.figures.reckoning import Basis, days_of_year
 from rewards.statistics.figures.steps import Step, list_steps
 from rewards.statistics.figures.sums import Key as SumsKey
 from rewards.statistics.figures.sums import Sums, get_sums
@@ -105,9 +105,12 @@ class Findings:
             glass=glass if material in (None, GLASS) else None,
             coverage=coverage,
             population=None if population is None else population.population,
+            inhabitant_days=self.territory.inhabitant_days_of(coverage.days_served, year=year)
+            if has_population
+            else None,
+            days_a_year=days_of_year(step.first_day, step.last_day),
             flows=flows,
             is_of_all=material is None,
-            days=step.days,
             assumptions={name: self.assumptions.get(name, step.last_day) for name in ASSUMPTION_NAMES},
         )
         return Cell(step, place, material, population, coverage, reckon_all(basis))

@@ -3,6 +3,7 @@
 Source of formulae: docs/figures.md.
 """
 
+import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -25,15 +26,17 @@ class Basis:
     ``glass`` is the part of the sums that is glass, None where the cell is of another material. ``flows`` are None
     where the cell is of a place, ``is_of_all`` is False where it is of one material. ``assumptions`` hold on the last
     day of the step.
+    ``inhabitant_days`` are inhabitants by the days on which their commune had a bin.
     """
 
     sums: Sums
     glass: Sums | None
     coverage: Coverage
     population: int | None
+    inhabitant_days: int | None
+    days_a_year: int
     flows: PointFlows | None
     is_of_all: bool
-    days: int
     assumptions: Mapping[AssumptionName, Assumption]
 
 
@@ -74,14 +77,15 @@ def kilograms_per_inhabitant_year(basis: Basis) -> Figure:
     """Return kilograms an inhabitant would bring in a whole year at this pace."""
     if basis.sums.total_g is None:
         return Missing.UNIT_MASS_UNKNOWN
-    if basis.population is None:
+    if basis.inhabitant_days is None:
         return Missing.POPULATION_UNKNOWN
-    return performance(basis.sums.total_g, inhabitants=basis.population, days=basis.days)
+    return round_to(kilograms(basis.sums.total_g) * basis.days_a_year / Decimal(basis.inhabitant_days), 3)
 
 
-def performance(mass_g: int, *, inhabitants: int, days: int) -> Decimal:
-    """Return kilograms per inhabitant and year of what was collected in ``days`` days."""
-    return round_to(kilograms(mass_g) * DAYS_A_YEAR / (Decimal(inhabitants) * days), 3)
+def days_of_year(first_day: datetime.date, last_day: datetime.date) -> int:
+    """Return how many days a year has: of a whole calendar year its own, so that nothing is scaled; else 365."""
+    is_calendar_year = (first_day.month, first_day.day, last_day) == (1, 1, datetime.date(first_day.year, 12, 31))
+    return (last_day - first_day).days + 1 if is_calendar_year else DAYS_A_YEAR
 
 
 def refusal_pct(basis: Basis) -> Figure:

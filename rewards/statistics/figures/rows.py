@@ -44,6 +44,7 @@ def coverage_of(cell: Cell) -> Row:
         "bins": coverage.bins,
         "bins_reporting": coverage.bins_reporting,
         "bins_missing": coverage.bins_missing,
+        "bins_in_between": coverage.bins_in_between,
         "sites_missing": coverage.sites_missing,
         "communes_missing": coverage.communes_missing,
         "silent_steps": coverage.silent_steps,
