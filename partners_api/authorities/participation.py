@@ -53,7 +53,9 @@ class ParticipationSchema(ma.Schema):
     households = Integer(required=True, allow_none=True)
     households_year = Integer(required=True, allow_none=True)
     households_source = fields.String(required=True, allow_none=True)
-    registered_holders = Integer(required=True, allow_none=True)
+    registered_holders = Integer(
+        required=True, allow_none=True, metadata={"description": "By the end of the period, rounded up to elevens"}
+    )
     participation = fields.Float(required=True, allow_none=True)
     share_basis = fields.String(
         required=True, allow_none=True, validate=validate.OneOf(["households_served", "holders_registered"])

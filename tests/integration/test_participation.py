@@ -10,6 +10,7 @@ from bontri.jobs.counting import count_holders_of
 from rewards.shop_register import CommuneUnknownError
 from rewards.statistics.participation import list_participation, list_served, set_served
 from rewards.statistics.participation.counting import Span, count_holders, list_changed_months, plan_spans
+from rewards.statistics.participation.shares import in_elevens
 from tests.api_client import assert_problem, start_api
 from tests.databases import Database
 from tests.factories import build_citizen, build_town, deposit
@@ -153,11 +154,28 @@ def test_fewer_than_eleven_are_withheld_and_so_is_what_would_tell_them(database)
     )
     assert november.anonymous_deposits == 1
     [year] = participation(database, granularity="year")
-    assert (year.holders, year.registered_holders, year.share_basis) == (13, 13, "holders_registered")
+    assert (year.holders, year.registered_holders, year.share_basis) == (13, 22, "holders_registered")
+    # A year less its months that are told would be the one that is not.
+    assert (year.new_holders, year.new_share, year.is_withheld) == (None, None, True)
     with database.engine().begin() as connection:
         connection.execute(text("UPDATE holder_counts SET new_holders = holders - 1"))
     # Twelve active and eleven new would say that one is not.
     assert participation(database)[0].new_holders is None
+
+
+@pytest.mark.usefixtures("town")
+def test_a_year_tells_its_new_holders_when_no_month_of_it_is_withheld(database):
+    """The control of the test above: then nothing is to be had by difference."""
+    count_all(database)
+    with database.engine().begin() as connection:
+        connection.execute(text("DELETE FROM holder_counts WHERE granularity = 'month' AND holders < 11"))
+    [year] = participation(database, granularity="year")
+    assert (year.new_holders, year.is_withheld) == (13, False)
+
+
+def test_registered_holders_are_told_in_elevens():
+    """Or the difference of two months would tell how few registered between them."""
+    assert [in_elevens(count) for count in (0, 5, 11, 12, 22, 23)] == [0, None, 11, 22, 22, 33]
 
 
 @pytest.mark.usefixtures("town")

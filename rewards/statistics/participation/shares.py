@@ -9,19 +9,23 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
-from rewards.statistics.disclosure.threshold import withhold
+from rewards.statistics.disclosure.threshold import FEWEST_HOLDERS, withhold
 
 DEFINITION = (
     "A holder is a wallet: one citizen's, or a household's. Active: at least one credited or capped deposit in it."
     " New: no citizen of the wallet was credited before the period. Participation: active holders by households served,"
-    " else by holders registered by the end of the period. Sources: no legal text; docs/statistics.md."
+    " else by holders registered by the end of the period, in elevens. Sources: no legal text; docs/statistics.md."
 )
 
 Level = Literal["authority", "commune", "site"]
 Granularity = Literal["month", "year"]
 
-# The latest number of households that is not of a later year; a commune without one leaves the authority without.
-LIST = text("""
+FEW = FEWEST_HOLDERS - 1
+
+# A wallet is new in one month alone, so a year's new holders are the sum of its months': where one month is withheld,
+# the year is too. Households: the latest number that is not of a later year; a commune without one leaves the authority
+# without.
+LIST = text(f"""
     WITH begun AS (
         SELECT DISTINCT first_day, CAST(extract(year FROM first_day) AS integer) AS year FROM holder_counts
          WHERE authority_id = :authority_id AND granularity = :granularity
@@ -48,12 +52,20 @@ LIST = text("""
                                                            ELSE interval '1 month' END AS timestamp)
                                       AT TIME ZONE :timezone) AS holders
           FROM begun b WHERE :level = 'authority'
+    ),
+    withheld_months AS (
+        SELECT DISTINCT CAST(date_trunc('year', CAST(first_day AS timestamp)) AS date) AS first_day, level, code,
+               material
+          FROM holder_counts
+         WHERE authority_id = :authority_id AND granularity = 'month' AND level = :level AND :granularity = 'year'
+           AND (holders BETWEEN 1 AND {FEW} OR new_holders BETWEEN 1 AND {FEW}
+                OR holders - new_holders BETWEEN 1 AND {FEW})
     )
     SELECT h.first_day, h.level, h.code, h.material, coalesce(c.name, s.reference, '') AS name,
            coalesce(s.insee_code, c.insee_code) AS insee_code, h.holders, h.new_holders, h.deposits,
            h.credited_deposits, h.counted_at, coalesce(v.households, a.households) AS households,
            coalesce(v.year, a.year) AS households_year, coalesce(v.source, a.source) AS households_source,
-           r.holders AS registered_holders
+           r.holders AS registered_holders, h.granularity = 'year' AND w.first_day IS NOT NULL AS has_withheld_month
       FROM holder_counts h
       LEFT JOIN communes c ON h.level = 'commune' AND c.authority_id = h.authority_id AND c.insee_code = h.code
       LEFT JOIN sites s ON h.level = 'site' AND s.authority_id = h.authority_id AND CAST(s.site_id AS text) = h.code
@@ -61,6 +73,8 @@ LIST = text("""
                         AND v.of_year = extract(year FROM h.first_day)
       LEFT JOIN served_of_all a ON h.level = 'authority' AND a.of_year = extract(year FROM h.first_day)
       LEFT JOIN registered r ON r.first_day = h.first_day
+      LEFT JOIN withheld_months w ON w.first_day = h.first_day AND w.level = h.level AND w.code = h.code
+                                 AND w.material = h.material
      WHERE h.authority_id = :authority_id AND h.granularity = :granularity AND h.level = :level
        AND h.first_day BETWEEN :first_day AND :last_day
        AND (CAST(:material AS text) IS NULL OR h.material = :material)
@@ -104,13 +118,18 @@ def share_of(part: int | None, whole: int | None) -> float | None:
     return None if part is None or not whole else part / whole
 
 
+def in_elevens(holders: int) -> int | None:
+    """Return a count rounded up to elevens, None below: the difference of two months would tell of few newcomers."""
+    return withhold(-(-holders // FEWEST_HOLDERS) * FEWEST_HOLDERS) if holders >= FEWEST_HOLDERS else withhold(holders)
+
+
 def describe(row: Any) -> Participation:
     """Return what a row of counts means, with what is too small withheld."""
     holders, new = withhold(row.holders), withhold(row.new_holders)
-    if holders is None or withhold(row.holders - row.new_holders) is None:
-        # All but a few are new: how many are not would be known by difference.
+    if holders is None or withhold(row.holders - row.new_holders) is None or row.has_withheld_month:
+        # All but a few are new, or a month of the year tells of few: they would be known by difference.
         new = None
-    registered = None if row.registered_holders is None else withhold(row.registered_holders)
+    registered = None if row.registered_holders is None else in_elevens(row.registered_holders)
     basis: Literal["households_served", "holders_registered"] | None = None
     if row.households is not None:
         basis = "households_served"
