@@ -16,7 +16,7 @@ PERFORMANCE = "kg_per_inhabitant_year"
 
 @dataclass(frozen=True, slots=True)
 class TakenByBins:
-    """Kilograms per inhabitant and year that bins took, at the pace of ``days``; None, and ``missing`` says why.
+    """Kilograms per inhabitant and year that bins took, at the pace of the ``days`` they stood; None: ``missing`` why.
 
     It is of the communes that have bins, and of all their inhabitants: what is collected in other ways is not in it.
     """
@@ -45,7 +45,7 @@ def find_taken_by_bins(
     known = cell.figures[PERFORMANCE]
     return TakenByBins(
         kg_per_inhabitant=float(known) if isinstance(known, (int, Decimal)) else None,
-        days=cell.step.days,
+        days=max(cell.coverage.days_served.values(), default=0),
         bins=cell.coverage.bins,
         bins_reporting=cell.coverage.bins_reporting,
         communes=cell.coverage.communes,
