@@ -1,10 +1,11 @@
 """``bontri alarms``: what an operator should look at, and ending what has been looked at."""
 
+from collections.abc import Mapping
 from typing import Any, cast, get_args
 
 import click
 
-from bontri.commands.tenants import owners_in_use
+from bontri.commands.tenants import Clock, clock_of, owners_in_use
 from bontri.json_output import AS_JSON, as_json
 
 
@@ -32,8 +33,10 @@ def list_command(authority: str | None, bin_id: str | None, with_ended: bool, is
     from rewards.alarms import list_alarms
 
     rows: list[dict[str, Any]] = []
+    clocks: dict[str, Clock] = {}
     for connection, owner in owners_in_use(authority, bin_id=bin_id):
         found = list_alarms(connection, authority_id=owner.authority_id, bin_id=bin_id, with_ended=with_ended)
+        clocks[owner.slug] = clock_of(connection, authority_id=owner.authority_id)
         rows += [
             {
                 "authority": owner.slug,
@@ -52,12 +55,23 @@ def list_command(authority: str | None, bin_id: str | None, with_ended: bool, is
         click.echo(as_json(rows))
         return
     for row in rows:
-        detail = ", ".join(f"{name} {value}" for name, value in row["detail"].items())
-        ended = f", ended {row['ended_at']:%Y-%m-%dT%H:%M:%S}" if row["ended_at"] else ""
-        raised = f"{row['raised_at']:%Y-%m-%dT%H:%M:%S}  {row['authority']}  {row['bin']}"
-        click.echo(f"{raised}  {row['kind']}: {detail}{ended}")
+        clock = clocks[row["authority"]]
+        ended = f", ended {clock(row['ended_at'])}" if row["ended_at"] else ""
+        raised = f"{clock(row['raised_at'])}  {row['authority']}  {row['bin']}"
+        click.echo(f"{raised}  {row['kind']}: {describe(row['kind'], row['detail'])}{ended}")
     if not rows:
         click.echo("No alarm was ever raised." if with_ended else "No alarm is up.")
+
+
+def describe(kind: str, detail: Mapping[str, Any]) -> str:
+    """Say in words what an alarm is about; its rounds are counted, ``--json`` has each."""
+    if kind != "mass_balance":
+        return ", ".join(f"{name} {value}" for name, value in detail.items())
+    direction = "counted too much" if detail["direction"] == "counted_more" else "counted too little"
+    drift = "nothing was counted" if detail["drift"] is None else f"drift {detail['drift']:.2f}"
+    rounds = len(detail["rounds"])
+    of = "in its newest round" if rounds == 1 else f"in its newest {rounds} rounds"
+    return f"{detail['material']} {direction} {of}: {drift}, where up to {detail['over_percent']} % off is allowed"
 
 
 @alarms.command("end")

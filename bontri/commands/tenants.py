@@ -40,7 +40,7 @@ class Text(click.ParamType[str]):
 
 def of_authority(command: Command) -> Command:
     """Give a command the option that names the authority."""
-    return click.option("--authority", required=True, metavar="SLUG", help="Whose ledger.")(command)
+    return click.option("--authority", required=True, metavar="SLUG", help="Which authority, by its slug.")(command)
 
 
 def by_somebody(command: Command) -> Command:

@@ -39,7 +39,7 @@ class Desk:
         if authority is None:
             return self.holders
         if authority not in self.holders:
-            raise AuthorityMissingError(authority)
+            raise AuthorityMissingError(authority, sorted(self.holders.keys() - {NONE_OF_OURS}))
         return {authority: self.holders[authority]}
 
     def name_of(self, authority_id: int) -> str:

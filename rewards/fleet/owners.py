@@ -35,14 +35,14 @@ class Owner:
 
 
 def get_authority(connection: Connection, slug: str) -> Owner:
-    """Return the authority a slug names.
+    """Return the authority a slug names, for commands of operators: the refusal tells which there are.
 
     Raises:
         AuthorityMissingError: there is none.
     """
     authority_id = find_authority_id(connection, slug)
     if authority_id is None:
-        raise AuthorityMissingError(slug)
+        raise AuthorityMissingError(slug, [each.slug for each in list_authorities(connection)])
     return Owner(authority_id, slug)
 
 

@@ -5,14 +5,18 @@ from collections.abc import Sequence
 
 from rewards.errors import OperatorRefusedError
 
+SLUGS_SHOWN = 20
+
 
 class AuthorityMissingError(OperatorRefusedError):
     """No authority has this slug."""
 
     code = "authority_missing"
 
-    def __init__(self, slug: str) -> None:
-        super().__init__(f"no authority is called {slug}: check the slug")
+    def __init__(self, slug: str, known: Sequence[str]) -> None:
+        shown = ", ".join(known[:SLUGS_SHOWN]) + (", …" if len(known) > SLUGS_SHOWN else "")
+        there_is = f"there is {shown}" if known else "there is none yet"
+        super().__init__(f"no authority is called {slug}: {there_is}")
 
 
 class SiteMissingError(OperatorRefusedError):

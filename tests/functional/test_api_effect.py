@@ -76,7 +76,11 @@ def test_effect_comes_with_its_interval_sites_trend_and_source(api: Api, sites, 
     options = [part for each in asked for part in (f"--{each.partition('=')[0]}", each.partition("=")[2])]
     printed = CliRunner().invoke(cli, ["stats", "effect", "--authority", "town-1", *options])
     assert printed.exit_code == 0, printed.output
-    assert found["sentence"]["fr"] in printed.output
+    assert found["sentence"]["en"] in printed.output
+    assert found["sentence"]["fr"] not in printed.output
+    french = CliRunner().invoke(cli, ["stats", "effect", "--authority", "town-1", "--language", "fr", *options]).output
+    assert found["sentence"]["fr"] in french
+    assert found["sentence"]["en"] not in french
     assert "20 equipped" not in printed.output
     assert "10 equipped sites, 10 control sites; kilograms from counted deposits" in printed.output
 

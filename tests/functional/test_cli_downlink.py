@@ -62,7 +62,8 @@ def test_alarms_are_listed_in_words_and_as_json_and_ended_by_hand(database: Data
     assert (alarm["authority"], alarm["bin"], alarm["kind"]) == (town.slug, bin_id, "gap")
     assert (alarm["ended_at"], alarm["detail"]["numbers"]) == (None, 2)
     words = run(database, "alarms", "list", "--bin", bin_id).stdout
-    assert words.startswith(f"{alarm['raised_at']:.19}  ")
+    raised_at = datetime.datetime.fromisoformat(alarm["raised_at"]).astimezone(town.timezone)
+    assert words.startswith(f"{raised_at:%Y-%m-%d %H:%M:%S}  ")
     assert bin_id in words
     assert "gap" in words
 
@@ -80,6 +81,7 @@ def test_alarms_of_another_authority_are_not_listed_with_it(database: Database) 
     assert run(database, "alarms", "list", "--authority", "elsewhere").stdout == "No alarm is up.\n"
     missing = run(database, "alarms", "list", "--authority", "nowhere")
     assert (missing.exit_code, code_of(missing)) == (1, "authority_missing")
+    assert str(missing.exception) == "no authority is called nowhere: there is elsewhere, plaine-commune"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_an_unknown_bin_is_told_of_in_one_and_the_same_sentence(
 def test_an_unknown_authority_is_told_of_in_one_and_the_same_sentence(
     database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
-    sentence = "bontri: no authority is called nowhere: check the slug (authority_missing)\n"
+    sentence = "bontri: no authority is called nowhere: there is none yet (authority_missing)\n"
     assert run_main(monkeypatch, capsys, database, *words, "--authority", "nowhere") == (1, sentence)
 
 

@@ -124,6 +124,9 @@ def test_the_terminal_shows_balances_and_the_noise_behind_them(seen: Seen) -> No
     assert "ALARM: counted too much" in told
     assert "1 of 3 bins ended no round in this time." in told
     assert "An alarm is raised beyond 40 %" in told
+    listed = succeed(database, "alarms", "list", *OF_TOWN).output
+    assert "mass_balance: glass counted too much in its newest 4 rounds: drift 0." in listed
+    assert "journal_no" not in listed
     shown = json.loads(succeed(database, "stats", "balance", *OF_TOWN, *HALF_YEAR, "--json").output)
     assert (shown["bins"], shown["bins_with_rounds"], shown["over_percent"]) == (3, 2, 40)
     assert 0 < shown["noise"] < 0.5
@@ -134,6 +137,8 @@ def test_the_terminal_shows_the_rounds_of_a_bin(seen: Seen) -> None:
     of_bin = ("stats", "balance", *OF_TOWN, *HALF_YEAR, "--bin", seen.bins[1])
     told = succeed(seen.scene.database, *of_bin).output
     assert "incomplete (1 missing)" in told
+    assert "not usable because" in told
+    assert "weighed / counted" in told
     shown = json.loads(succeed(seen.scene.database, *of_bin, "--json").output)
     assert [each["doubts"] for each in shown["rounds"]] == [["incomplete"], [], [], [], []]
     unknown = run(seen.scene.database, "stats", "balance", *OF_TOWN, "--bin", "NOBODYS-BIN")

@@ -210,7 +210,10 @@ def test_the_commands_count_and_tell(database):
     done = json.loads(succeed(database, "stats", "count-holders", "--authority", "plaine-commune", "--json").output)
     assert done["months"] == 2
     assert count_holders_of(database.engine("bontri_operator"), 7) == {"months": 0, "cells": 0}
-    assert "< 11" in succeed(database, *said).output
+    told = succeed(database, *said).output
+    assert "< 11" in told
+    # The definition below the table.
+    assert all(len(line) <= 80 for line in told.rpartition("\n\n")[2].splitlines())
     rows = json.loads(succeed(database, *said, "--json").output)["rows"]
     assert [(row["first_day"], row["holders"]) for row in rows] == [("2026-10-01", 12), ("2026-11-01", None)]
     households = ("stats", "households", "--authority", "plaine-commune")

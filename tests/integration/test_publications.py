@@ -5,9 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from bontri.cli import cli
 from bontri.publishing import publish
 from rewards.statistics.disclosure.protection import protect
 from rewards.statistics.participation.counting import Span
@@ -21,7 +23,7 @@ from rewards.statistics.publications.tables import read_month
 from tests.api_client import Api, assert_problem, start_api
 from tests.databases import Database
 from tests.factories import build_citizen, build_town, deposit
-from tests.operator_commands import code_of, run, succeed
+from tests.operator_commands import code_of, environment_of, run, succeed
 
 UTC = datetime.UTC
 MARCH = datetime.datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -95,6 +97,19 @@ def test_a_dry_run_publishes_nothing(database):
     assert cells_of(database) == {}
     done = publish_at(database, LATER)
     assert (planned.cells, planned.withheld) == (done.cells, done.withheld)
+
+
+@pytest.mark.usefixtures("town")
+def test_a_month_that_is_not_closed_is_rehearsed_and_one_to_come_is_not(database):
+    april = datetime.datetime(2026, 4, 2, 9, tzinfo=UTC)
+    planned = publish_at(database, april, is_dry_run=True)
+    assert (planned.publishable_from, planned.is_published) == (datetime.date(2026, 5, 6), False)
+    assert planned.shown
+    assert cells_of(database) == {}
+    with pytest.raises(PeriodNotClosedError, match="deposits of 2026-05 may"):
+        publish_at(database, april, Span("month", datetime.date(2026, 5, 1)), is_dry_run=True)
+    with pytest.raises(PeriodNotClosedError, match="deposits of 2026 may"):
+        publish_at(database, april, Span("year", datetime.date(2026, 1, 1)))
 
 
 @pytest.mark.usefixtures("town")
@@ -191,7 +206,14 @@ def test_the_commands_publish_and_list(database):
         succeed(database, "stats", "publish", *slug, "--month", "2020-01", "--dry-run", "--json").stdout
     )
     assert (planned["cells"], planned["is_dry_run"]) == (1, True)
-    assert "1 cells published" in succeed(database, "stats", "publish", *slug, "--month", "2020-01").output
+    asked = ("stats", "publish", *slug, "--month", "2020-01")
+    assert "Nothing was published." in CliRunner().invoke(cli, asked, env=environment_of(database), input="n\n").output
+    assert json.loads(succeed(database, *asked, "--json").stdout)["is_published"] is False
+    assert "Nothing was published" in succeed(database, "stats", "publications", *slug).output
+    agreed = CliRunner().invoke(cli, asked, env=environment_of(database), input="y\n").output
+    assert "1 cell would be published" in agreed
+    assert agreed.endswith("Published.\n")
+    assert "1 cell published" in succeed(database, *asked[:-1], "2020-02", "--yes").output
     assert code_of(run(database, "stats", "publish", *slug, "--month", "2020-01")) == "already_published"
     assert code_of(run(database, "stats", "publish", *slug, "--month", "2099-01")) == "period_not_closed"
     assert code_of(run(database, "stats", "publish", *slug, "--year", "2020")) == "months_not_published"

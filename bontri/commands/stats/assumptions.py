@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from bontri.commands.stats.masses import LONGEST_SOURCE, MONTH
+from bontri.commands.stats.masses import LONGEST_SOURCE
+from bontri.commands.stats.periods import MONTH
 from bontri.commands.tenants import Text, by_somebody, of_authority, tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
@@ -28,7 +29,7 @@ def list_command(authority: str, is_json: bool) -> None:
 
     \b
     Example:
-      bontri stats assumptions list --authority plaine-commune
+      bontri stats assumptions list --authority plaine-commune-demo
     """
     from bontri.commands.settle import print_table
     from rewards.statistics.assumptions import DEFAULTS, list_assumptions
@@ -59,12 +60,12 @@ def list_command(authority: str, is_json: bool) -> None:
 @click.option("--source", type=Text(LONGEST_SOURCE), required=True, help="Who says so; shown with every figure.")
 @by_somebody
 @AS_JSON
-def set_command(authority: str, month: datetime.datetime, person: str, is_json: bool, **facts: Any) -> None:
+def set_command(authority: str, month: datetime.date, person: str, is_json: bool, **facts: Any) -> None:
     """Put a number in the place of a default, in the unit its name ends with.
 
     \b
     Example:
-      bontri stats assumptions set residual_cost_cents_per_tonne 14500 --authority plaine-commune \\
+      bontri stats assumptions set residual_cost_cents_per_tonne 14500 --authority plaine-commune-demo \\
         --from 2026-01 --source "contract of 2026, per tonne incinerated"
     """
     from ingest.worker import utc_now
@@ -72,7 +73,7 @@ def set_command(authority: str, month: datetime.datetime, person: str, is_json: 
 
     if facts["name"] not in ASSUMPTION_NAMES:
         raise click.BadParameter(f"there is no {facts['name']}: one of {', '.join(ASSUMPTION_NAMES)}")
-    assumption = Assumption(valid_from=month.date(), **facts)
+    assumption = Assumption(valid_from=month, **facts)
     with tenant_in_use(authority) as (connection, tenant):
         of_tenant = {"authority_id": tenant.authority_id}
         assumption_id = set_assumption(connection, assumption, **of_tenant, set_by=person, now=utc_now())

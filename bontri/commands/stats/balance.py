@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bontri.commands.settle import print_table
-from bontri.commands.stats.periods import DAY, period_of
+from bontri.commands.stats.periods import FIRST_DAY, LAST_DAY, period_of
 from bontri.commands.tenants import of_authority, tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from rewards.mass_balance import BinBalance, CollectionRound
     from rewards.statistics.periods import Period
 
-SOURCE = "weighed / counted grams of rounds nothing speaks against: docs/statistics.md, Counted and weighed"
-TOLD = {"counted_more": "counted too much", "weighed_more": "weighed too much", None: ""}
+SOURCE = "weighed / counted grams of usable rounds: docs/statistics.md, Counted and weighed"
+TOLD = {"counted_more": "counted too much", "weighed_more": "counted too little", None: ""}
 
 
 @click.command("balance")
 @of_authority
-@click.option("--from", "first_day", type=DAY, metavar="DAY", help="First day; default: 365 days in all.")
-@click.option("--to", "last_day", type=DAY, metavar="DAY", help="Last day, included; default: today.")
+@click.option(
+    "--from", "first_day", type=FIRST_DAY, metavar="DAY", help="First day or month; default: 365 days in all."
+)
+@click.option("--to", "last_day", type=LAST_DAY, metavar="DAY", help="Last day or month, included; default: today.")
 @click.option("--bin", "bin_id", metavar="BIN", help="The rounds of this bin, the newest first.")
 @AS_JSON
 def balance(
     authority: str,
-    first_day: datetime.datetime | None,
-    last_day: datetime.datetime | None,
+    first_day: datetime.date | None,
+    last_day: datetime.date | None,
     bin_id: str | None,
     is_json: bool,
 ) -> None:
@@ -39,9 +41,9 @@ def balance(
 
     \b
     Examples:
-      bontri stats balance --authority plaine-commune
-      bontri stats balance --authority plaine-commune --bin PLC-00042
-      bontri stats balance --authority plaine-commune --from 2026-01-01 --json
+      bontri stats balance --authority plaine-commune-demo
+      bontri stats balance --authority plaine-commune-demo --bin PLC-00042
+      bontri stats balance --authority plaine-commune-demo --from 2026-01-01 --json
     """
     from ingest.worker import utc_now
     from rewards.fleet.register import get_bin_on_map
@@ -53,9 +55,7 @@ def balance(
         of_tenant: dict[str, Any] = {"authority_id": tenant.authority_id}
         timezone = get_timezone(connection, **of_tenant)
         today = now.astimezone(timezone).date()
-        period = period_of(
-            first_day, last_day or datetime.datetime.combine(today, datetime.time()), today=today, days=365
-        )
+        period = period_of(first_day, last_day or today, today=today, days=365)
         period.require_begun(today)
         balances = list_balances(connection, period, **of_tenant, bin_id=bin_id)
         rounds = []
@@ -151,9 +151,10 @@ def print_balances(balances: "list[BinBalance]") -> None:
     noise, over_percent = noise_of_fleet(balances), balances[0].over_percent
     if noise is not None:
         share = false_alarm_share(over_percent=over_percent, noise=noise)
+        told = "less than 0.1 %" if share < 0.001 else f"{share:.1%}"
         click.echo(
-            f"\nA round lies about {noise:.0%} from its bin's others. An alarm is raised beyond {over_percent} %, where"
-            f" such noise alone brings {share:.2g} of all looks."
+            f"\nA round lies about {noise:.0%} from its bin's others. An alarm is raised beyond {over_percent} %; by"
+            f" chance alone that happens in {told} of checks."
         )
 
 
@@ -187,13 +188,13 @@ def print_rounds(rounds: "list[CollectionRound]", timezone: datetime.tzinfo) -> 
     header = (
         "emptied",
         "material",
-        "spoken against by",
+        "not usable because",
         "deposits",
         "anonymous",
         "items",
         "counted kg",
         "weighed kg",
-        "",
+        "weighed / counted",
     )
     rows = [
         (

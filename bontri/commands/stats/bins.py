@@ -30,8 +30,8 @@ REASONS = {
 @AS_JSON
 def bins(
     authority: str,
-    first_day: datetime.datetime | None,
-    last_day: datetime.datetime | None,
+    first_day: datetime.date | None,
+    last_day: datetime.date | None,
     bin_id: str | None,
     is_json: bool,
 ) -> None:
@@ -42,8 +42,8 @@ def bins(
 
     \b
     Examples:
-      bontri stats bins --authority plaine-commune
-      bontri stats bins --authority plaine-commune --from 2026-10-01 --to 2026-10-31 --json
+      bontri stats bins --authority plaine-commune-demo
+      bontri stats bins --authority plaine-commune-demo --from 2026-10-01 --to 2026-10-31 --json
     """
     from ingest.worker import utc_now
     from rewards.statistics.bin_attendance import list_bin_attendance
@@ -70,7 +70,7 @@ def bins(
     if not found:
         click.echo("No bin stood anywhere in that time.")
         return
-    header = ("bin", "site", "commune", "silent h", "full h", "of h told", "fill", "full on", "between")
+    header = ("bin", "site", "commune", "silent h", "full h", "of h with a level", "fill", "full on", "between")
     print_table(header, [describe(each, timezone) for each in found], words=3)
 
 

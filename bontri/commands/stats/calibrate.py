@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bontri.commands.settle import print_table
-from bontri.commands.stats.masses import MONTH
-from bontri.commands.stats.periods import DAY, period_of
+from bontri.commands.stats.periods import FIRST_DAY, LAST_DAY, MONTH, period_of
 from bontri.commands.tenants import by_somebody, of_authority, tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
@@ -21,8 +20,12 @@ if TYPE_CHECKING:
 @of_authority
 @click.option("--bin", "bin_id", metavar="BIN", help="Only this one; refused when its rounds do not carry it.")
 @click.option("--from", "month", type=MONTH, metavar="MONTH", help="In force from this month on; default: the next.")
-@click.option("--rounds-from", "first_day", type=DAY, metavar="DAY", help="First day of rounds; default: 365 in all.")
-@click.option("--rounds-to", "last_day", type=DAY, metavar="DAY", help="Last day, included; default: yesterday.")
+@click.option(
+    "--rounds-from", "first_day", type=FIRST_DAY, metavar="DAY", help="First day or month; default: 365 days."
+)
+@click.option(
+    "--rounds-to", "last_day", type=LAST_DAY, metavar="DAY", help="Last day or month, included; default: yesterday."
+)
 @click.option("--retroactive", "is_retroactive", is_flag=True, help="Change figures of days that are over, too.")
 @click.option("--dry-run", "is_rehearsal", is_flag=True, help="Only say what would be decided.")
 @by_somebody
@@ -31,9 +34,9 @@ def calibrate(
     authority: str,
     *,
     bin_id: str | None,
-    month: datetime.datetime | None,
-    first_day: datetime.datetime | None,
-    last_day: datetime.datetime | None,
+    month: datetime.date | None,
+    first_day: datetime.date | None,
+    last_day: datetime.date | None,
     is_retroactive: bool,
     is_rehearsal: bool,
     person: str,
@@ -41,15 +44,15 @@ def calibrate(
 ) -> None:
     """Decide what counted grams of bins are multiplied by: weighed over counted grams of their rounds.
 
-    Of every bin with at least three rounds nothing speaks against and 100 kg weighed; the others are listed with the
+    Of every bin with at least three usable rounds and 100 kg weighed; the others are listed with the
     reason and stay as they are. What is decided for a month is never changed. Days that are over keep their figures
     unless --retroactive is said.
 
     \b
     Examples:
-      bontri stats calibrate --authority plaine-commune --dry-run
-      bontri stats calibrate --authority plaine-commune --bin PLC-00042 --from 2026-12 --by "Ada Lovelace"
-      bontri stats calibrate --authority plaine-commune --rounds-from 2026-01-01 --rounds-to 2026-06-30 --json
+      bontri stats calibrate --authority plaine-commune-demo --dry-run
+      bontri stats calibrate --authority plaine-commune-demo --bin PLC-00042 --from 2026-12 --by "Ada Lovelace"
+      bontri stats calibrate --authority plaine-commune-demo --rounds-from 2026-01-01 --rounds-to 2026-06-30 --json
     """
     from ingest.worker import utc_now
     from rewards.fleet.register import get_bin_on_map
@@ -61,7 +64,7 @@ def calibrate(
         of_tenant: dict[str, Any] = {"authority_id": tenant.authority_id}
         today = now.astimezone(get_timezone(connection, **of_tenant)).date()
         period = period_of(first_day, last_day, today=today, days=365)
-        valid_from = month.date() if month else (today.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
+        valid_from = month or (today.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
         if bin_id is not None:
             get_bin_on_map(connection, bin_id, **of_tenant, now=now)
         proposals = propose_calibrations(connection, period, **of_tenant, valid_from=valid_from, bin_id=bin_id)

@@ -30,8 +30,8 @@ def compare(authority: str, year: int, stream: str, is_json: bool) -> None:
 
     \b
     Examples:
-      bontri stats compare --authority plaine-commune --year 2026
-      bontri stats compare --authority plaine-commune --year 2017 --stream residual --json
+      bontri stats compare --authority plaine-commune-demo --year 2026
+      bontri stats compare --authority plaine-commune-demo --year 2017 --stream residual --json
     """
     from ingest.worker import utc_now
     from rewards.statistics.references.comparing import compare
@@ -84,8 +84,8 @@ def capture(authority: str, year: int, stream: str, is_json: bool) -> None:
 
     \b
     Examples:
-      bontri stats characterise glass --authority plaine-commune --year 2024 --permille 55 --source "MODECOM 2024"
-      bontri stats capture --authority plaine-commune --year 2026
+      bontri stats characterise glass --authority plaine-commune-demo --year 2024 --permille 55 --source "MODECOM 2024"
+      bontri stats capture --authority plaine-commune-demo --year 2026
     """
     from rewards.statistics.tonnages.collected import get_capture
 
@@ -116,7 +116,7 @@ def characterise(stream: str, authority: str, year: int, permille: int, source: 
 
     \b
     Example:
-      bontri stats characterise glass --authority plaine-commune --year 2024 --permille 55 --source "MODECOM 2024"
+      bontri stats characterise glass --authority plaine-commune-demo --year 2024 --permille 55 --source "MODECOM 2024"
     """
     from rewards.statistics.tonnages.collected import Share, set_share
 

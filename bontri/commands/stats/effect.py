@@ -8,20 +8,25 @@ import click
 
 from bontri.commands.settle import print_table
 from bontri.commands.stats.effect_drawing import draw_interval, print_verdict
+from bontri.commands.stats.periods import FIRST_DAY, LAST_DAY
 from bontri.commands.tenants import tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
-DAY = click.DateTime(["%Y-%m-%d"])
 NOT_YET = "not-yet-equipped"
 
 
 @click.command("effect")
 @click.option("--authority", metavar="SLUG", help="Measure on its data.")
 @click.option("--material", default="glass", show_default=True, metavar="NAME", help="Of one material.")
-@click.option("--from", "first_day", type=DAY, metavar="DAY", help="Look no further back; default: as far as known.")
-@click.option("--to", "last_day", type=DAY, metavar="DAY", help="The last day, included; default: yesterday.")
 @click.option(
-    "--equipped-from", type=DAY, metavar="DAY", help="Since when; default: of each site its first bin's placement."
+    "--from", "first_day", type=FIRST_DAY, metavar="DAY", help="Look no further back; default: as far as known."
+)
+@click.option("--to", "last_day", type=LAST_DAY, metavar="DAY", help="The last day, included; default: yesterday.")
+@click.option(
+    "--equipped-from",
+    type=FIRST_DAY,
+    metavar="DAY",
+    help="Since when; default: of each site its first bin's placement.",
 )
 @click.option(
     "--equipped",
@@ -57,6 +62,7 @@ NOT_YET = "not-yet-equipped"
 @click.option(
     "--full-path", is_flag=True, help="One territory through bins, broker, worker and database; about a minute."
 )
+@click.option("--language", type=click.Choice(["fr", "en"]), default="en", show_default=True, help="Of the verdict.")
 @AS_JSON
 def effect(authority: str | None, scenario: str | None, full_path: bool, is_json: bool, **asked: Any) -> None:
     """Say by how many percent equipped sites changed beyond a control, with its interval, or why nobody can say yet.
@@ -66,8 +72,8 @@ def effect(authority: str | None, scenario: str | None, full_path: bool, is_json
 
     \b
     Examples:
-      bontri stats effect --authority plaine-commune
-      bontri stats effect --authority plaine-commune --equipped 93066 --control 93001 --equipped-from 2026-01-01
+      bontri stats effect --authority plaine-commune-demo
+      bontri stats effect --authority plaine-commune-demo --equipped 93066 --control 93001 --equipped-from 2026-01-01
       bontri stats effect --scenario plus-20 --repetitions 100 --json
       bontri stats effect --scenario plus-20 --full-path --json
     """
@@ -98,12 +104,12 @@ def measure_authority(slug: str, asked: dict[str, Any], *, is_json: bool) -> Non
             "authority_id": tenant.authority_id,
             "timezone": get_timezone(connection, authority_id=tenant.authority_id),
         }
-        last_day = day_of(asked["last_day"])
+        last_day = asked["last_day"]
         question = EffectAsked(
             asked["material"],
             last_day or now.astimezone(of_authority["timezone"]).date() - datetime.timedelta(days=1),
-            first_day=day_of(asked["first_day"]),
-            equipped_from=day_of(asked["equipped_from"]),
+            first_day=asked["first_day"],
+            equipped_from=asked["equipped_from"],
             equipped=names_of(asked["equipped"]),
             control=None if asked["control"] == NOT_YET else names_of(asked["control"]),
             source=asked["source"],
@@ -114,12 +120,7 @@ def measure_authority(slug: str, asked: dict[str, Any], *, is_json: bool) -> Non
     if is_json:
         click.echo(as_json({"authority": slug, "material": question.material, "to": question.last_day, **shown}))
     else:
-        print_verdict(shown)
-
-
-def day_of(instant: datetime.datetime | None) -> datetime.date | None:
-    """Return the day of what click reads."""
-    return instant and instant.date()
+        print_verdict(shown, asked["language"])
 
 
 def names_of(written: str | None) -> list[str] | None:
@@ -215,7 +216,7 @@ def go_the_full_path(scenario: str, asked: dict[str, Any], *, is_json: bool) -> 
             f"{path.equal_site_months} of {path.site_months} months of a site to the gram; {path.seconds:.0f} s"
         )
         click.echo(f"The true effect is {path.truth_percent:+.0f} %. From the database's figures:\n")
-        print_verdict(shown["measured"])
+        print_verdict(shown["measured"], asked["language"])
         if shown["simulated"]["effect"]:
             click.echo(f"\nFrom what was simulated:  {draw_interval(shown['simulated']['effect'])}")
     sys.exit(0 if path.is_kept else 1)

@@ -29,29 +29,40 @@ def draw_interval(effect: dict[str, Any]) -> str:
     return f"{-reach:+.0f} % {drawn.ljust(WIDTH)} {reach:+.0f} %   {middle:+.1f} % [{low:+.1f}, {high:+.1f}]"
 
 
-def print_verdict(shown: dict[str, Any]) -> None:
+def describe_p(p_value: float) -> str:
+    """Write a p-value with three digits; what is smaller is no zero."""
+    return "p < 0.001" if p_value < 0.001 else f"p {p_value:.3f}"
+
+
+def print_verdict(shown: dict[str, Any], language: str = "en") -> None:
     """Print a verdict as :func:`rewards.statistics.effect.showing.show_verdict` gives it."""
-    click.echo(f"{shown['sentence']['en']}\n{shown['sentence']['fr']}\n")
+    click.echo(f"{shown['sentence'][language]}\n")
     if shown["effect"]:
         click.echo(draw_interval(shown["effect"]))
         sites = sum(len(wave["sites"]) for wave in shown["waves"])
         click.echo(
             f"\n{sites} equipped sites, {len(shown['control_sites'])} control sites; kilograms from "
-            f"{SOURCES[shown['kilograms_from']]}; {METHODS[shown['method']]}, p {shown['p_value']:.3f}"
+            f"{SOURCES[shown['kilograms_from']]}; {METHODS[shown['method']]}, {describe_p(shown['p_value'])}"
         )
         for wave in shown["waves"]:
             months = ", ".join(f"{month:02}" for month in wave["calendar_months"])
-            click.echo(f"  from {wave['start'][:7]}: {len(wave['sites'])} sites, calendar months {months}")
+            click.echo(f"  from {wave['start'][:7]}: {count_sites(wave)}, calendar months {months}")
     for each in shown["left_out"]:
-        click.echo(f"  left out: {each['site']} ({each['sentence']['en']})")
+        click.echo(f"  left out: {each['site']} ({each['sentence'][language]})")
     if trend := shown["trend_before"]:
         print_trend(trend)
+
+
+def count_sites(wave: dict[str, Any]) -> str:
+    """Say how many sites were equipped at once."""
+    sites = len(wave["sites"])
+    return "1 site" if sites == 1 else f"{sites:,} sites"
 
 
 def print_trend(trend: dict[str, Any]) -> None:
     """Print how both sides went before the start, and since."""
     click.echo("\nBefore the start the equipped sites drew away from the control by, a year:")
-    click.echo(f"{draw_interval(trend['difference_a_year'])}   p {trend['p_value']:.3f}")
+    click.echo(f"{draw_interval(trend['difference_a_year'])}   {describe_p(trend['p_value'])}")
     click.echo("\nKilograms a day, 100 = each site's own months before anybody was equipped:")
     rows = [
         (str(month["month"])[:7], index_of(month["equipped_percent"]), index_of(month["control_percent"]))

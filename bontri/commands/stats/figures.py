@@ -36,8 +36,8 @@ HEADS = ("deposits", "items", "kg", "kg/inh./year", "refused %", "points")
 @AS_JSON
 def figures(
     authority: str,
-    first_day: datetime.datetime | None,
-    last_day: datetime.datetime | None,
+    first_day: datetime.date | None,
+    last_day: datetime.date | None,
     is_csv: bool,
     is_json: bool,
     **asked: Any,
@@ -48,9 +48,9 @@ def figures(
 
     \b
     Examples:
-      bontri stats figures --authority plaine-commune --from 2026-01-01 --to 2026-12-31
-      bontri stats figures --authority plaine-commune --from 2026-01-01 --to 2026-12-31 --level commune --material glass
-      bontri stats figures --authority plaine-commune --by week --level site --csv > weeks.csv
+      bontri stats figures --authority plaine-commune-demo --from 2026-01-01 --to 2026-12-31
+      bontri stats figures --authority plaine-commune-demo --from 2026-01 --to 2026-12 --level commune --material glass
+      bontri stats figures --authority plaine-commune-demo --by week --level site --csv > weeks.csv
     """
     from ingest.worker import utc_now
     from rewards.statistics.figures import get_figures
@@ -101,8 +101,8 @@ def definitions(language: Any, is_json: bool) -> None:
 
 
 def question_of(
-    first_day: datetime.datetime | None,
-    last_day: datetime.datetime | None,
+    first_day: datetime.date | None,
+    last_day: datetime.date | None,
     *,
     today: datetime.date,
     by: Any,
@@ -113,8 +113,8 @@ def question_of(
     """Return what the options ask."""
     from rewards.statistics.figures import Question, period_of
 
-    last = last_day.date() if last_day else today - datetime.timedelta(days=1)
-    first = first_day.date() if first_day else last - datetime.timedelta(days=29)
+    last = last_day or today - datetime.timedelta(days=1)
+    first = first_day or last - datetime.timedelta(days=29)
     return Question(period_of(by, first, last), by, level, is_by_material=by_material, **filters)
 
 
@@ -183,7 +183,7 @@ def describe(cell: "Cell", level: str, *, by_material: bool) -> tuple[str, ...]:
         *([cell.material or ""] if by_material else []),
         describe_missing(cell),
         f"{cell.coverage.bins_reporting:,}/{cell.coverage.bins:,}",
-        *(number(cell.figures[name]) for name in SHOWN),
+        *(number(cell.figures[name], whole=name == "kg_total") for name in SHOWN),
     )
 
 
@@ -200,6 +200,8 @@ def describe_missing(cell: "Cell") -> str:
     return "; ".join(filter(None, lacks))
 
 
-def number(figure: Any) -> str:
-    """Write a figure for people."""
-    return "–" if isinstance(figure, str) else f"{figure:,}"
+def number(figure: Any, *, whole: bool = False) -> str:
+    """Write a figure for people; ``whole`` from 10 on without what is behind the point."""
+    if isinstance(figure, str):
+        return "–"
+    return f"{figure:,.0f}" if whole and figure >= 10 else f"{figure:,}"

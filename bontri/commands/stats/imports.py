@@ -86,7 +86,7 @@ def populations(  # noqa: PLR0917 (click passes options by name)
 
     \b
     Examples:
-      bontri stats import populations communes.csv --authority plaine-commune --year 2023 --skip-others --dry-run
+      bontri stats import populations communes.csv --authority plaine-commune-demo --year 2023 --skip-others --dry-run
     """
     from rewards.statistics.census_files import preview_populations, read_census, store_populations
 
@@ -127,8 +127,8 @@ def tonnages(  # noqa: PLR0917 (click passes options by name)
 
     \b
     Examples:
-      bontri stats import tonnages glass-2026.csv --authority plaine-commune --dry-run
-      bontri stats import tonnages pesees.csv --authority plaine-commune --unit kg --yes
+      bontri stats import tonnages glass-2026.csv --authority plaine-commune-demo --dry-run
+      bontri stats import tonnages pesees.csv --authority plaine-commune-demo --unit kg --yes
     """
     from ingest.worker import utc_now
     from rewards.statistics.tonnages.importing import preview_tonnages, store_tonnages

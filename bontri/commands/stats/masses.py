@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from bontri.commands.stats.periods import MONTH
 from bontri.commands.tenants import LONGEST_NAME, Text, by_somebody, of_authority, tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
-MONTH = click.DateTime(["%Y-%m"])
 LONGEST_SOURCE = 300
 
 
@@ -28,7 +28,7 @@ def list_command(authority: str, is_json: bool) -> None:
 
     \b
     Example:
-      bontri stats masses list --authority plaine-commune
+      bontri stats masses list --authority plaine-commune-demo
     """
     from bontri.commands.settle import print_table
     from rewards.statistics.unit_masses import list_unit_masses
@@ -65,23 +65,21 @@ def list_command(authority: str, is_json: bool) -> None:
 @click.option("--source", type=Text(LONGEST_SOURCE), required=True, help="Who says so; shown with every figure.")
 @by_somebody
 @AS_JSON
-def set_command(
-    authority: str, month: datetime.datetime, unknown: bool, person: str, is_json: bool, **facts: Any
-) -> None:
+def set_command(authority: str, month: datetime.date, unknown: bool, person: str, is_json: bool, **facts: Any) -> None:
     """Set what one item of a material weighs; figures of that month and later ones are reckoned anew.
 
     \b
     Examples:
-      bontri stats masses set glass --authority plaine-commune --from 2026-07 --grams 240 \\
+      bontri stats masses set glass --authority plaine-commune-demo --from 2026-07 --grams 240 \\
         --source "1,000 items weighed at the sorting centre"
-      bontri stats masses set paper --authority plaine-commune --from 2026-07 --unknown --source "weigh it"
+      bontri stats masses set paper --authority plaine-commune-demo --from 2026-07 --unknown --source "weigh it"
     """
     from ingest.worker import utc_now
     from rewards.statistics.unit_masses import NewUnitMass, get_unit_mass, set_unit_mass
 
     if unknown == (facts["unit_mass_g"] is not None):
         raise click.UsageError("say --grams, or --unknown")
-    mass = NewUnitMass(valid_from=month.date(), **facts)
+    mass = NewUnitMass(valid_from=month, **facts)
     with tenant_in_use(authority) as (connection, tenant):
         of_tenant = {"authority_id": tenant.authority_id}
         unit_mass_id = set_unit_mass(connection, mass, **of_tenant, set_by=person, now=utc_now())

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bontri.commands.settle import print_table
+from bontri.commands.stats.periods import MONTH
 from bontri.commands.tenants import Text, of_authority, tenant_in_use
 from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.statistics.participation.shares import Participation
 
-MONTH = click.DateTime(["%Y-%m"])
 WITHHELD = "< 11"
 
 
@@ -24,17 +24,15 @@ WITHHELD = "< 11"
 @click.option("--level", type=click.Choice(["authority", "commune", "site"]), default="authority", show_default=True)
 @click.option("--material", default="", metavar="NAME", help="Of one material; default: of any.")
 @AS_JSON
-def participation(
-    authority: str, first: datetime.datetime, last: datetime.datetime, is_json: bool, **asked: Any
-) -> None:
+def participation(authority: str, first: datetime.date, last: datetime.date, is_json: bool, **asked: Any) -> None:
     """Say how many holders were active, how many of them were new, and which share of those served they are.
 
     From counts the job count-holders keeps. Fewer than 11 persons are withheld.
 
     \b
     Examples:
-      bontri stats participation --authority plaine-commune --from 2026-01 --to 2026-12
-      bontri stats participation --authority plaine-commune --from 2026-01 --to 2026-12 --by year --level commune --json
+      bontri stats participation --authority plaine-commune-demo --from 2026-01 --to 2026-12
+      bontri stats participation --authority plaine-commune-demo --from 2026-01 --to 2026-12 --level commune --json
     """
     from rewards.statistics.participation.shares import DEFINITION, list_participation
     from rewards.territory import get_timezone
@@ -46,15 +44,15 @@ def participation(
             connection,
             authority_id=tenant.authority_id,
             timezone=get_timezone(connection, authority_id=tenant.authority_id).key,
-            first_day=first.date(),
-            last_day=last.date(),
+            first_day=first,
+            last_day=last,
             **asked,
         )
     if is_json:
         click.echo(as_json({"definition": DEFINITION, "rows": found}))
     elif found:
         print_participation(found)
-        click.echo(f"\n{DEFINITION}")
+        click.echo(f"\n{click.wrap_text(DEFINITION, width=79)}")
     else:
         click.echo("Nothing was counted: no deposits, or count-holders has not run (bontri stats count-holders).")
 
@@ -99,8 +97,8 @@ def households(authority: str, is_json: bool, **said: Any) -> None:
 
     \b
     Examples:
-      bontri stats households --authority plaine-commune
-      bontri stats households --authority plaine-commune --commune 93066 --year 2021 --households 44071 \\
+      bontri stats households --authority plaine-commune-demo
+      bontri stats households --authority plaine-commune-demo --commune 93066 --year 2021 --households 44071 \\
         --source "INSEE, recensement 2021"
     """
     from rewards.statistics.participation.served import list_served, set_served
@@ -129,7 +127,7 @@ def count_holders(authority: str, is_json: bool) -> None:
 
     \b
     Example:
-      bontri stats count-holders --authority plaine-commune
+      bontri stats count-holders --authority plaine-commune-demo
     """
     from bontri.jobs.counting import count_holders_of
     from bontri.operating import engine_in_use

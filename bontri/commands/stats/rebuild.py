@@ -30,7 +30,7 @@ def rebuild(is_check: bool, authority: str | None, is_json: bool) -> None:
     \b
     Examples:
       bontri stats rebuild --check
-      bontri stats rebuild --authority plaine-commune
+      bontri stats rebuild --authority plaine-commune-demo
       bontri stats rebuild --check --json
     """
     from bontri.embedded.processes import stop_on_signals

@@ -6,12 +6,12 @@ from rewards.errors import OperatorRefusedError
 
 
 class PeriodNotClosedError(OperatorRefusedError):
-    """The month is not over for long enough: bins that were offline may still report it."""
+    """The month or year is not over for long enough: bins that were offline may still report it."""
 
     code = "period_not_closed"
 
-    def __init__(self, closes_on: datetime.date) -> None:
-        super().__init__(f"deposits of that month may still come in: publish it on {closes_on} or later")
+    def __init__(self, period: str, closes_on: datetime.date) -> None:
+        super().__init__(f"deposits of {period} may still come in: publish it on {closes_on} or later")
 
 
 class AlreadyPublishedError(OperatorRefusedError):

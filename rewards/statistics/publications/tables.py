@@ -68,15 +68,31 @@ LIST_CELLS_OF_MONTHS = text("""
 
 
 def read_month(
-    connection: Connection, month: datetime.date, *, authority_id: int, timezone: ZoneInfo, now: datetime.datetime
+    connection: Connection,
+    month: datetime.date,
+    *,
+    authority_id: int,
+    timezone: ZoneInfo,
+    now: datetime.datetime,
+    is_rehearsal: bool = False,
 ) -> Table:
     """Return the table of a month, not yet protected; holders must have been counted just before.
+
+    In a rehearsal a month that has begun need not be closed: what comes in later is not in the table.
 
     Raises:
         PeriodNotClosedError, AlreadyPublishedError: it cannot be published.
     """
     span = Span("month", month)
-    check_open(connection, span, authority_id=authority_id, timezone=timezone, now=now)
+    has_begun = month <= now.astimezone(timezone).date()
+    check_open(
+        connection,
+        span,
+        authority_id=authority_id,
+        timezone=timezone,
+        now=now,
+        need_not_be_closed=is_rehearsal and has_begun,
+    )
     tenant = {"authority_id": authority_id}
     # Counts first: what comes in between has more deposits and no more holders.
     counted = connection.execute(LIST_COUNTS, {**tenant, "granularity": "month", "first_day": month})
@@ -125,14 +141,26 @@ def read_year(
     return build_year(year, months, commune_of=commune_of, holders=holders)
 
 
+def find_closing_day(span: Span) -> datetime.date:
+    """Return the first day a month or year can be published on, of the authority's calendar."""
+    return span.last_day + datetime.timedelta(days=1) + WAIT
+
+
 def check_open(
-    connection: Connection, span: Span, *, authority_id: int, timezone: ZoneInfo, now: datetime.datetime
+    connection: Connection,
+    span: Span,
+    *,
+    authority_id: int,
+    timezone: ZoneInfo,
+    now: datetime.datetime,
+    need_not_be_closed: bool = False,
 ) -> None:
     """Raise unless a month or year is over for long enough and was not published."""
     values = {"authority_id": authority_id, "granularity": span.granularity, "first_day": span.first_day}
     published_at = connection.scalar(FIND_PUBLISHED, values)
     if published_at is not None:
         raise AlreadyPublishedError(published_at)
-    closes_on = span.last_day + datetime.timedelta(days=1) + WAIT
-    if now.astimezone(timezone).date() < closes_on:
-        raise PeriodNotClosedError(closes_on)
+    closes_on = find_closing_day(span)
+    if not need_not_be_closed and now.astimezone(timezone).date() < closes_on:
+        period = f"{span.first_day:%Y-%m}" if span.granularity == "month" else f"{span.first_day:%Y}"
+        raise PeriodNotClosedError(period, closes_on)
