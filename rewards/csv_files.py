@@ -117,4 +117,5 @@ class CsvFaultyError(Exception):
     def __init__(self, name: str, faults: Sequence[CsvFault]) -> None:
         self.faults = sorted(faults)
         listed = "".join(f"\n  {fault}" for fault in self.faults)
-        super().__init__(f"{name}: nothing was imported, {len(faults)} faults:{listed}")
+        counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__(f"{name}: nothing was imported, {counted}:{listed}")

@@ -65,7 +65,7 @@ def mix(bin_ids: Sequence[str]) -> list[str]:
 def list_references() -> list[DepartmentTonnage]:
     """List what départements collected in 2009 to 2017, real too, in the order of the file."""
     content = (files("bontri.demo") / "data" / "sinoe_household_waste_2009_2017.csv").read_bytes()
-    return read_sinoe(content)[0]
+    return read_sinoe(content).rows
 
 
 def fold(name: str) -> str:

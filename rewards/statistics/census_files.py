@@ -1,6 +1,6 @@
 """Populations as INSEE publishes them: by commune; arrondissements repeat their commune and are never counted twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, text
 
@@ -8,6 +8,7 @@ from rewards.arrays import Columns
 from rewards.csv_files import CsvFault, read_csv
 from rewards.quantities import QuantityFaultyError, parse_quantity
 from rewards.statistics.imports import ImportRow, Preview, preview
+from rewards.statistics.insee_codes import INSEE_CODE, SHORT, complete_code, describe_no_code
 
 COLUMNS = ("insee_code", "population", "year", "name")
 REQUIRED = ("insee_code", "population")
@@ -54,14 +55,17 @@ def read_census(content: bytes, *, year: int | None) -> tuple[Counted, list[CsvF
     rows, faults = read_csv(content, known=COLUMNS, required=REQUIRED, other_names=OTHER_NAMES)
     counted: Counted = {}
     for line, values in rows:
-        code = values["insee_code"].upper().zfill(5)
+        code = values["insee_code"].upper()
         of_year = read_whole(values.get("year", ""), 1962, 2100) or (None if values.get("year") else year)
         population = read_whole(values["population"], 1, 10**8)
         if of_year is None:
             faults.append(CsvFault(line, "year", f"{values.get('year', '')!r} is no year; --year says it of all rows"))
         if population is None:
             faults.append(CsvFault(line, "population", f"{values['population']!r} is no whole number above zero"))
-        if of_year is None or population is None:
+        is_code = bool(INSEE_CODE.fullmatch(code) or SHORT.fullmatch(code))
+        if not is_code:
+            faults.append(CsvFault(line, "insee_code", describe_no_code(code)))
+        if of_year is None or population is None or not is_code:
             continue
         first = counted.setdefault((code, of_year), (line, population))
         if first[0] != line:
@@ -103,10 +107,14 @@ def fold_parts(counted: Counted, faults: list[CsvFault]) -> Counted:
 def preview_populations(
     connection: Connection, counted: Counted, *, authority_id: int, skips_others: bool
 ) -> tuple[Preview, list[CsvFault]]:
-    """Say what storing would change, and which communes are not the authority's; those may be left out."""
+    """Say what storing would change, and which communes are not the authority's; those may be left out.
+
+    What is no code of a commune is a fault even then: the row may be one of the authority's.
+    """
     tenant = {"authority_id": authority_id}
     names: dict[str, str] = {row.insee_code: row.name for row in connection.execute(COMMUNES, tenant)}
-    faults = [
+    counted, faults = complete_codes(counted, names)
+    faults += [
         CsvFault(line, "insee_code", describe_unknown(code))
         for (code, _), (line, _) in counted.items()
         if code not in names and not skips_others
@@ -118,6 +126,20 @@ def preview_populations(
     ]
     stored = connection.execute(STORED, tenant)
     return preview(rows, {(row.insee_code, row.year): {"population": row.population} for row in stored}), faults
+
+
+def complete_codes(counted: Counted, known: Collection[str]) -> tuple[Counted, list[CsvFault]]:
+    """Give codes the zero they lost; what is none, or stands there twice now, is a fault."""
+    completed: Counted = {}
+    faults = []
+    for (said, year), found in counted.items():
+        code = complete_code(said, known)
+        if code is None:
+            faults.append(CsvFault(found[0], "insee_code", describe_no_code(said)))
+        elif completed.setdefault((code, year), found) != found:
+            reason = f"{code} stands in line {completed[code, year][0]} already, for {year}"
+            faults.append(CsvFault(found[0], "insee_code", reason))
+    return completed, faults
 
 
 def describe_unknown(code: str) -> str:

@@ -36,7 +36,7 @@ def town(connection, keyring) -> Town:
 @pytest.fixture
 def published(connection):
     content = (files("bontri.demo.data") / "sinoe_household_waste_2009_2017.csv").read_bytes()
-    store_references(connection, read_sinoe(content)[0], source="ADEME SINOE")
+    store_references(connection, read_sinoe(content).rows, source="ADEME SINOE")
 
 
 def store(connection, place: str, stream: str, first: str, last: str, tonnes: float):  # noqa: PLR0917 (a row)
@@ -145,3 +145,10 @@ def test_a_few_departements_of_a_nearer_year_do_not_stand_for_the_nation(connect
     department, region, nation = compare(connection, "glass", 2022, **ASKED).references
     assert (department.year, department.kg_per_inhabitant) == (2021, 20.0)
     assert (region.year, region.departments, nation.year, nation.departments) == (2017, 8, 2017, 101)
+
+
+def test_a_year_of_which_bins_stood_a_part_is_reckoned_from_those_days(connection, town):
+    connection.execute(text("UPDATE placements SET placed_at = '2026-01-22 00:00+01'"))
+    deposit(connection, town, badge=None, items=200, now=START + 25 * DAY)
+    found = compare(connection, "glass", 2026, **ASKED).by_bins
+    assert (found.days, found.kg_per_inhabitant) == (11, round(200 * 0.3 / 200_000 * 365 / 11, 3))

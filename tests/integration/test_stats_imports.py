@@ -213,3 +213,71 @@ def test_what_cannot_be_true_is_a_fault_whoever_named_the_unit(desk, header, qua
     content = f"site;stream;month;{header}\nA;glass;2026-01;{quantity}\n"
     assert desk.faults("tonnages", content) == [f"line 2: {header}: {told}"]
     assert desk.store("tonnages", content, "--sure")["new"] == 1
+
+
+def test_a_row_unlike_what_is_stored_for_its_place_is_a_fault_even_alone_in_its_file(desk):
+    header = "site,stream,month,tonnage_kg\n"
+    desk.store("tonnages", header + "".join(f"A,glass,2026-0{month},20\n" for month in range(1, 4)))
+    [fault] = desk.faults("tonnages", header + "A,glass,2026-04,20000\n")
+    assert fault.endswith("20000 kg is 1.03e+03 times what is stored as usual here: --sure takes it")
+    assert desk.store("tonnages", header + "A,glass,2026-04,20000\n", "--sure")["new"] == 1
+    assert desk.store("tonnages", header + "A,glass,2026-05,25\n")["new"] == 1
+
+
+def test_streams_may_be_called_as_in_french_where_the_authority_has_them(desk):
+    header = "insee_code;flux;mois;kg\n"
+    rows = "93066;Verre;2026-01;250000\n93066;Plastiques;2026-01;9000\n"
+    rows += "93066;Ordures ménagères résiduelles;2026-01;2000000\n"
+    desk.store("tonnages", header + rows + "93066;OMR;2026-02;2000000\n")
+    assert sorted(row[2] for row in desk.tonnages()) == ["glass", "plastic", "residual", "residual"]
+    assert desk.faults("tonnages", header + "93066;Papier;2026-01;9000\n") == [
+        "line 2: stream: 'papier' (paper) is none of food, glass, packaging_paper, plastic, residual"
+    ]
+
+
+def test_a_month_that_is_not_over_is_named_as_one(desk):
+    assert desk.faults("tonnages", "site,stream,month,tonnage_kg\nA,glass,2090-11,20\n") == [
+        "line 2: month: November 2090 is not over"
+    ]
+
+
+def test_a_zero_is_put_before_a_code_only_where_that_is_a_commune_of_the_authority(desk, town):
+    with desk.database.engine().begin() as connection:
+        insert = "INSERT INTO communes (authority_id, insee_code, name) VALUES (:id, '01053', 'Bourg-en-Bresse')"
+        connection.execute(text(insert), {"id": town.authority_id})
+    header = "insee_code,population\n"
+    for more in ((), ("--skip-others",)):
+        assert desk.faults("populations", header + "9307,10\n930666,10\n", "--year", "2022", *more) == [
+            "line 2: insee_code: '9307' is no INSEE code: five signs",
+            "line 3: insee_code: '930666' is no INSEE code: five signs",
+        ]
+    assert desk.faults("populations", header + "01053,10\n1053,11\n", "--year", "2022") == [
+        "line 3: insee_code: 01053 stands in line 2 already, for 2022"
+    ]
+    desk.store("populations", header + "1053,41000\n", "--year", "2022")
+    assert ("population", "01053", "", "2022", "", 41_000) in desk.rows()
+    assert desk.faults("tonnages", "insee_code,stream,month,tonnage_kg\n9307,glass,2026-01,9000\n") == [
+        "line 2: insee_code: '9307' is no INSEE code: five signs"
+    ]
+    desk.store("tonnages", "insee_code,stream,month,tonnage_kg\n1053,glass,2026-01,90000\n")
+    assert [row[1] for row in desk.tonnages()] == ["01053"]
+
+
+def test_an_import_of_nothing_new_ends_with_nothing_to_store(desk):
+    content = "insee_code,population,year\n93066,150000,2022\n"
+    assert desk.store("populations", content)["is_stored"]
+    assert succeed(desk.database, *desk.arguments("populations", content, "--yes")).output.endswith(
+        "Nothing to store.\n"
+    )
+    assert not desk.store("populations", content)["is_stored"]
+
+
+def test_references_without_tonnes_are_counted_as_left_out(desk):
+    header = "year,department,stream_code,tonnes,population\n"
+    told = desk.store("references", header + "2021,93,08C,30000,1650000\n2021,75,08C,,2100000\n")
+    assert (told["new"], told["left_out"]) == (1, 1)
+
+
+def test_one_fault_is_counted_as_one(desk):
+    result = run(desk.database, *desk.arguments("tonnages", "site,stream,month,tonnage_kg\nA,glass,2090-11,20\n"))
+    assert "nothing was imported, 1 fault:\n" in str(result.exception)

@@ -14,8 +14,14 @@ CONTENT = (files("bontri.demo.data") / "sinoe_household_waste_2009_2017.csv").re
 HEADER = b"year;department;stream_code;tonnes;population;kg_per_inhabitant\n"
 
 
+def read(content: bytes):
+    """Return the rows of a file, and its faults."""
+    file = read_sinoe(content)
+    return file.rows, file.faults
+
+
 def test_kilograms_per_inhabitant_are_those_published_in_every_row():
-    rows, faults = read_sinoe(CONTENT)
+    rows, faults = read(CONTENT)
     lines = CONTENT.decode().splitlines()
     assert (len(rows), faults, find_doubtful(rows)) == (1629, [], [])
     published = [float(lines[row.line - 1].rsplit(",", 1)[1]) for row in rows]
@@ -27,7 +33,7 @@ def test_a_row_whose_columns_contradict_each_other_is_a_fault():
     first = CONTENT.splitlines()[1]
     assert first.startswith(b"2009,01,Ain,08A")
     spoilt = CONTENT.replace(b"134208.6846", b"134208.7846", 1)
-    _, [fault] = read_sinoe(spoilt)
+    _, [fault] = read(spoilt)
     assert (fault.line, fault.column) == (2, "kg_per_inhabitant")
 
 
@@ -56,11 +62,11 @@ def test_every_departement_is_in_one_region():
     ],
 )
 def test_a_faulty_line_is_named_with_its_column(line: bytes, fault: CsvFault):
-    assert read_sinoe(HEADER + line)[1] == [fault]
+    assert read(HEADER + line)[1] == [fault]
 
 
 def test_missing_tonnes_are_left_out_and_zero_is_kept():
-    rows, faults = read_sinoe(HEADER + b"2009;01;08C;;10;\n2009;02;08C;0,0;10;\n")
+    rows, faults = read(HEADER + b"2009;01;08C;;10;\n2009;02;08C;0,0;10;\n")
     assert ([(row.department, row.mass_g) for row in rows], faults) == ([("02", 0)], [])
 
 
@@ -68,11 +74,11 @@ def test_kilograms_in_the_column_of_tonnes_are_doubted():
     lines = b"".join(
         b"2009;%02d;08C;%d;1000;\n" % (number, 30 * (1000 if number == 7 else 1)) for number in range(1, 13)
     )
-    rows, _ = read_sinoe(HEADER + lines)
+    rows, _ = read(HEADER + lines)
     assert [(each.line, each.column) for each in find_doubtful(rows)] == [(8, "tonnes")]
 
 
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_read_or_refused(content: bytes, has_header: bool):
-    rows, faults = read_sinoe(HEADER + content if has_header else content)
+    rows, faults = read(HEADER + content if has_header else content)
     assert rows or faults or not content.strip()

@@ -59,12 +59,12 @@ def references(file: Path, dry_run: bool, is_agreed: bool, source: str | None, i
     from rewards.statistics.references.sinoe import find_doubtful, read_sinoe
     from rewards.statistics.references.storing import preview_references, store_references
 
-    rows, faults = read_sinoe(read_file(file))
-    refuse(file, [*faults, *find_doubtful(rows)])
+    read = read_sinoe(read_file(file))
+    refuse(file, [*read.faults, *find_doubtful(read.rows)])
     with engine_in_use(read_settings(), role="bontri_operator") as engine, engine.begin() as connection:
-        found = preview_references(connection, rows)
-        if conclude(found, dry_run=dry_run, is_agreed=is_agreed, is_json=is_json):
-            store_references(connection, rows, source=source or file.name)
+        found = preview_references(connection, read.rows)
+        if conclude(found, dry_run=dry_run, is_agreed=is_agreed, is_json=is_json, left_out=read.left_out):
+            store_references(connection, read.rows, source=source or file.name)
 
 
 @imports.command("populations")
@@ -105,7 +105,7 @@ def populations(  # noqa: PLR0917 (click passes options by name)
 @FILE
 @of_authority
 @click.option("--unit", type=click.Choice(["kg", "t"]), help="Of a column that does not say: kilograms or tonnes.")
-@click.option("--sure", "is_sure", is_flag=True, help="Take quantities that are a hundred times what is usual there.")
+@click.option("--sure", "is_sure", is_flag=True, help="Take quantities that are not usual there, or cannot be true.")
 @DRY_RUN
 @YES
 @SOURCE
@@ -173,7 +173,8 @@ def refuse(file: Path, faults: "list[CsvFault]") -> None:
 
 def conclude(found: "Preview", *, dry_run: bool, is_agreed: bool, is_json: bool, left_out: int = 0) -> bool:
     """Show what would change, and return whether to store it."""
-    stores = not dry_run and (is_agreed or (not is_json and bool(found.new or found.changed) and ask(found, left_out)))
+    is_news = bool(found.new or found.changed)
+    stores = is_news and not dry_run and (is_agreed or (not is_json and ask(found, left_out)))
     if is_json:
         changes = [{**asdict(each), "before": dict(each.before), "after": dict(each.after)} for each in found.changed]
         told: dict[str, Any] = {
@@ -186,9 +187,9 @@ def conclude(found: "Preview", *, dry_run: bool, is_agreed: bool, is_json: bool,
         }
         click.echo(as_json(told))
     else:
-        if dry_run or is_agreed or not (found.new or found.changed):
+        if dry_run or is_agreed or not is_news:
             show(found, left_out)
-        click.echo("Stored." if stores else "Nothing was stored.")
+        click.echo("Stored." if stores else "Nothing was stored." if is_news else "Nothing to store.")
     return stores
 
 

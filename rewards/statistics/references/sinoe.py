@@ -34,8 +34,17 @@ class DepartmentTonnage:
         return self.mass_g / 1000 / self.population
 
 
-def read_sinoe(content: bytes) -> tuple[list[DepartmentTonnage], list[CsvFault]]:
-    """Read the rows of a file, and every fault; a row without tonnes is missing, and left out."""
+@dataclass(frozen=True, slots=True)
+class ReferenceFile:
+    """What a file says. Rows ``left_out`` had no tonnes: they are missing, not zero."""
+
+    rows: list[DepartmentTonnage]
+    left_out: int
+    faults: list[CsvFault]
+
+
+def read_sinoe(content: bytes) -> ReferenceFile:
+    """Read the rows of a file, and every fault."""
     rows, faults = read_csv(content, known=COLUMNS, required=REQUIRED)
     found: list[DepartmentTonnage] = []
     first_lines: dict[tuple[int, str, str], int] = {}
@@ -48,7 +57,7 @@ def read_sinoe(content: bytes) -> tuple[list[DepartmentTonnage], list[CsvFault]]
                 row.fault("", f"{read.stream} of {read.department} in {read.year} stands in line {first} already")
             found.append(read)
         faults += row.faults
-    return found, faults
+    return ReferenceFile(found, sum(not values["tonnes"] for _, values in rows), faults)
 
 
 class SinoeRow(RowReader):

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -10,13 +10,19 @@ from sqlalchemy import Connection, text
 from rewards.arrays import Columns
 from rewards.csv_files import CsvFault
 from rewards.statistics.imports import ImportRow, Preview, preview
+from rewards.statistics.insee_codes import complete_code, describe_no_code
 from rewards.statistics.populations import list_populations
 from rewards.statistics.tonnages.reading import G_PER, ReadTonnage, TonnageFile, Unit
-from rewards.statistics.tonnages.units import find_unit, list_far_apart, list_implausible
+from rewards.statistics.tonnages.streams import OTHER_STREAMS, describe_unknown_stream, find_stream
+from rewards.statistics.tonnages.units import (
+    FEWEST_NEIGHBOURS,
+    Usual,
+    find_unit,
+    list_far_apart,
+    list_implausible,
+    list_unusual,
+)
 from rewards.territory import find_sites
-
-OTHER_STREAMS = ("residual", "packaging_paper", "food")
-"""What is collected beside the materials of bins; names as in ``rewards/statistics/references/sinoe.py``."""
 
 COLUMNS = Columns(
     level="text", place="text", stream="text", first_day="date", last_day="date", mass_g="bigint", source="text"
@@ -25,6 +31,13 @@ MATERIALS = text("SELECT material FROM materials WHERE authority_id = :authority
 STORED = text("""
     SELECT level, place, stream, first_day, last_day, mass_g FROM tonnages
      WHERE authority_id = :authority_id AND first_day <= :until AND last_day >= :since
+""")
+USUAL = text("""
+    SELECT level, place, stream, count(*) AS neighbours,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(mass_g AS double precision) / (last_day - first_day + 1))
+      FROM tonnages
+     WHERE authority_id = :authority_id AND stream = ANY(CAST(:streams AS text[])) AND mass_g > 0
+     GROUP BY level, place, stream
 """)
 STORE = text(f"""
     INSERT INTO tonnages (authority_id, {COLUMNS.names}, imported_at)
@@ -63,6 +76,7 @@ def preview_tonnages(
     names = {each.insee_code: each for each in list_populations(connection, authority_id=authority_id, year=today.year)}
     sites = find_sites(connection, {row.site for row in file.rows if row.site}, authority_id=authority_id)
     streams = {*connection.scalars(MATERIALS, {"authority_id": authority_id}), *OTHER_STREAMS}
+    file = replace(file, rows=[in_our_words(row, names, streams) for row in file.rows])
     faults += list_unknown(file.rows, sites, names, streams, today=today)
     faults += [] if is_sure else list_far_apart(file.rows)
     everybody = [each.population for each in names.values()]
@@ -86,8 +100,10 @@ def preview_tonnages(
         else:
             warnings.append(CsvFault(1, column, f"taken for {chosen}: only so can the quantities be true"))
     if chosen is not None and not is_sure:
-        told = {fault.line for fault in faults}
-        faults += [each for each in list_implausible(file.rows, chosen, inhabitants) if each.line not in told]
+        usual = find_usual(connection, file.rows, sites, authority_id=authority_id)
+        for doubts in (list_implausible(file.rows, chosen, inhabitants), list_unusual(file.rows, chosen, usual)):
+            told = {fault.line for fault in faults}
+            faults += [each for each in doubts if each.line not in told]
     if faults or chosen is None:
         return None, faults
     rows = []
@@ -107,6 +123,12 @@ def preview_tonnages(
     return (None if overlapping else preview(rows, stored, warnings)), overlapping
 
 
+def in_our_words(row: ReadTonnage, communes: Mapping[str, Any], streams: set[str]) -> ReadTonnage:
+    """Return a row with stream and commune as they are stored; what is unknown stays as the file says it."""
+    code = complete_code(row.insee_code, communes) or row.insee_code
+    return replace(row, insee_code=code, stream=find_stream(row.stream, streams) or row.stream)
+
+
 def list_unknown(
     rows: Sequence[ReadTonnage],
     sites: Mapping[str, Any],
@@ -120,11 +142,15 @@ def list_unknown(
     for row in rows:
         if row.site and row.site not in sites:
             faults.append(CsvFault(row.line, "site", f"there is no site {row.site!r}"))
-        if row.insee_code and row.insee_code not in communes:
+        if row.insee_code and complete_code(row.insee_code, communes) is None:
+            faults.append(CsvFault(row.line, "insee_code", describe_no_code(row.insee_code)))
+        elif row.insee_code and row.insee_code not in communes:
             faults.append(CsvFault(row.line, "insee_code", f"the authority has no commune {row.insee_code!r}"))
         if row.stream not in streams:
-            faults.append(CsvFault(row.line, "stream", f"{row.stream!r} is none of {', '.join(sorted(streams))}"))
-        if row.last_day > today:
+            faults.append(CsvFault(row.line, "stream", describe_unknown_stream(row.stream, streams)))
+        if row.last_day > today and row.is_of_month:
+            faults.append(CsvFault(row.line, "month", f"{row.last_day:%B %Y} is not over"))
+        elif row.last_day > today:
             faults.append(CsvFault(row.line, "last_day", f"{row.last_day} is still to come"))
     return faults
 
@@ -136,6 +162,20 @@ def place_of(row: ReadTonnage, sites: Mapping[str, Any], communes: Mapping[str, 
     if row.insee_code:
         return Place("commune", row.insee_code, f"{communes[row.insee_code]} ({row.insee_code})")
     return Place("authority", "", "the whole authority")
+
+
+def find_usual(
+    connection: Connection, rows: Sequence[ReadTonnage], sites: Mapping[str, Any], *, authority_id: int
+) -> Usual:
+    """Return what is usual by what is stored: grams a day of a row's place and stream, where enough is known."""
+    values = {"authority_id": authority_id, "streams": sorted({row.stream for row in rows})}
+    stored = {tuple(row[:3]): (row[3], row[4]) for row in connection.execute(USUAL, values)}
+    codes = {str(site_id): code for code, site_id in sites.items()}
+    return {
+        (codes.get(place, "") if level == "site" else "", place if level == "commune" else "", stream): a_day
+        for (level, place, stream), (neighbours, a_day) in stored.items()
+        if neighbours >= FEWEST_NEIGHBOURS and (level != "site" or place in codes)
+    }
 
 
 def list_stored(connection: Connection, rows: Sequence[ImportRow], *, authority_id: int) -> dict[Any, dict[str, int]]:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from rewards.csv_files import CsvFault, RowReader, read_csv
 from rewards.quantities import QuantityFaultyError, parse_quantity
+from rewards.statistics.tonnages.streams import stream_called
 
 Unit = Literal["kg", "t"]
 G_PER: Mapping[Unit, int] = {"kg": 1000, "t": 1_000_000}
@@ -52,7 +53,10 @@ STREAM = re.compile(r"[a-z][a-z0-9_-]{1,31}")
 
 @dataclass(frozen=True, slots=True)
 class ReadTonnage:
-    """A row of the file: ``site`` and ``insee_code`` as it names them, one of them at most; ``quantity`` as written."""
+    """A row of the file: ``site`` and ``insee_code`` as it names them, one of them at most; ``quantity`` as written.
+
+    ``stream`` is as it names it too, in small letters. ``is_of_month`` is true where its days are told by a month.
+    """
 
     line: int
     column: str
@@ -62,6 +66,7 @@ class ReadTonnage:
     first_day: datetime.date
     last_day: datetime.date
     quantity: Decimal
+    is_of_month: bool = False
 
     @property
     def days(self) -> int:
@@ -113,17 +118,18 @@ class TonnageRow(RowReader):
 
     def read(self) -> ReadTonnage | None:
         """Return what the line says; None where it is faulty."""
-        days = self._read_month() if self.values.get("month") else self._read_days()
+        is_of_month = bool(self.values.get("month"))
+        days = self._read_month() if is_of_month else self._read_days()
         site, insee_code = self.values.get("site", ""), self.values.get("insee_code", "")
         if site and insee_code:
             self.fault("site", "names a site and a commune: leave one of them empty")
         stream = self.values["stream"].lower()
-        if not STREAM.fullmatch(stream):
+        if not STREAM.fullmatch(stream) and stream_called(stream) is None:
             self.fault("stream", f"{self.values['stream']!r} is no stream: a material of yours, or residual")
         quantity = self._read_quantity()
         if self.faults or days is None or quantity is None:
             return None
-        return ReadTonnage(self.line, self._column, site, insee_code, stream, *days, quantity)
+        return ReadTonnage(self.line, self._column, site, insee_code, stream, *days, quantity, is_of_month)
 
     def _read_quantity(self) -> Decimal | None:
         try:

@@ -3,7 +3,7 @@
 Bounds are wide on purpose: a factor of a thousand lies between the two units.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from rewards.csv_files import CsvFault
@@ -19,6 +19,8 @@ LEAST_WHERE_NAMED = 0.1
 APART = 100
 """Rows of one place and stream that differ by so much are not in one unit: seasons differ by two or three."""
 FEWEST_NEIGHBOURS = 3
+Usual = Mapping[tuple[str, str, str], float]
+"""By site, commune and stream as rows name them: grams a day that are usual there."""
 
 Inhabitants = Callable[[ReadTonnage], int | None]
 """How many inhabitants the place of a row has; None for a site, and where nobody knows."""
@@ -70,4 +72,16 @@ def list_far_apart(rows: Sequence[ReadTonnage]) -> list[CsvFault]:
             if not 1 / APART < times < APART:
                 reason = f"{row.quantity} is {times:,.3g} times what is usual here: another unit? --sure takes it"
                 faults.append(CsvFault(row.line, row.column, reason))
+    return faults
+
+
+def list_unusual(rows: Sequence[ReadTonnage], unit: Unit, usual: Usual) -> list[CsvFault]:
+    """List rows that are a hundred times, or a hundredth of, what is stored for their place and stream."""
+    faults = []
+    for row in rows:
+        a_day = usual.get((row.site, row.insee_code, row.stream))
+        times = float(row.quantity) * G_PER[unit] / row.days / a_day if a_day else 1
+        if row.quantity > 0 and not 1 / APART < times < APART:
+            reason = f"{row.quantity} {unit} is {times:,.3g} times what is stored as usual here: --sure takes it"
+            faults.append(CsvFault(row.line, row.column, reason))
     return faults
