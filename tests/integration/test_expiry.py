@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from bontri.jobs.expiring import expire_points_of
 from rewards.expiry import GRACE, expire_points, first_position, note_expired
@@ -245,3 +245,14 @@ def test_the_command_goes_through_all_authorities_and_counts(scene: Scene) -> No
     assert json.loads(told) == {"lots": 1, "points": 15}
     assert succeed(scene.database, "jobs", "once", "expire-points").output == "expire-points: 0 lots, 0 points.\n"
     assert expire_points_of(scene.database.engine("bontri_api"), 7) == {"lots": 0, "points": 0}
+
+
+def test_a_sweeper_that_fails_ends_the_job_and_leaves_the_rest_as_it_was(scene: Scene) -> None:
+    scene.earn(15)
+    with scene.database.engine().begin() as connection:
+        connection.execute(text("UPDATE accounts SET expires_on = '2026-01-01' WHERE kind = 'lot'"))
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        expire_points_of(scene.database.engine("bontri_reader"), 7)
+    assert scene.held() == 15
+    assert expire_points_of(scene.database.engine("bontri_api"), 7) == {"lots": 1, "points": 15}
+    scene.assert_sound()
