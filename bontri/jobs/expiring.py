@@ -2,8 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from uuid import UUID
 
 import structlog
@@ -15,14 +13,10 @@ from rewards.expiry import expire_points, first_position, note_expired
 from rewards.expiry_warnings import warn_of_expiry
 from rewards.fleet.owners import list_authorities
 from rewards.goals import close_if_running, give_back, list_ended_goals
-from rewards.ledger.sweeping import Position
 from rewards.vouchers import expire_vouchers
 
 log = structlog.get_logger(__name__)
 
-SWEEPERS = 2
-"""Each on a connection of its own, sharing the lots by leaving out what another holds. On two processors a second made
-expiry some 1.4 times as fast, a third no faster."""
 MOST_PASSES = 3
 """Lots that a redemption held are visited again; who holds one for so long is left to the next run."""
 
@@ -59,42 +53,22 @@ def expire_vouchers_of(engine: Engine, authority_id: int) -> dict[str, int]:
 
 
 def expire_points_of(engine: Engine, authority_id: int) -> dict[str, int]:
-    """Expire the points of every lot that is due, in small batches, ``SWEEPERS`` of them at once."""
-    total: Counter[str] = Counter({"lots": 0, "points": 0})
+    """Expire the points of every lot that is due, a small batch at a time."""
+    lots = points = 0
     for _ in range(MOST_PASSES):
         with engine.connect() as connection:
             position = first_position(connection, authority_id=authority_id)
-        total.update(sweep_together(engine, authority_id, position))
+        while True:
+            with engine.begin() as connection:
+                swept = expire_points(connection, authority_id=authority_id, now=utc_now(), after=position)
+            lots, points = lots + swept.lots, points + swept.points
+            if swept.position is None:
+                break
+            position = swept.position
         with engine.begin() as connection:
             if note_expired(connection, authority_id=authority_id, now=utc_now()):
                 break
-    return dict(total)
-
-
-def sweep_together(engine: Engine, authority_id: int, first: Position) -> Counter[str]:
-    """Sweep from one position with several sweepers, each a batch of its own; they end early when one of them fails."""
-    stop = Event()
-
-    def sweep(_: int) -> Counter[str]:
-        swept_by_one: Counter[str] = Counter()
-        position: Position | None = first
-        try:
-            while position is not None and not stop.is_set():
-                with engine.begin() as connection:
-                    swept = expire_points(connection, authority_id=authority_id, now=utc_now(), after=position)
-                swept_by_one.update({"lots": swept.lots, "points": swept.points})
-                position = swept.position
-        except BaseException:
-            stop.set()
-            raise
-        return swept_by_one
-
-    with ThreadPoolExecutor(SWEEPERS) as sweepers:
-        try:
-            return sum(sweepers.map(sweep, range(SWEEPERS)), Counter[str]())
-        finally:
-            # Also when this thread is told to end: none of them must go on until all is swept.
-            stop.set()
+    return {"lots": lots, "points": points}
 
 
 def close_goals_of(engine: Engine, authority_id: int) -> dict[str, int]:

@@ -247,7 +247,7 @@ def test_the_command_goes_through_all_authorities_and_counts(scene: Scene) -> No
     assert expire_points_of(scene.database.engine("bontri_api"), 7) == {"lots": 0, "points": 0}
 
 
-def test_a_sweeper_that_fails_ends_the_job_and_leaves_the_rest_as_it_was(scene: Scene) -> None:
+def test_a_job_that_may_not_ends_and_leaves_the_points_as_they_were(scene: Scene) -> None:
     scene.earn(15)
     with scene.database.engine().begin() as connection:
         connection.execute(text("UPDATE accounts SET expires_on = '2026-01-01' WHERE kind = 'lot'"))
