@@ -64,8 +64,7 @@ def mix(bin_ids: Sequence[str]) -> list[str]:
 
 def list_references() -> list[DepartmentTonnage]:
     """List what départements collected in 2009 to 2017, real too, in the order of the file."""
-    content = (files("bontri.demo") / "data" / "sinoe_household_waste_2009_2017.csv").read_bytes()
-    return read_sinoe(content).rows
+    return read_sinoe(read_data("sinoe_household_waste_2009_2017.csv")).rows
 
 
 def fold(name: str) -> str:
@@ -76,4 +75,9 @@ def fold(name: str) -> str:
 
 def rows_of(name: str) -> Iterator[dict[str, str]]:
     """Read a CSV file of the demo's data."""
-    yield from csv.DictReader((files("bontri.demo") / "data" / name).read_text(encoding="utf-8").splitlines())
+    yield from csv.DictReader(read_data(name).decode().splitlines())
+
+
+def read_data(name: str) -> bytes:
+    """Return a file of the demo's data."""
+    return (files("bontri.demo") / "data" / name).read_bytes()

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from bontri.demo.history.rollout import Rollout
-from bontri.demo.places import POPULATION_YEAR, bin_id_of, list_columns, list_communes, list_references
+from bontri.demo.places import POPULATION_YEAR, bin_id_of, list_columns, list_communes, list_references, read_data
 from rewards.api_keys import create_api_key, create_operator_key
 from rewards.bins import NewBin, add_bins
 from rewards.cards import register_cards
@@ -20,6 +20,7 @@ from rewards.citizens import register_citizen
 from rewards.goals import GoalTerms, add_goal
 from rewards.keyring import Keyring
 from rewards.offers import OfferTerms, put_on_sale
+from rewards.outlines import preview_outlines, read_outlines, store_outlines
 from rewards.shops import create_shop
 from rewards.statistics.references.storing import store_references
 from rewards.tariffs import add_tariff
@@ -31,6 +32,7 @@ NAME = "Plaine Commune (demo)"
 ADDRESS = "21 avenue Jules-Rimet\n93218 Saint-Denis"
 TIMEZONE = "Europe/Paris"
 
+OUTLINES_SOURCE = "IGN GEOFLA 2.2, 2016"
 REFERENCES_SOURCE = "ADEME SINOE, 2009 to 2017; see bontri/demo/data"
 CITIZENS = 200
 DAY_CAP_POINTS = 40
@@ -123,6 +125,13 @@ def seed(
     return DemoKeys(tills, agent.secret, operator.secret)
 
 
+def draw_outlines(connection: Connection) -> None:
+    """Store where the communes are."""
+    shapes, _ = read_outlines(read_data("plaine_commune_outlines.geojson"))
+    found, _, _ = preview_outlines(connection, shapes, authority_id=AUTHORITY_ID)
+    store_outlines(connection, found.rows, authority_id=AUTHORITY_ID, source=OUTLINES_SOURCE)
+
+
 def build_territory(connection: Connection, *, now: datetime.datetime, rollout: Rollout | None) -> None:
     """Create the authority with its communes, materials, tariff, and a bin at each of its real columns."""
     create_authority(
@@ -146,6 +155,7 @@ def build_territory(connection: Connection, *, now: datetime.datetime, rollout: 
             source="INSEE, population municipale; see bontri/demo/data",
         )
     store_references(connection, list_references(), source=REFERENCES_SOURCE)
+    draw_outlines(connection)
     add_materials(connection, UNIT_MASS_G, authority_id=AUTHORITY_ID, source="docs/figures.md", now=now)
     sites = add_sites(connection, list_columns(), authority_id=AUTHORITY_ID)
     long_ago = now - datetime.timedelta(days=400)

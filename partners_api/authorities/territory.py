@@ -28,6 +28,7 @@ from rewards.fleet.refusals import (
 )
 from rewards.fleet.register import BinOnMap, ListedPlacement, get_bin_on_map, list_bins_on_map, list_placements
 from rewards.fleet.states import revoke_for_good
+from rewards.outlines import list_outlines
 from rewards.shop_register import CommuneUnknownError
 from rewards.sites import (
     KnownSite,
@@ -120,6 +121,29 @@ class CommuneSchema(ma.Schema):
     population_year = Integer(required=True, allow_none=True, metadata={"description": "Of the census"})
 
 
+class OutlinePropertiesSchema(ma.Schema):
+    """Whose outline it is, and who drew it."""
+
+    insee_code = fields.String(required=True)
+    commune = fields.String(required=True)
+    source = fields.String(required=True)
+
+
+class OutlineSchema(ma.Schema):
+    """A commune's outline, a feature of GeoJSON."""
+
+    type = fields.String(required=True, validate=validate.OneOf(["Feature"]))
+    geometry = fields.Dict(required=True, metadata={"description": "A Polygon or MultiPolygon (RFC 7946)"})
+    properties = fields.Nested(OutlinePropertiesSchema, required=True)
+
+
+class OutlinesSchema(ma.Schema):
+    """Outlines of communes, as GeoJSON has them."""
+
+    type = fields.String(required=True, validate=validate.OneOf(["FeatureCollection"]))
+    features = fields.List(fields.Nested(OutlineSchema), required=True)
+
+
 class MaterialSchema(ma.Schema):
     """A material the authority collects."""
 
@@ -144,6 +168,21 @@ def show_communes(caller: Principal, asked: dict[str, Any]) -> Page[ListedCommun
     [after] = asked["after"] or [None]
     found = list_communes(connection(), **tenant_of(caller), after=after, limit=asked["limit"])
     return page_of(found, asked["limit"], lambda each: (each.insee_code,))
+
+
+@operation(authorities, "GET", "/communes/outlines", audience="authority", role="viewer", answers=(200, OutlinesSchema))
+def show_outlines(caller: Principal) -> dict[str, Any]:
+    """Show where communes are, as GeoJSON; those whose outline nobody imported are not in it."""
+    found = list_outlines(connection(), **tenant_of(caller))
+    features = [
+        {
+            "type": "Feature",
+            "geometry": each.outline,
+            "properties": {"insee_code": each.insee_code, "commune": each.commune, "source": each.source},
+        }
+        for each in found
+    ]
+    return {"type": "FeatureCollection", "features": features}
 
 
 @listing(authorities, "/materials", audience="authority", role="viewer", item=MaterialSchema, key=(str,))

@@ -200,6 +200,7 @@ TABLES = {
         " missing computed_at"
     ),
     "communes": Classified(none="insee_code name"),
+    "commune_outlines": Classified(none="insee_code outline source"),
     "contacts": Classified(
         "contact",
         personal="email_encrypted display_name_encrypted",

@@ -97,6 +97,22 @@ class Population(Base):
     source: Mapped[str]
 
 
+class CommuneOutline(Base):
+    """Where a commune is: a Polygon or MultiPolygon of GeoJSON, as simple as a map needs, and who drew it."""
+
+    __tablename__ = "commune_outlines"
+    __table_args__ = (
+        tenant_key("insee_code", to="communes"),
+        CheckConstraint("outline ->> 'type' IN ('Polygon', 'MultiPolygon')", name="outline_is_a_shape"),
+        CheckConstraint("char_length(source) BETWEEN 1 AND 300", name="source_length"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    insee_code: Mapped[str] = mapped_column(primary_key=True)
+    outline: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    source: Mapped[str]
+
+
 class Material(Base):
     """A material the authority collects; what one item weighs is in :class:`rewards.schema.assumptions.UnitMass`."""
 

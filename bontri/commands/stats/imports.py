@@ -1,4 +1,4 @@
-"""``bontri stats import``: references, populations and tonnages from CSV files, shown before anything is stored."""
+"""``bontri stats import``: references, populations, tonnages and outlines from files, shown before they are stored."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,11 +29,11 @@ LARGEST_FILE = 50_000_000
 
 @click.group("import")
 def imports() -> None:
-    """Import what figures are compared with and divided by.
+    """Import what figures are compared with, divided by and drawn on.
 
-    Files are CSV as spreadsheets write them: a header; commas, semicolons or tabs; UTF-8 or Windows-1252; decimal
-    commas or points. What would change is shown first. When a line is faulty nothing is imported, and every fault
-    is told.
+    Outlines are GeoJSON. The other files are CSV as spreadsheets write them: a header; commas, semicolons or tabs;
+    UTF-8 or Windows-1252; decimal commas or points. What would change is shown first. When a line is faulty nothing
+    is imported, and every fault is told.
     """
 
 
@@ -150,6 +150,41 @@ def tonnages(  # noqa: PLR0917 (click passes options by name)
     of_tenant(authority, store)
 
 
+@imports.command("outlines")
+@FILE
+@of_authority
+@DRY_RUN
+@YES
+@SOURCE
+@AS_JSON
+def outlines(file: Path, authority: str, source: str | None, is_json: bool, **how: bool) -> None:
+    """Import where communes are, for maps, from a GeoJSON FeatureCollection of polygons.
+
+    Each feature has the INSEE code among its properties (insee_code, INSEE_COM, code, ...); longitude and latitude in
+    degrees. Communes of others are left out, arrondissements put together, borders simplified to about 30 m.
+
+    \b
+    Examples:
+      curl -o outlines.geojson \\
+        'https://geo.api.gouv.fr/epcis/200057867/communes?format=geojson&geometry=contour'
+      bontri stats import outlines outlines.geojson --authority plaine-commune-demo --source "IGN, 2026" --dry-run
+    """
+    from rewards.outlines import preview_outlines, read_outlines, store_outlines
+
+    shapes, faults = read_outlines(read_file(file))
+    refuse(file, faults)
+
+    def store(connection: "Connection", authority_id: int) -> None:
+        found, unusable, without = preview_outlines(connection, shapes, authority_id=authority_id)
+        refuse(file, unusable)
+        if without and not is_json:
+            click.echo(f"Not in the file: {', '.join(without)}.")
+        if conclude(found, **how, is_json=is_json):
+            store_outlines(connection, found.rows, authority_id=authority_id, source=source or file.name)
+
+    of_tenant(authority, store)
+
+
 def of_tenant(slug: str, store: Callable[["Connection", int], None]) -> None:
     """Call ``store`` in one transaction on the authority a slug names."""
     with tenant_in_use(slug) as (connection, tenant):
@@ -222,8 +257,16 @@ def describe(values: Any) -> str:
     """Write values for people: kilograms instead of grams."""
     words = []
     for name, value in values.items():
-        if name == "mass_g":
+        if name == "outline":
+            words.append(count_points(value))
+        elif name == "mass_g":
             words.append(f"{value / 1000:,.1f} kg")
         else:
             words.append(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}")
     return ", ".join(words)
+
+
+def count_points(outline: Any) -> str:
+    """Say how detailed a shape of GeoJSON is."""
+    polygons = [outline["coordinates"]] if outline["type"] == "Polygon" else outline["coordinates"]
+    return f"{sum(len(ring) for polygon in polygons for ring in polygon):,} points"
