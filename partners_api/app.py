@@ -24,6 +24,8 @@ from partners_api.health import health
 from partners_api.metrics import ApiMetrics, count_requests
 from partners_api.notices_off import notices_off
 from partners_api.operators.blueprint import operators
+from partners_api.pages.blueprint import pages
+from partners_api.pages.registration import register_pages
 from partners_api.paths import YearConverter
 from partners_api.principals import SECURITY_SCHEMES
 from partners_api.rates import limit_rates
@@ -133,6 +135,7 @@ def create_app(
     app.register_blueprint(notices_off)
     app.register_blueprint(documentation)
     register_operations(app)
+    register_pages(app)
     if config.proxies:
         # Without a proxy anybody could write these headers, so none is believed unless there is one.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=config.proxies)  # type: ignore[method-assign]
@@ -153,7 +156,7 @@ def register_operations(app: Flask) -> None:
 def refuse_what_is_not_json() -> None:
     """Refuse a body that does not say it is JSON, rather than treat it as missing, and one too deep to be read."""
     has_body = request.content_length or "Transfer-Encoding" in request.headers
-    if not has_body or request.blueprint == notices_off.name:
+    if not has_body or request.blueprint in (notices_off.name, pages.name):
         return
     if not request.is_json:
         raise UnsupportedMediaType

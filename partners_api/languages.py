@@ -1,4 +1,4 @@
-"""Which language a request is answered in: ``?lang=``, else ``Accept-Language``, else French."""
+"""Which language a request is answered in: `?lang=`, else as a page was told, else `Accept-Language`, else French."""
 
 from flask import request
 from marshmallow import fields, validate
@@ -8,6 +8,9 @@ from rewards.languages import LANGUAGES, Language
 LANGUAGE = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
 """What a query says it with."""
 
+LANGUAGE_COOKIE = "bontri_language"
+"""What somebody chose on a page."""
+
 
 def language_of_request() -> Language:
     """Return the language asked for, the first of the scheme's where none of them is."""
@@ -16,5 +19,11 @@ def language_of_request() -> Language:
 
 def find_language_asked_for() -> Language | None:
     """Find the language of the scheme's that is asked for."""
-    asked = request.args.get("lang") or request.accept_languages.best_match(LANGUAGES)
+    asked = request.args.get("lang") or find_language_chosen() or request.accept_languages.best_match(LANGUAGES)
     return next((language for language in LANGUAGES if language == asked), None)
+
+
+def find_language_chosen() -> Language | None:
+    """Find the language somebody chose on a page before."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    return next((language for language in LANGUAGES if language == chosen), None)

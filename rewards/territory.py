@@ -52,6 +52,15 @@ class ListedMaterial:
 
 
 @dataclass(frozen=True, slots=True)
+class AuthorityFacts:
+    """What everything an authority shows begins with; ``is_simulated``: every figure of it is made up."""
+
+    slug: str
+    name: str
+    is_simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewSite:
     """A drop-off point to add; ``reference`` is the authority's own name for it."""
 
@@ -117,6 +126,12 @@ def is_simulated(connection: Connection, *, authority_id: int) -> bool:
     """Tell whether every figure of the authority is made up."""
     simulated = select(Authority.is_simulated).where(Authority.authority_id == authority_id)
     return bool(connection.execute(simulated).scalar_one())
+
+
+def get_authority_facts(connection: Connection, *, authority_id: int) -> AuthorityFacts:
+    """Return an authority's names, and whether it is a real one."""
+    facts = select(Authority.slug, Authority.name, Authority.is_simulated).where(Authority.authority_id == authority_id)
+    return AuthorityFacts(*connection.execute(facts).one())
 
 
 def add_commune(

@@ -1,0 +1,1 @@
+"""Pages for people: HTML from the same domain functions as the API, in French and English, under a strict policy."""

@@ -1,0 +1,1 @@
+"""Pages for the agents of an authority."""

@@ -1,0 +1,106 @@
+"""What a page of figures is asked for, in its address: period, territory, material, as the API names them.
+
+Left empty, the period is the twelve months until yesterday. Refusals are the domain's own.
+"""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import marshmallow as ma
+from flask import g, request
+
+from partners_api.authorities.figure_schemas import GridQuerySchema
+from partners_api.pages.translations import gettext, said_later
+from partners_api.services import now
+from partners_api.transactions import connection
+from rewards.access import Principal
+from rewards.statistics.figures.comparing import year_before
+from rewards.statistics.periods import Period
+from rewards.territory import list_communes, list_materials
+
+DAY = datetime.timedelta(days=1)
+CARRIED = ("from", "to", "by", "level", "insee_code", "site", "bin_id", "material")
+"""What links to other pages carry on."""
+
+
+class QuestionSchema(GridQuerySchema):
+    """The API's query; without days it is about the twelve months until yesterday."""
+
+    @ma.pre_load
+    def fill_period(self, asked: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Fill the days that were left empty; and have ready what the pickers offer, for a refusal too."""
+        g.choices = read_choices(g.principal)
+        usual = twelve_months_until(today_of(g.principal) - DAY)
+        return {"from": f"{usual.first_day}", "to": f"{usual.last_day}", **asked}
+
+
+@dataclass(frozen=True, slots=True)
+class QuickPeriod:
+    """A period with a name, one click away."""
+
+    label: str
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the pickers offer: communes by code, materials, and periods by name."""
+
+    communes: dict[str, str]
+    materials: list[str]
+    periods: list[QuickPeriod]
+
+
+def today_of(caller: Principal) -> datetime.date:
+    """Return the day it is where the caller's authority is."""
+    return now().astimezone(ZoneInfo(caller.timezone)).date()
+
+
+def twelve_months_until(last_day: datetime.date) -> Period:
+    """Return the twelve months that end with a day."""
+    return Period(year_before(last_day, is_last=True) + DAY, last_day)
+
+
+def read_choices(caller: Principal) -> Choices:
+    """Read what the pickers offer."""
+    of: dict[str, Any] = {"authority_id": caller.authority_id}
+    communes = {each.insee_code: each.name for each in list_communes(connection(), **of)}
+    by_name = dict(sorted(communes.items(), key=lambda each: each[1]))
+    materials = [each.material for each in list_materials(connection(), **of)]
+    return Choices(by_name, materials, list_quick_periods(today_of(caller)))
+
+
+def list_quick_periods(today: datetime.date) -> list[QuickPeriod]:
+    """List the periods most people want. Pure."""
+    yesterday, first = today - DAY, today.replace(day=1)
+    last_month = first - DAY
+    return [
+        QuickPeriod(said_later("12 months"), twelve_months_until(yesterday)),
+        QuickPeriod(said_later("This month"), Period(first, today)),
+        QuickPeriod(said_later("Last month"), Period(last_month.replace(day=1), last_month)),
+        QuickPeriod(said_later("This year"), Period(today.replace(month=1, day=1), today)),
+        QuickPeriod(
+            said_later("Last year"),
+            Period(datetime.date(today.year - 1, 1, 1), datetime.date(today.year - 1, 12, 31)),
+        ),
+    ]
+
+
+def question_in_url(**changed: Any) -> str:
+    """Return the question as a query string that begins with `?`, some of it changed; empty where it is usual."""
+    asked = {name: value for name in CARRIED if (value := request.args.get(name, "").strip())}
+    kept = {name: str(value) for name, value in {**asked, **changed}.items() if value not in (None, "")}
+    return f"?{urlencode(kept)}" if kept else ""
+
+
+def name_of_place(asked: dict[str, Any]) -> str:
+    """Return which territory figures are of, in words."""
+    if asked["bin_id"]:
+        return gettext("Bin %(bin)s", bin=asked["bin_id"])
+    if asked["site"]:
+        return gettext("Site %(site)s", site=asked["site"])
+    choices: Choices = g.choices
+    return choices.communes.get(asked["insee_code"] or "", gettext("Whole territory"))

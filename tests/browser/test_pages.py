@@ -1,0 +1,141 @@
+"""Pages in a real browser: accessible, usable without a mouse, without JavaScript and on a small screen, and true."""
+
+import datetime
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import NARROW, Site
+from tests.pages_scene import KILOGRAMS
+
+PAGES = [
+    "/dashboard",
+    "/dashboard?from=2010-01-01&to=2010-12-31",
+    "/account",
+]
+"""Every page an agent can open: a line here has it looked at by all the tests below."""
+
+SHOWN_BEFORE = ["/sign-in", "/sign-in?why=expired&next=/dashboard"]
+REFUSED = ["/dashboard?from=2026-11-20&to=2026-11-01", "/nowhere"]
+EVERY = [*PAGES, *SHOWN_BEFORE, *REFUSED]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SEES_FOCUS = """() => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  return at.tagName + " " + (at.id || at.getAttribute("href") || at.name || at.textContent.trim()).slice(0, 60) + " "
+    + (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0);
+}"""
+REACHABLE = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
+
+
+def who_sees(path: str) -> str | None:
+    return None if path in SHOWN_BEFORE else "admin"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["fr", "en"])
+@pytest.mark.parametrize("path", EVERY)
+def test_page_has_no_barrier_and_no_message(visit, path: str, lang: str, theme: str):
+    seen = visit(path, who=who_sees(path), lang=lang, theme=theme)
+    seen.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    found = Axe().run(seen.page, options=RULES)
+    assert not found.response["violations"], found.generate_report()
+    assert seen.page.locator("html").get_attribute("lang") == lang
+    # A browser itself notes that an answer was a refusal.
+    assert [each for each in seen.said if path not in REFUSED or "Failed to load resource" not in each] == []
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_page_fits_the_smallest_screen(visit, path: str):
+    """At 320 px: the same as 1280 px at a zoom of 400 %."""
+    page = visit(path, who=who_sees(path), size=NARROW).page
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_everything_is_reached_by_keyboard_and_seen_there(visit, path: str):
+    page = visit(path, who=who_sees(path)).page
+    wanted = page.locator(REACHABLE).evaluate_all("(all) => all.filter((each) => each.checkVisibility()).length")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    reached = set()
+    # A date has three parts and a button, each a stop of its own.
+    for _ in range(wanted * 2 + 10):
+        focused = page.evaluate(SEES_FOCUS)
+        if focused.startswith("BODY"):
+            break
+        assert focused.endswith("true"), focused
+        reached.add(page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)"))
+        page.keyboard.press("Tab")
+    assert len(reached) == wanted
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_says_the_same_without_javascript(visit, path: str):
+    def words(has_javascript: bool) -> str:
+        return " ".join(visit(path, has_javascript=has_javascript).page.locator("main").inner_text().split())
+
+    assert words(has_javascript=False) == words(has_javascript=True)
+
+
+@pytest.mark.parametrize(("chosen", "of_browser", "is_dark"), [("dark", "light", True), ("light", "dark", False)])
+def test_theme_that_is_chosen_wins_over_the_browsers(visit, chosen: str, of_browser: str, is_dark: bool):
+    page = visit("/sign-in", who=None, theme=of_browser, has_javascript=False).page
+    before = page.locator("body").evaluate("(each) => getComputedStyle(each).backgroundColor")
+    page.locator(f"a[href*='theme={chosen}']").click()
+    after = page.locator("body").evaluate("(each) => getComputedStyle(each).backgroundColor")
+    assert before != after
+    assert (sum(map(int, after[4:-1].split(","))) < 200) == is_dark
+
+
+def test_agent_signs_in_with_the_code_of_the_letter_and_signs_out(visit, site: Site):
+    page = visit("/dashboard?from=2026-10-01", who=None, lang="en", has_javascript=False).page
+    page.get_by_label("Short name of the authority").fill("town-1")
+    page.get_by_label("E-mail address").fill("viewer@town.example")
+    page.get_by_role("button", name="Send me a code").click()
+    page.get_by_label("Code").fill("00000000")
+    page.get_by_role("button", name="Sign in").click()
+    assert "Check the digits" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Code").fill(site.read_code())
+    page.get_by_role("button", name="Sign in").click()
+    assert page.url == f"{site.url}/dashboard?from=2026-10-01"
+    page.get_by_role("link", name="Viewer").click()
+    page.get_by_role("button", name="Sign out").click()
+    assert "You have signed out." in page.get_by_role("status").inner_text()
+    page.goto("/dashboard")
+    assert "/sign-in?next=/dashboard" in page.url
+
+
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_kilograms_of_the_overview_are_those_of_the_database(visit, site: Site, lang: str):
+    today = datetime.datetime.now(datetime.UTC).date()
+    first = today - datetime.timedelta(days=70)
+    page = visit(f"/dashboard?from={first}&to={today}", lang=lang).page
+    with site.pages.api.owner.connect() as connection:
+        of = {"authority_id": site.pages.api.town.authority_id, "first": first, "last": today}
+        kilograms = connection.execute(KILOGRAMS, of).scalar_one()
+    assert kilograms > 0
+    assert page.locator("[data-figure=kg_total]").inner_text() == str(round(kilograms))
+
+
+def test_pickers_keep_the_question_in_the_address(visit, site: Site):
+    page = visit("/dashboard", lang="en", has_javascript=False).page
+    page.get_by_label("Commune").select_option(label="Aubervilliers")
+    page.get_by_label("Material").select_option("glass")
+    page.get_by_role("button", name="Show").click()
+    assert "insee_code=93001" in page.url
+    assert page.locator("h1").inner_text() == "Aubervilliers"
+    page.get_by_role("link", name="Last month").click()
+    assert all(each in page.url for each in ("insee_code=93001", "material=glass", "from="))
+    page.get_by_role("link", name="Overview").click()
+    assert "insee_code=93001" in page.url
+
+
+def test_two_tabs_and_a_session_that_ended_in_the_other(visit, site: Site):
+    first = visit("/account", who="manager", lang="en").page
+    second = first.context.new_page()
+    second.goto("/dashboard")
+    first.get_by_role("button", name="Sign out").click()
+    second.get_by_role("link", name="This month").click()
+    assert second.locator("h1").inner_text() == "Sign in"
+    assert "/sign-in?next=/dashboard?from" in second.url
