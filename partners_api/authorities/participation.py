@@ -63,7 +63,9 @@ class ParticipationSchema(ma.Schema):
     deposits = Integer(required=True)
     anonymous_deposits = Integer(required=True, metadata={"description": "Deposits nobody was credited for"})
     anonymous_share = fields.Float(required=True, allow_none=True)
-    is_withheld = fields.Boolean(required=True, metadata={"description": "A count of fewer than 11 is not shown"})
+    is_withheld = fields.Boolean(
+        required=True, metadata={"description": "A count is not shown: of 1 to 10, or one that would tell of them"}
+    )
     counted_at = Instant(required=True)
 
 

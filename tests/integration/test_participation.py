@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from bontri.jobs.counting import count_holders_of
 from rewards.shop_register import CommuneUnknownError
+from rewards.statistics.disclosure.threshold import withhold
 from rewards.statistics.participation import list_participation, list_served, set_served
 from rewards.statistics.participation.counting import Span, count_holders, list_changed_months, plan_spans
 from rewards.statistics.participation.shares import in_elevens
@@ -23,6 +24,12 @@ NOW = datetime.datetime(2026, 11, 21, 9, tzinfo=UTC)
 COUNTS = text("""
     SELECT granularity, first_day, level, code, material, holders, new_holders, deposits, credited_deposits
       FROM holder_counts WHERE authority_id = 7
+""")
+FIRST_DAYS = [datetime.date(2026, month, 1) for month in (1, 2, 3)]
+PUT_COUNTS = text("""
+    INSERT INTO holder_counts (authority_id, granularity, first_day, level, code, material, holders, new_holders,
+                               deposits, credited_deposits, counted_at)
+    VALUES (7, :granularity, make_date(2026, :month, 1), 'authority', '', '', :holders, :new_holders, 500, 400, :now)
 """)
 
 
@@ -60,6 +67,12 @@ def counts(database: Database) -> dict[tuple[str, int, str, str], tuple[int, int
             (row.granularity, row.first_day.month, sites.get(row.code, row.code), row.material): tuple(row[5:])
             for row in connection.execute(COUNTS)
         }
+
+
+def put_counts(connection, granularity: str, counts: list[tuple[int, int, int]]) -> None:
+    """Keep counts as if they had been counted: month, holders, new ones."""
+    rows = [dict(zip(("month", "holders", "new_holders"), each, strict=True)) for each in counts]
+    connection.execute(PUT_COUNTS, [{**row, "granularity": granularity, "now": NOW} for row in rows])
 
 
 def participation(database: Database, **asked):
@@ -145,7 +158,8 @@ def test_a_year_that_was_cut_into_is_not_counted():
 def test_fewer_than_eleven_are_withheld_and_so_is_what_would_tell_them(database):
     count_all(database)
     october, november = participation(database)
-    assert (october.holders, october.new_holders, october.is_withheld) == (12, 12, False)
+    # All of the year are new: its holders less October's new ones would be November's.
+    assert (october.holders, october.new_holders, october.is_withheld) == (12, None, True)
     assert (november.holders, november.new_holders, november.participation, november.is_withheld) == (
         None,
         None,
@@ -161,6 +175,22 @@ def test_fewer_than_eleven_are_withheld_and_so_is_what_would_tell_them(database)
         connection.execute(text("UPDATE holder_counts SET new_holders = holders - 1"))
     # Twelve active and eleven new would say that one is not.
     assert participation(database)[0].new_holders is None
+
+
+@pytest.mark.parametrize("others", [27, 30])
+def test_new_holders_of_a_month_are_not_had_from_months_and_years_asked_apart(database, keyring, others):
+    """Thirty are new in the year, three of them in March; of 30 active ones, or of 33 (few are not new)."""
+    with database.engine().begin() as connection:
+        build_town(connection, keyring)
+        put_counts(connection, "month", [(1, 12, 12), (2, 15, 15), (3, 20, 3)])
+        put_counts(connection, "year", [(1, others + 3, 30)])
+    asked = [participation(database, first_day=day, last_day=day) for day in FIRST_DAYS]
+    months = [each.new_holders for [each] in asked]
+    [year] = participation(database, granularity="year")
+    assert (months, year.holders, year.new_holders) == ([None, 15, None], others + 3, None)
+    # The control: what is withheld for its own sake leaves one unknown, and the first year's holders are all new.
+    alone = [withhold(new) for new in (12, 15, 3)]
+    assert (alone.count(None), 30 - sum(new or 0 for new in alone)) == (1, 3)
 
 
 @pytest.mark.usefixtures("town")

@@ -4,12 +4,15 @@ Reads the numbers :mod:`rewards.statistics.participation.counting` keeps; no led
 """
 
 import datetime
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
 from rewards.statistics.disclosure.threshold import FEWEST_HOLDERS, withhold
+from rewards.statistics.participation.withholding import Counted, hide_new_holders, is_few
 
 DEFINITION = (
     "A holder is a wallet: one citizen's, or a household's. Active: at least one credited or capped deposit in it."
@@ -19,13 +22,11 @@ DEFINITION = (
 
 Level = Literal["authority", "commune", "site"]
 Granularity = Literal["month", "year"]
+Cell = tuple[str, datetime.date, str, str]
+"""Granularity, first day, code and material."""
 
-FEW = FEWEST_HOLDERS - 1
-
-# A wallet is new in one month alone, so a year's new holders are the sum of its months': where one month is withheld,
-# the year is too. Households: the latest number that is not of a later year; a commune without one leaves the authority
-# without.
-LIST = text(f"""
+# Households: the latest number that is not of a later year; a commune without one leaves the authority without.
+LIST = text("""
     WITH begun AS (
         SELECT DISTINCT first_day, CAST(extract(year FROM first_day) AS integer) AS year FROM holder_counts
          WHERE authority_id = :authority_id AND granularity = :granularity
@@ -52,20 +53,12 @@ LIST = text(f"""
                                                            ELSE interval '1 month' END AS timestamp)
                                       AT TIME ZONE :timezone) AS holders
           FROM begun b WHERE :level = 'authority'
-    ),
-    withheld_months AS (
-        SELECT DISTINCT CAST(date_trunc('year', CAST(first_day AS timestamp)) AS date) AS first_day, level, code,
-               material
-          FROM holder_counts
-         WHERE authority_id = :authority_id AND granularity = 'month' AND level = :level AND :granularity = 'year'
-           AND (holders BETWEEN 1 AND {FEW} OR new_holders BETWEEN 1 AND {FEW}
-                OR holders - new_holders BETWEEN 1 AND {FEW})
     )
     SELECT h.first_day, h.level, h.code, h.material, coalesce(c.name, s.reference, '') AS name,
            coalesce(s.insee_code, c.insee_code) AS insee_code, h.holders, h.new_holders, h.deposits,
            h.credited_deposits, h.counted_at, coalesce(v.households, a.households) AS households,
            coalesce(v.year, a.year) AS households_year, coalesce(v.source, a.source) AS households_source,
-           r.holders AS registered_holders, h.granularity = 'year' AND w.first_day IS NOT NULL AS has_withheld_month
+           r.holders AS registered_holders
       FROM holder_counts h
       LEFT JOIN communes c ON h.level = 'commune' AND c.authority_id = h.authority_id AND c.insee_code = h.code
       LEFT JOIN sites s ON h.level = 'site' AND s.authority_id = h.authority_id AND CAST(s.site_id AS text) = h.code
@@ -73,12 +66,18 @@ LIST = text(f"""
                         AND v.of_year = extract(year FROM h.first_day)
       LEFT JOIN served_of_all a ON h.level = 'authority' AND a.of_year = extract(year FROM h.first_day)
       LEFT JOIN registered r ON r.first_day = h.first_day
-      LEFT JOIN withheld_months w ON w.first_day = h.first_day AND w.level = h.level AND w.code = h.code
-                                 AND w.material = h.material
      WHERE h.authority_id = :authority_id AND h.granularity = :granularity AND h.level = :level
        AND h.first_day BETWEEN :first_day AND :last_day
        AND (CAST(:material AS text) IS NULL OR h.material = :material)
      ORDER BY h.first_day, name, h.code, h.material
+""")
+# Of whole years, whichever of their months are asked for: the answer to one question must not undo another's.
+LIST_OF_YEARS = text("""
+    SELECT granularity, first_day, code, material, holders, new_holders FROM holder_counts
+     WHERE authority_id = :authority_id AND level = :level
+       AND first_day BETWEEN date_trunc('year', CAST(:first_day AS timestamp))
+                         AND date_trunc('year', CAST(:last_day AS timestamp)) + interval '1 year - 1 day'
+       AND (CAST(:material AS text) IS NULL OR material = :material)
 """)
 
 
@@ -123,12 +122,29 @@ def in_elevens(holders: int) -> int | None:
     return withhold(-(-holders // FEWEST_HOLDERS) * FEWEST_HOLDERS) if holders >= FEWEST_HOLDERS else withhold(holders)
 
 
-def describe(row: Any) -> Participation:
-    """Return what a row of counts means, with what is too small withheld."""
-    holders, new = withhold(row.holders), withhold(row.new_holders)
-    if holders is None or withhold(row.holders - row.new_holders) is None or row.has_withheld_month:
-        # All but a few are new, or a month of the year tells of few: they would be known by difference.
-        new = None
+def find_withheld(rows: Iterable[Any]) -> set[Cell]:
+    """Return the cells whose new holders are withheld because of others of their year, from all counts of the years."""
+    months: dict[tuple[int, str, str], dict[datetime.date, Counted]] = defaultdict(dict)
+    years: dict[tuple[int, str, str], Counted] = {}
+    for row in rows:
+        place, counted = (row.first_day.year, row.code, row.material), Counted(row.holders, row.new_holders)
+        if row.granularity == "year":
+            years[place] = counted
+        else:
+            months[place][row.first_day] = counted
+    withheld: set[Cell] = set()
+    for (year, code, material), counts in months.items():
+        hidden = hide_new_holders(counts, year=years.get((year, code, material)))
+        withheld.update(("month", month, code, material) for month in hidden)
+        if hidden:
+            withheld.add(("year", datetime.date(year, 1, 1), code, material))
+    return withheld
+
+
+def describe(row: Any, *, is_new_withheld: bool) -> Participation:
+    """Return what a row of counts means, with what is too small withheld, and new holders that would tell of few."""
+    holders = withhold(row.holders)
+    new = None if is_new_withheld or is_few(Counted(row.holders, row.new_holders)) else row.new_holders
     registered = None if row.registered_holders is None else in_elevens(row.registered_holders)
     basis: Literal["households_served", "holders_registered"] | None = None
     if row.households is not None:
@@ -184,4 +200,8 @@ def list_participation(
         "last_day": last_day,
         "material": material,
     }
-    return [describe(row) for row in connection.execute(LIST, values)]
+    withheld = find_withheld(connection.execute(LIST_OF_YEARS, values))
+    return [
+        describe(row, is_new_withheld=(granularity, row.first_day, row.code, row.material) in withheld)
+        for row in connection.execute(LIST, values)
+    ]
