@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import OUR_RATES, services_in_words
-from bontri.charts import write_picture
+from bontri.charts.pictures import write_picture
 
 Report = dict[str, Any]
 Spec = dict[str, Any]
@@ -24,15 +24,10 @@ SOAK_TITLES = {
 }
 
 
-def write_pictures(report: Report, folder: Path) -> list[Path] | None:
-    """Write the pictures of a report into an existing folder; None where there is no renderer."""
-    written = []
-    for name, make in MAKERS[report["bench"]].items():
-        path = write_picture(make(report), folder / f"{name}.svg")
-        if path is None:
-            return None
-        written.append(path)
-    return written
+def write_pictures(report: Report, folder: Path) -> list[Path]:
+    """Write the pictures of a report into an existing folder."""
+    makers = MAKERS[report["bench"]]
+    return [write_picture(make(report), folder / f"{name}.svg") for name, make in makers.items()]
 
 
 def subtitle(report: Report) -> str:

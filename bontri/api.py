@@ -15,6 +15,8 @@ from granian.http import HTTP1Settings
 from sqlalchemy.exc import OperationalError
 
 from bontri.api_watch import report_to_parent, watched_processes
+from bontri.charts.asking import ChartArtist
+from bontri.charts.keeping import running_charts
 from bontri.documents.statements import statement_as_pdf
 from bontri.embedded.processes import request_death_signal
 from bontri.letters.codes import CodeSender
@@ -25,6 +27,7 @@ from bontri.settings import Settings, read_settings
 from partners_api.app import ApiConfig, create_app
 from partners_api.metrics import ApiMetrics
 from partners_api.rates import share_out
+from partners_api.services import draw_nothing
 from rewards.database import open_engine
 
 REQUIRED = ("DATABASE_URL", "BONTRI_MASTER_KEY", "BONTRI_BADGE_PEPPER", "BONTRI_STORAGE_KEY", "BONTRI_MAIL_URL")
@@ -37,10 +40,10 @@ MOST_HEADER_BYTES = 32 * 1024
 """Of the request line and all headers together; the server refuses what is longer before the application sees it."""
 
 
-def make_app(report_to: Path | None = None) -> Flask:
+def make_app(report_to: Path | None = None, charts_at: Path | None = None) -> Flask:
     """Compose the application in a worker process; called by the server.
 
-    With ``report_to`` the process tells its parent about itself.
+    With ``report_to`` the process tells its parent about itself; ``charts_at`` is where it asks for pictures.
     """
     # The server's own process may be killed; its workers must not go on listening without it.
     request_death_signal(signal.SIGKILL, os.getppid())
@@ -58,6 +61,7 @@ def make_app(report_to: Path | None = None) -> Flask:
         keyring=settings.keyring(),
         send_codes=codes.wake,
         render_statement=statement_as_pdf,
+        draw_chart=draw_nothing if charts_at is None else ChartArtist(charts_at),
         metrics=metrics,
     )
     if report_to is not None:
@@ -89,5 +93,5 @@ def run_api(settings: Settings) -> None:
         http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN_MS, max_buffer_size=MOST_HEADER_BYTES),
         log_enabled=False,
     )
-    with watched_processes(settings) as report_to:
-        server.serve(target_loader=partial(make_app, report_to), wrap_loader=False)
+    with running_charts() as charts_at, watched_processes(settings) as report_to:
+        server.serve(target_loader=partial(make_app, report_to, charts_at), wrap_loader=False)

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from flask import current_app
 from sqlalchemy import Engine
@@ -25,6 +25,36 @@ class RenderStatement(Protocol):
         """Return the document."""
 
 
+PictureFormat = Literal["svg", "png"]
+
+
+class ChartsAwayError(Exception):
+    """Charts cannot be drawn now; what is asked for a moment later may be. Figures and tables are not touched."""
+
+
+class DrawChart(Protocol):
+    """Draws a Vega-Lite specification; how is no matter of the API's."""
+
+    def __call__(
+        self, spec: dict[str, Any], picture_format: PictureFormat, *, language: Language, scale: float = 1
+    ) -> bytes:
+        """Return the picture.
+
+        Raises:
+            ChartsAwayError: it cannot be drawn now.
+            ValueError: it is no specification.
+        """
+
+
+def draw_nothing(spec: dict[str, Any], picture_format: PictureFormat, *, language: Language, scale: float = 1) -> bytes:
+    """Stand in where nothing draws.
+
+    Raises:
+        ChartsAwayError: always.
+    """
+    raise ChartsAwayError
+
+
 def utc_now() -> datetime.datetime:
     """Return the present instant."""
     return datetime.datetime.now(datetime.UTC)
@@ -43,6 +73,7 @@ class Services:
     send_codes: SendCodes
     render_statement: RenderStatement
     clock: Callable[[], datetime.datetime]
+    draw_chart: DrawChart = draw_nothing
 
 
 def services() -> Services:

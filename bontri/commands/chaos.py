@@ -72,8 +72,7 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
     journals are compared with the database. At the end one guard after the other is taken out, to show that it would
     have been noticed: a control that passes fails the run. All this takes some six minutes more than the faults.
 
-    Needs the extra bontri[demo] and an installed Mosquitto 2 (without one only races for vouchers are run), for the
-    picture bontri[bench].
+    Needs the extra bontri[demo] and an installed Mosquitto 2 (without one only races for vouchers are run).
 
     Exit code 0: every promise held; 1: one did not, or something broke off; 3: what was run held, but there is no
     Mosquitto; 130: stopped.
@@ -83,7 +82,7 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
       bontri chaos --minutes 2 --seed 1
       bontri chaos --minutes 30 --seed 7 --json > chaos.json
     """
-    from bontri.charts import write_picture
+    from bontri.charts.pictures import write_picture
     from bontri.embedded.processes import stop_on_signals
     from bontri.progress import Teller
     from reliability.chaos.report import as_text
@@ -104,7 +103,7 @@ def chaos(  # noqa: PLR0917 (click passes options by name)
     report = run.report()
     written = write_picture(run.timeline, picture) if run.timeline else None
     if written is None:
-        report["not_run"]["picture"] = "no storm, or vl-convert-python is not installed (bontri[bench])"
+        report["not_run"]["picture"] = "no storm"
     click.echo(as_json(report) if is_json else as_text(report))
     tell.line(f"Picture: {written}" if written else "No picture was drawn.")
     sys.exit(EXIT_BROKEN if not run.is_ok else 0 if run.is_complete else EXIT_INCOMPLETE)

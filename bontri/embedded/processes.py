@@ -134,6 +134,7 @@ def start_child(
     run_as: UnprivilegedUser | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
     environment: Mapping[str, str] | None = CLEAN_ENVIRONMENT,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start a program in a session of its own, so that Ctrl-C in a terminal reaches us and not it.
 
@@ -144,6 +145,7 @@ def start_child(
         run_as: The account to run as, with its group and no others (`user` alone would keep root's groups).
         death_signal: What the kernel sends it when we die, however we die.
         environment: None passes ours on.
+        pass_fds: Descriptors it gets under the same numbers.
 
     Raises:
         EmbeddedServiceError: the program cannot be executed.
@@ -160,6 +162,7 @@ def start_child(
                 cwd="/",
                 env=environment,
                 start_new_session=True,
+                pass_fds=pass_fds,
                 user=run_as.uid if run_as else None,
                 group=run_as.gid if run_as else None,
                 extra_groups=[] if run_as else None,
