@@ -13,7 +13,9 @@ from rewards.rollups import (
     find_differences,
     list_differences,
     list_differing_months,
+    list_differing_signs,
     locked_for_rebuild,
+    mend_signs,
 )
 
 
@@ -58,6 +60,11 @@ def rebuild_sums(engine: Engine, *, authority_id: int, tell: Teller, limit: int 
                 connection.commit()
                 advance(done, f"{month:%Y-%m}")
         drop_differences(connection)
+        # By the days as they are now.
+        for month, bins in list_differing_signs(connection, authority_id=authority_id).items():
+            mend_signs(connection, month, authority_id=authority_id)
+            connection.commit()
+            mended += bins
         connection.commit()
     return replace(found, mended=mended)
 
@@ -68,6 +75,7 @@ def compare(connection: Connection, *, authority_id: int, tell: Teller, limit: i
     tell.line("recomputing from events and transfers")
     deposits = find_differences(connection, authority_id=authority_id)
     differing = count_differences(connection, authority_id=authority_id)
+    differing += sum(list_differing_signs(connection, authority_id=authority_id).values())
     differences = list_differences(connection, authority_id=authority_id, limit=limit)
     connection.commit()
     connection.execution_options(isolation_level="READ COMMITTED")

@@ -85,7 +85,7 @@ def commit_tenant(
     reports = list_reports(tenant.messages)
     if reports:
         store_reports(connection, reports, authority_id=authority_id)
-        note_bin_days(connection, reports, authority_id=authority_id, timezone=tenant.rules.timezone)
+        note_bin_days(connection, reports, authority_id=authority_id, timezone=tenant.rules.timezone, now=now)
     key_numbers = newer_key_numbers(tenant.messages)
     note_key_numbers(connection, key_numbers, authority_id=authority_id)
     heed_answers(connection, tenant.messages, authority_id=authority_id, now=now)

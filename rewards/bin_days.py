@@ -14,6 +14,8 @@ from sqlalchemy import Connection, text
 
 from rewards.arrays import Columns
 from rewards.bin_reports import BinReport
+from rewards.pipelining import execute_write
+from rewards.rollups import is_late, plan_hold, plan_signs
 
 FULL_PCT = 95
 """From here on a bin counts as full: its hatch takes no large bag any more."""
@@ -93,9 +95,17 @@ def hour_of(instant: datetime.datetime, timezone: ZoneInfo) -> tuple[datetime.da
 
 
 def note_bin_days(
-    connection: Connection, reports: Sequence[BinReport], *, authority_id: int, timezone: ZoneInfo
+    connection: Connection,
+    reports: Sequence[BinReport],
+    *,
+    authority_id: int,
+    timezone: ZoneInfo,
+    now: datetime.datetime,
 ) -> None:
-    """Add ``reports``, of which there is one at least, to the days of their bins, in one sorted upsert."""
+    """Add ``reports``, of which there is one at least, to the days of their bins, in one sorted upsert.
+
+    Those of days that may be folded by ``now`` (a replay of quarantine) are added to their months as well.
+    """
     days = sum_bin_days(reports, timezone)
     columns = COLUMNS.bind(
         day=[day for day, _ in days],
@@ -103,3 +113,8 @@ def note_bin_days(
         **{name: [getattr(each, name) for each in days.values()] for name in BinDay.__slots__},
     )
     connection.execute(NOTE_BIN_DAYS, {"authority_id": authority_id, **columns})
+    today = now.astimezone(timezone).date()
+    late = [(day, bin_id) for day, bin_id in days if is_late(day, today=today)]
+    if late:
+        for write in [*plan_hold(authority_id=authority_id), plan_signs(late, "heard", authority_id=authority_id)]:
+            execute_write(connection, write)

@@ -92,6 +92,10 @@ def invent_a_month(scene: Scene) -> None:
     )
 
 
+def invent_a_sign(scene: Scene) -> None:
+    scene.damage("INSERT INTO bin_months VALUES (:authority, '2020-01-01', 'BIN-0', 1, 0)")
+
+
 def settle_a_number_nobody_sent(scene: Scene) -> None:
     scene.damage(
         "UPDATE bin_journals SET received = received + '{[20,21)}' WHERE authority_id = :authority AND journal_no = 1"
@@ -360,6 +364,7 @@ DAMAGES = {
     # The kept row and the recomputed one.
     "rollups_equal_recomputation": (change_a_rollup, {"rollups_equal_recomputation": 2}),
     "complete_rounds_equal_recomputation": (change_a_round, {"complete_rounds_equal_recomputation": 1}),
+    "signs_equal_their_days": (invent_a_sign, {"signs_equal_their_days": 1}),
     "months_equal_their_days": (invent_a_month, {"months_equal_their_days": 1}),
     "every_number_of_a_journal_is_accounted_for": (
         settle_a_number_nobody_sent,

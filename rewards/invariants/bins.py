@@ -1,6 +1,7 @@
 """What holds of what bins reported."""
 
 from rewards.rollups.recomputing import DAYS, months_of
+from rewards.rollups.signs import DIFFERENT
 
 BINS: dict[str, str] = {
     "rollups_equal_recomputation": f"""
@@ -23,6 +24,7 @@ BINS: dict[str, str] = {
         (SELECT * FROM recomputed EXCEPT SELECT * FROM kept) UNION ALL
         (SELECT * FROM kept EXCEPT SELECT * FROM recomputed)
     """,
+    "signs_equal_their_days": DIFFERENT,
     "every_number_of_a_journal_is_accounted_for": """
         WITH stored AS (
             SELECT journal_no, range_agg(int8range(seq, seq, '[]')) AS seqs FROM (

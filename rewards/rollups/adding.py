@@ -13,6 +13,7 @@ from sqlalchemy import text
 from rewards.arrays import Columns
 from rewards.ids import Id
 from rewards.pipelining import Write
+from rewards.rollups.signs import plan_signs
 
 RollupKey = tuple[datetime.date, str, Id, str]
 """(day of the authority's time zone, bin_id, site_id, material)."""
@@ -81,13 +82,23 @@ def plan_rollups(sums: Mapping[RollupKey, RollupSums], *, authority_id: int, tod
     """
     named = {"authority_id": authority_id}
     writes = [Write(ADD_TO_ROLLUPS, {**named, **bind_sums(sums)})]
-    fresh_from = today - datetime.timedelta(days=FRESH_DAYS)
-    late = {key: each for key, each in sums.items() if key[0] < fresh_from}
+    late = {key: each for key, each in sums.items() if is_late(key[0], today=today)}
     if late:
-        writes.append(Write(OPEN_FOLDS, {**named, "never": NEVER}))
-        writes.append(Write(HOLD_FOLDS, named))
+        writes += plan_hold(authority_id=authority_id)
         writes.append(Write(ADD_TO_MONTHS, {**named, **bind_sums(late)}))
+        writes.append(plan_signs([(day, bin_id) for day, bin_id, *_ in late], "dropped", **named))
     return writes
+
+
+def plan_hold(*, authority_id: int) -> list[Write]:
+    """Return the writes after which nothing more is folded until the transaction ends."""
+    named = {"authority_id": authority_id}
+    return [Write(OPEN_FOLDS, {**named, "never": NEVER}), Write(HOLD_FOLDS, named)]
+
+
+def is_late(day: datetime.date, *, today: datetime.date) -> bool:
+    """Tell whether a day may be folded by now."""
+    return day < today - datetime.timedelta(days=FRESH_DAYS)
 
 
 def bind_sums(sums: Mapping[RollupKey, RollupSums]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Folding whole days into their months, so that figures over years read a row a month instead of thirty.
 
 Daily sums stay as they are: a month is the sum of its days before ``folded_before``; whoever reads adds those since.
+The days on which bins gave a sign are folded with them (``signs.py``).
 """
 
 import datetime
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from rewards.rollups.adding import ADDED, COUNTERS, FRESH_DAYS, NEVER, OPEN_FOLDS, SUMMED
+from rewards.rollups.signs import FOLD_SIGNS
 
 CLOCKS_APART_DAYS = 2
 """By so much the clock of a worker may differ from that of the job: its late deposits are seen to be late all the same.
@@ -68,6 +70,8 @@ def fold_days(connection: Connection, *, authority_id: int, today: datetime.date
         return None
     connection.execute(ADVANCE, {**named, "until": until})
     connection.execute(FOLD, {**named, "first": span.first, "until": until, "month": span.first.replace(day=1)})
+    # Bins may have been heard on days without any deposit.
+    connection.execute(FOLD_SIGNS, {**named, "first": folded_before, "until": until})
     return Folded(span.first, until)
 
 

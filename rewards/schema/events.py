@@ -224,6 +224,26 @@ class MonthlyDeposits(Base):
     unweighed_items: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
+class BinMonth(Base):
+    """On which days before ``folded_before`` a bin gave a sign: see ``rewards/rollups/signs.py``.
+
+    Bit 0 is the first of the month.
+    """
+
+    __tablename__ = "bin_months"
+    __table_args__ = (
+        CheckConstraint("extract(day FROM month) = 1", name="month_begins"),
+        CheckConstraint("heard_days >= 0 AND deposit_days >= 0", name="days_of_a_month"),
+        CheckConstraint("heard_days | deposit_days > 0", name="a_sign_was_given"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    month: Mapped[datetime.date] = mapped_column(primary_key=True)
+    bin_id: Mapped[str] = mapped_column(primary_key=True)
+    heard_days: Mapped[int]
+    deposit_days: Mapped[int]
+
+
 class FoldedDays(Base):
     """Up to which day the days of an authority are folded into months; that day itself is not."""
 

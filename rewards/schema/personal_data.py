@@ -157,6 +157,7 @@ TABLES = {
     ),
     "bin_days": Classified(none="day bin_id heard_hours told_hours full_hours fill_pct fill_at"),
     "bin_keys": Classified(none="bin_id key_number state created_at"),
+    "bin_months": Classified(none="month bin_id heard_days deposit_days"),
     "bin_problems": Classified(
         "staff",
         personal="closed_by",

@@ -76,7 +76,7 @@ def test_a_clock_that_is_years_ahead_folds_nothing_that_is_still_to_come(databas
 def test_a_batch_without_late_deposits_asks_nothing_of_the_months(database: Database, town):
     with database.engine("bontri_ingest").begin() as connection:
         assert [add(connection, TODAY - ago * DAY) for ago in (0, 1)] == [1, 1]
-        assert add(connection, TODAY - 2 * DAY) == 4
+        assert add(connection, TODAY - 2 * DAY) == 5
 
 
 days = st.integers(0, 100).map(lambda ago: TODAY - ago * DAY)

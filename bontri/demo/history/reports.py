@@ -28,7 +28,8 @@ def note_reports(
     if newest:
         store_reports(connection, newest, authority_id=AUTHORITY_ID)
     if reports:
-        note_bin_days(connection, reports, authority_id=AUTHORITY_ID, timezone=ZoneInfo(TIMEZONE))
+        now = max(report.received_at for report in reports)
+        note_bin_days(connection, reports, authority_id=AUTHORITY_ID, timezone=ZoneInfo(TIMEZONE), now=now)
 
 
 def list_reports(rollout: Rollout, day: datetime.date, begun: FillLevels, ended: FillLevels) -> Iterator[BinReport]:

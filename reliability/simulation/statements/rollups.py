@@ -1,6 +1,7 @@
 """Statements about sums of deposits. Nobody folds days in a simulation, so that late deposits add to no month."""
 
 import rewards.rollups.adding
+import rewards.rollups.signs
 from reliability.simulation.statements.registry import Done, Parameters, changed, does
 from reliability.simulation.tables import Key, Transaction, read_rows
 
@@ -52,3 +53,22 @@ def add_to_months(tables: Transaction, parameters: Parameters) -> Done:
         known = tables.find("monthly_deposits", key) or dict.fromkeys(rewards.rollups.COUNTERS, 0)
         tables.put("monthly_deposits", key, {name: known[name] + sums[key][name] for name in rewards.rollups.COUNTERS})
     return changed(len(sums))
+
+
+@does(rewards.rollups.signs.ADD_SIGNS, "add_signs")
+def add_signs(tables: Transaction, parameters: Parameters) -> Done:
+    folds = tables.find("folded_days", (parameters["authority_id"],))
+    if folds is None:
+        return changed(0)
+    signs: dict[Key, dict[str, int]] = {}
+    for row in read_rows(rewards.rollups.signs.COLUMNS, parameters):
+        if row["day"] < folds["folded_before"]:
+            key: Key = (parameters["authority_id"], row["day"].replace(day=1), row["bin_id"])
+            bit, days = row["day"].day - 1, signs.setdefault(key, {"heard_days": 0, "deposit_days": 0})
+            days["heard_days"] |= row["heard"] << bit
+            days["deposit_days"] |= row["dropped"] << bit
+    for key in sorted(signs):
+        tables.lock("bin_months", key)
+        known = tables.find("bin_months", key) or {"heard_days": 0, "deposit_days": 0}
+        tables.put("bin_months", key, {name: known[name] | signs[key][name] for name in known})
+    return changed(len(signs))

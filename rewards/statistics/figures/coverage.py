@@ -1,139 +1,38 @@
-"""Which bins stood where, which of them reported, and which are missing: without it a hole looks like a fall.
+"""Of how many bins, sites and communes figures are, and which are missing: without it a hole looks like a fall.
 
-A bin stands at a site on the days it stood there from midnight to midnight. It reports in a step when it had a
-deposit, or was heard; what it reports counts also on the day it was moved. It is missing in a step where it gave no
-sign, or was silent for days on end (``rewards/statistics/silences.py``). Bins in state test are in no figure; a revoked
-one stands until it was last heard. Years are looked at by months, so that no silent month hides in them.
+Counted from what bins did in the grains of a period (``presences.py``). Years are looked at by months, so that no
+silent month hides in them.
 
 Of the days a bin stood in a step, which are told beside those of the step, the day of a move is one where it was
 brought to. A bin that did not stand there on all of them makes the step unlike others, however well it reported.
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from rewards.arrays import Columns
-from rewards.statistics.figures.questions import IS_THERE, Question, unit_of
+from rewards.statistics.figures.presences import Calendar, Presence, list_bits, list_presences
+from rewards.statistics.figures.questions import Level, Question
 from rewards.statistics.figures.steps import GRAIN_OF, Step, list_steps
-from rewards.statistics.figures.sums import begins_of, rolled_by
-from rewards.statistics.silences import list_silences
+from rewards.statistics.silences import bits_between
 
 Key = tuple[int | None, str | None]
 """(number of the step, place); of nothing but None for the whole."""
 
 BINS_NAMED_MAX = 200
-GRAINS = Columns(
-    grain_no="integer",
-    step_no="integer",
-    grain_begins="date",
-    grain_first="date",
-    grain_last="date",
-    step_days="integer",
-)
-SILENCES = Columns(silent_bin_id="text", silent_site_id="uuid", silent_from="date", silent_to="date")
-# Materialized: else the look into bin_days is repeated in each of the windows over it.
-STOOD = """
-    WITH grains AS (SELECT * FROM {grains}),
-    stays AS (
-        SELECT p.bin_id, p.site_id, s.insee_code,
-               CAST((p.placed_at + interval '1 day' - interval '1 microsecond') AT TIME ZONE :timezone AS date)
-                   AS first_day,
-               CAST(p.placed_at AT TIME ZONE :timezone AS date) AS brought_on,
-               LEAST(CAST(p.removed_at AT TIME ZONE :timezone AS date) - 1,
-                     CASE b.state WHEN 'revoked'
-                          THEN coalesce(CAST(r.last_heard_at AT TIME ZONE :timezone AS date), '-infinity') END,
-                     CAST(:today AS date)) AS last_day
-          FROM placements p
-          JOIN bins b ON b.authority_id = p.authority_id AND b.bin_id = p.bin_id
-          JOIN sites s ON s.authority_id = p.authority_id AND s.site_id = p.site_id
-          LEFT JOIN bin_reports r ON r.authority_id = p.authority_id AND r.bin_id = p.bin_id
-         WHERE p.authority_id = :authority_id AND b.state <> 'test'
-           AND (CAST(:bin_id AS text) IS NULL OR p.bin_id = :bin_id) {is_there}),
-    standing AS (
-        SELECT g.grain_no, g.step_no, y.insee_code, y.site_id, y.bin_id,
-               min(GREATEST(y.first_day, g.grain_first)) AS first_day, max(LEAST(y.last_day, g.grain_last)) AS last_day,
-               min(GREATEST(y.brought_on, g.grain_first)) AS brought_on,
-               CAST(sum(LEAST(y.last_day, g.grain_last) - GREATEST(y.brought_on, g.grain_first) + 1) AS integer) AS days
-          FROM grains g JOIN stays y ON y.first_day <= g.grain_last AND y.last_day >= g.grain_first
-         WHERE y.first_day <= y.last_day
-         GROUP BY 1, 2, 3, 4, 5),
-    reported AS (
-        SELECT DISTINCT g.grain_no, g.step_no, d.insee_code, d.site_id, d.bin_id
-          FROM (SELECT s.insee_code, d.site_id, d.bin_id, {begins} AS begins
-                  FROM {rolled} AS d
-                  JOIN sites s ON s.authority_id = :authority_id AND s.site_id = d.site_id
-                 WHERE (CAST(:bin_id AS text) IS NULL OR d.bin_id = :bin_id) {is_there}) AS d
-          JOIN grains g ON g.grain_begins = d.begins),
-    silent AS (
-        SELECT DISTINCT g.grain_no, h.silent_site_id AS site_id, h.silent_bin_id AS bin_id
-          FROM {silences} JOIN grains g ON h.silent_from <= g.grain_last AND h.silent_to >= g.grain_first),
-    stood AS MATERIALIZED (
-        SELECT CAST(:authority_id AS integer) AS authority_id, grain_no, step_no, insee_code, site_id, bin_id,
-               coalesce(t.days, 0) AS days, t.brought_on, t.last_day, q.bin_id IS NOT NULL AS is_silent,
-               r.bin_id IS NOT NULL
-               OR EXISTS (SELECT FROM bin_days h
-                           WHERE h.authority_id = :authority_id AND h.bin_id = t.bin_id
-                             AND h.day BETWEEN t.first_day AND t.last_day) AS is_reporting
-          FROM standing t FULL JOIN reported r USING (grain_no, step_no, insee_code, site_id, bin_id)
-          LEFT JOIN silent q USING (grain_no, site_id, bin_id)),
-    of_steps AS (SELECT step_no, max(step_days) AS step_days FROM grains GROUP BY step_no)
-"""
-# DISTINCT: a bin that was moved within a step counts once, wherever the places are added up. Where the day a bin was
-# brought to a commune is not known (it reported, and stood there on no whole day), the commune is served all the time.
-COUNT = """
-    , placed AS (
-        SELECT s.*, {unit} AS unit, f.step_days, coalesce(s.brought_on, g.grain_first) AS served_from,
-               coalesce(s.last_day, LEAST(g.grain_last, CAST(:today AS date))) AS served_until
-          FROM stood s JOIN of_steps f USING (step_no) JOIN grains g USING (grain_no)
-         WHERE s.authority_id = :authority_id),
-    sites_of AS (
-        SELECT step_no, unit,
-               md5(string_agg(site_id || ' ' || round(CAST(days AS numeric) / step_days, 1), ',' ORDER BY site_id))
-                   AS standing
-          FROM (SELECT step_no, unit, site_id, sum(days) AS days,
-                       CASE GROUPING(step_no) WHEN 0 THEN max(step_days) ELSE :days END AS step_days
-                  FROM placed GROUP BY GROUPING SETS ((step_no, unit, site_id), (site_id))) AS each_site
-         GROUP BY step_no, unit),
-    counted AS (
-        SELECT s.step_no, s.unit, count(DISTINCT s.bin_id) AS bins,
-               count(DISTINCT s.bin_id) FILTER (WHERE s.is_reporting) AS bins_reporting,
-               count(DISTINCT s.bin_id) FILTER (WHERE s.is_silent OR NOT s.is_reporting) AS bins_missing,
-               count(DISTINCT s.bin_id) FILTER (WHERE s.step_days - s.bin_days > 1) AS bins_in_between,
-               count(DISTINCT s.bin_id) FILTER (WHERE :days - s.bin_days_in_all > 1) AS bins_in_between_in_all,
-               count(DISTINCT s.site_id) FILTER (WHERE NOT s.site_reports) AS sites_missing,
-               array_agg(DISTINCT s.insee_code) AS communes,
-               array_agg(DISTINCT s.insee_code || ' ' || s.days_served) AS days_served,
-               array_agg(DISTINCT s.insee_code || ' ' || s.days_served_in_all) AS days_served_in_all,
-               array_agg(DISTINCT s.insee_code) FILTER (WHERE NOT s.commune_reports) AS communes_missing,
-               array_agg(DISTINCT s.grain_no) FILTER (WHERE NOT s.unit_reports) AS silent_grains
-          FROM (SELECT s.*,
-                       sum(s.days) OVER (PARTITION BY s.step_no, s.unit, s.bin_id) AS bin_days,
-                       sum(s.days) OVER (PARTITION BY s.bin_id) AS bin_days_in_all,
-                       max(s.served_until) OVER in_step - min(s.served_from) OVER in_step + 1 AS days_served,
-                       max(s.served_until) OVER in_all - min(s.served_from) OVER in_all + 1 AS days_served_in_all,
-                       bool_or(s.is_reporting) OVER (PARTITION BY s.grain_no, s.insee_code) AS commune_reports,
-                       bool_or(s.is_reporting) OVER (PARTITION BY s.grain_no, s.site_id) AS site_reports,
-                       bool_or(s.is_reporting) OVER (PARTITION BY s.grain_no, s.unit) AS unit_reports
-                  FROM placed s
-                WINDOW in_step AS (PARTITION BY s.step_no, s.insee_code), in_all AS (PARTITION BY s.insee_code)) AS s
-         GROUP BY GROUPING SETS ((s.step_no, s.unit), ()))
-    SELECT c.*, t.standing
-      FROM counted c
-      LEFT JOIN sites_of t ON coalesce(t.step_no, -1) = coalesce(c.step_no, -1)
-                          AND coalesce(t.unit, '') = coalesce(c.unit, '')
-"""
-NAME_MISSING = """
-    SELECT s.bin_id, n.reference AS site, s.insee_code, array_agg(DISTINCT s.grain_no) AS grains
-      FROM stood s JOIN sites n ON n.authority_id = s.authority_id AND n.site_id = s.site_id
-     WHERE s.authority_id = :authority_id AND (s.is_silent OR NOT s.is_reporting)
-     GROUP BY s.bin_id, n.reference, s.insee_code
-     ORDER BY s.bin_id, n.reference LIMIT :bins_named_max
-"""
+
+UNIT_OF: dict[Level, Callable[[Presence], str]] = {
+    "authority": lambda presence: "",
+    "commune": lambda presence: presence.insee_code,
+    "site": lambda presence: str(presence.site_id),
+    "bin": lambda presence: presence.bin_id,
+}
+"""What stands for the place of a presence; statements say the same (``questions.py``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +54,7 @@ class Coverage:
     silent_steps: tuple[str, ...] = ()
     bins_in_between: int = 0
     days_served: Mapping[str, int] = field(default_factory=dict)
-    standing: str | None = None
+    standing: frozenset[tuple[UUID, int]] = frozenset()
 
     @property
     def is_whole(self) -> bool:
@@ -176,6 +75,41 @@ class MissingBin:
     steps: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A step as it is counted, or the whole of them: its grains, and its days up to ``today``."""
+
+    step_no: int | None
+    grains: int
+    first: int
+    last: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A presence in a span: the days the bin stood there, and from when until when its commune was served by it.
+
+    Where the day a bin was brought to a commune is not known (it reported, and stood there on no whole day), the
+    commune is served for all of the grain.
+    """
+
+    presence: Presence
+    unit: str
+    days: int
+    served_from: int
+    served_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The grains in which something came from each site, commune and place, whatever bin it came from."""
+
+    sites: defaultdict[UUID, int] = field(default_factory=lambda: defaultdict(int))
+    communes: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    units: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
 def get_coverage(
     connection: Connection,
     question: Question,
@@ -190,65 +124,121 @@ def get_coverage(
     Materials do not matter: a bin that speaks of glass only has reported no paper.
     """
     grains = list_steps(question.period, GRAIN_OF[question.granularity], today=today)
-    period = question.period
-    asked: dict[str, Any] = {"authority_id": authority_id, "today": today, "timezone": timezone.key}
-    silences = list_silences(connection, period.first_day, period.last_day, **asked, bin_id=question.bin_id)
-    values: dict[str, Any] = {
-        **asked,
-        "first_day": period.first_day,
-        "last_day": period.last_day,
-        "days": sum(grain.days for grain in grains),
-        "bins_named_max": BINS_NAMED_MAX,
-        **question.filters,
-        **GRAINS.bind(
-            grain_no=[grain.no for grain in grains],
-            step_no=[step_of(grain, steps) for grain in grains],
-            grain_begins=[grain.begins for grain in grains],
-            grain_first=[grain.first_day for grain in grains],
-            grain_last=[grain.last_day for grain in grains],
-            step_days=[steps[step_of(grain, steps)].days for grain in grains],
-        ),
-        **SILENCES.bind(
-            silent_bin_id=[each.bin_id for each in silences],
-            silent_site_id=[each.site_id for each in silences],
-            silent_from=[each.first_day for each in silences],
-            silent_to=[each.last_day for each in silences],
-        ),
-    }
-    stood = STOOD.format(
-        grains=GRAINS.unnest("g"),
-        silences=SILENCES.unnest("h"),
-        begins=begins_of(GRAIN_OF[question.granularity], "d.day"),
-        rolled=rolled_by(question.granularity),
-        is_there=IS_THERE,
+    presences, calendar = list_presences(
+        connection, question, grains, authority_id=authority_id, timezone=timezone, today=today
     )
-    counted = connection.execute(text(stood + COUNT.format(unit=unit_of(question.level, "s"))), values)
-    found = {(row.step_no, row.unit): read_coverage(row, grains) for row in counted}
     missing = [
-        MissingBin(row.bin_id, row.site, row.insee_code, tuple(grains[no].name for no in row.grains))
-        for row in connection.execute(text(stood + NAME_MISSING), values)
+        MissingBin(each.bin_id, each.site, each.insee_code, name_grains(each.missing, grains))
+        for each in presences
+        if each.missing
     ]
-    return found, missing
+    spans = list_spans(calendar, steps, today=today)
+    return count_coverage(presences, calendar, spans, UNIT_OF[question.level]), missing[:BINS_NAMED_MAX]
 
 
-def step_of(grain: Step, steps: Sequence[Step]) -> int:
-    """Return the number of the step a grain lies in."""
-    return next(step.no for step in steps if step.first_day <= grain.first_day <= step.last_day)
+def name_grains(grains: int, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Return the names of some grains, in their order."""
+    return tuple(steps[no].name for no in list_bits(grains))
 
 
-def read_coverage(row: Any, grains: Sequence[Step]) -> Coverage:
-    """Return what a row says; that of the whole is of no step."""
-    is_in_all = row.step_no is None
-    served = (row.days_served_in_all if is_in_all else row.days_served) or ()
+def list_spans(calendar: Calendar, steps: Sequence[Step], *, today: datetime.date) -> list[Span]:
+    """List the steps, and the whole as the last one."""
+    ends = calendar.day_no(today)
+    spans = []
+    for step in steps:
+        first, last = calendar.day_no(step.first_day), calendar.day_no(step.last_day)
+        grains = bits_between(calendar.grain_of(first), calendar.grain_of(last))
+        spans.append(Span(step.no, grains, first, min(last, ends), step.days))
+    whole = bits_between(0, len(calendar.grains) - 1)
+    return [*spans, Span(None, whole, spans[0].first, spans[-1].last, sum(each.days for each in calendar.grains))]
+
+
+def count_coverage(
+    presences: Iterable[Presence], calendar: Calendar, spans: Sequence[Span], unit_of: Callable[[Presence], str]
+) -> Mapping[Key, Coverage]:
+    """Return the coverage of each span by place, where there was a bin; of the whole for all places together."""
+    units = [(each, unit_of(each)) for each in presences]
+    reported = Reported()
+    for presence, unit in units:
+        reported.sites[presence.site_id] |= presence.reporting
+        reported.communes[presence.insee_code] |= presence.reporting
+        reported.units[unit] |= presence.reporting
+    found: dict[Key, Coverage] = {}
+    for span in spans:
+        parts = [part_of(presence, unit, span, calendar) for presence, unit in units if presence.there & span.grains]
+        served = count_days_served(parts)
+        if span.step_no is None:
+            found[None, None] = count_parts(parts, span, calendar, reported, served)
+            continue
+        by_unit: defaultdict[str, list[Part]] = defaultdict(list)
+        for part in parts:
+            by_unit[part.unit].append(part)
+        for unit, of_unit in by_unit.items():
+            found[span.step_no, unit] = count_parts(of_unit, span, calendar, reported, served)
+    return found
+
+
+def part_of(presence: Presence, unit: str, span: Span, calendar: Calendar) -> Part:
+    """Return what a presence has to do with a span in which it is there."""
+    days, served_from, served_until = 0, span.last, span.first
+    for stay in presence.stays:
+        if stay.first <= span.last and stay.last >= span.first:
+            since = stay.brought if stay.brought > span.first else span.first
+            until = stay.last if stay.last < span.last else span.last
+            days += until - since + 1
+            served_from = min(since, served_from)
+            served_until = max(until, served_until)
+    elsewhere = presence.reporting & ~presence.standing & span.grains
+    if elsewhere:
+        first, last = (elsewhere & -elsewhere).bit_length() - 1, elsewhere.bit_length() - 1
+        served_from = min(calendar.begins[first], served_from)
+        served_until = max(min(calendar.ends[last], span.last), served_until)
+    return Part(presence, unit, days, served_from, served_until)
+
+
+def count_days_served(parts: Iterable[Part]) -> Mapping[str, int]:
+    """Return the days from the first to the last on which a commune had a bin, by INSEE code."""
+    served: dict[str, tuple[int, int]] = {}
+    for part in parts:
+        first, last = served.get(part.presence.insee_code, (part.served_from, part.served_until))
+        served[part.presence.insee_code] = (min(first, part.served_from), max(last, part.served_until))
+    return {insee_code: last - first + 1 for insee_code, (first, last) in served.items()}
+
+
+def count_parts(
+    parts: Iterable[Part], span: Span, calendar: Calendar, reported: Reported, served: Mapping[str, int]
+) -> Coverage:
+    """Return the coverage of a place, or of all; a bin that was moved within the span counts once."""
+    days_of_bin: defaultdict[str, int] = defaultdict(int)
+    days_of_site: defaultdict[UUID, int] = defaultdict(int)
+    reporting, missing, sites_missing, communes, communes_missing = set(), set(), set(), set(), set()
+    silent_grains = 0
+    for part in parts:
+        presence = part.presence
+        days_of_bin[presence.bin_id] += part.days
+        days_of_site[presence.site_id] += part.days
+        communes.add(presence.insee_code)
+        there = presence.there & span.grains
+        if presence.reporting & span.grains:
+            reporting.add(presence.bin_id)
+        if presence.missing & span.grains:
+            missing.add(presence.bin_id)
+            if there & ~reported.sites[presence.site_id]:
+                sites_missing.add(presence.site_id)
+            if there & ~reported.communes[presence.insee_code]:
+                communes_missing.add(presence.insee_code)
+            silent_grains |= there & ~reported.units[part.unit]
+    # The share of the days in tenths, rounded: a month and the same of a leap year are alike.
+    tenths = {(site_id, (20 * days + span.days) // (2 * span.days)) for site_id, days in days_of_site.items()}
     return Coverage(
-        bins=row.bins,
-        bins_reporting=row.bins_reporting,
-        bins_missing=row.bins_missing,
-        sites_missing=row.sites_missing,
-        communes=tuple(row.communes or ()),
-        communes_missing=tuple(row.communes_missing or ()),
-        silent_steps=tuple(grains[no].name for no in row.silent_grains or ()),
-        bins_in_between=row.bins_in_between_in_all if is_in_all else row.bins_in_between,
-        days_served={insee_code: int(days) for insee_code, days in (each.split() for each in served)},
-        standing=row.standing,
+        bins=len(days_of_bin),
+        bins_reporting=len(reporting),
+        bins_missing=len(missing),
+        sites_missing=len(sites_missing),
+        communes=tuple(sorted(communes)),
+        communes_missing=tuple(sorted(communes_missing)),
+        silent_steps=name_grains(silent_grains, calendar.grains),
+        bins_in_between=sum(span.days - days > 1 for days in days_of_bin.values()),
+        days_served={insee_code: served[insee_code] for insee_code in sorted(communes)},
+        standing=frozenset(tenths),
     )
