@@ -50,10 +50,12 @@ def publish(
     now: datetime.datetime,
     is_dry_run: bool,
     agrees: Callable[[Published], bool] = lambda _: True,
+    teller: Teller | None = None,
 ) -> Published:
     """Publish a month or year of an authority, or only say what would be published and withheld.
 
     ``agrees`` is asked, of what would be published, before anything is; while it thinks no connection is held.
+    ``teller`` None: how far the proof has come is told on standard error.
 
     Raises:
         PeriodNotClosedError, AlreadyPublishedError, MonthsNotPublishedError: nothing was published.
@@ -72,7 +74,7 @@ def publish(
             )
         else:
             table = read_year(connection, span.first_day.year, authority_id=authority_id, timezone=timezone, now=now)
-    with Teller().part("Proving that nothing withheld can be had", 1) as advance:
+    with (teller or Teller()).part("Proving that nothing withheld can be had", 1) as advance:
         withheld = protect(table, lambda passed, groups: advance(passed / max(1, groups)))
     closes_on = find_closing_day(span)
     is_closed = closes_on <= now.astimezone(timezone).date()

@@ -90,7 +90,7 @@ def run_demo(settings: Settings, options: DemoOptions) -> int:
             tell_history(console, services.town, options)
             with services.town.owner.begin() as connection:
                 visitor = register_visitor(connection, services.town.keyring, now=utc_now())
-            introduce(console, services, visitor, folder)
+            introduce(console, services, visitor, folder, options)
             summary = play(console, services, visitor, options, folder)
             summary["seconds"] = round(time.monotonic() - started_s, 1)
         if options.is_json:
@@ -139,8 +139,10 @@ def conclude(console: DemoConsole, summary: dict[str, Any]) -> None:
         console.line(f"Every invariant holds ({summary['verify']['invariants_checked']} checked). Data is kept.")
 
 
-def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder: DemoFolder) -> None:
-    """Tell the addresses, the sign-ins and lines to try."""
+def introduce(
+    console: DemoConsole, services: Services, visitor: Visitor, folder: DemoFolder, options: DemoOptions
+) -> None:
+    """Tell the addresses, the sign-ins and lines to try, and whose today's figures are."""
     till = services.town.keys.tills[0]
     url, agent = services.api_url, services.town.keys.authority_api_key
     today = utc_now().astimezone(ZoneInfo(TIMEZONE)).date()
@@ -160,11 +162,23 @@ def introduce(console: DemoConsole, services: Services, visitor: Visitor, folder
         f'  curl -s "$API/api/v1/authority/figures/deposits?from={today}&to={today}" -H "$AGENT"',
         f"  bontri settle --authority {SLUG} --month {today:%Y-%m} --pdf statements",
         f"  bontri stats figures --authority {SLUG} --from {a_year_ago} --to {yesterday} --level commune",
-        f"  bontri stats effect --authority {SLUG}",
-        f"  bontri stats balance --authority {SLUG}",
+        *(f"  bontri stats {figure} --authority {SLUG}" for figure in ("effect", "balance", "bins", "publications")),
         "",
+        *words_on_today(services.town, options),
     ):
         console.line(line)
+
+
+def words_on_today(town: Town, options: DemoOptions) -> list[str]:
+    """Say why figures of a history end yesterday; nothing where there is none."""
+    if not town.has_history:
+        return []
+    return [
+        f"The bins connected now make {options.rate_per_s:g} deposits a second, far more than bins in a street:",
+        "figures of today, and of a week, month or year that is not over, are mostly theirs.",
+        "Of the simulated history ask until yesterday.",
+        "",
+    ]
 
 
 def walk_values(services: Services, visitor: Visitor, folder: DemoFolder) -> dict[str, str]:

@@ -53,16 +53,36 @@ class PlannedShop:
 
 
 SHOPS = (
-    PlannedShop("Boulangerie du Canal", "12 rue du Canal", "93066", (("Une baguette tradition", 10, 120),)),
+    PlannedShop(
+        "Boulangerie du Canal",
+        "12 rue du Canal",
+        "93066",
+        (("Une baguette tradition", 10, 120), ("Un petit-déjeuner pour deux", 120, 1400)),
+    ),
     PlannedShop(
         "Librairie La Page d'Encre",
         "4 place Jean-Jaurès",
         "93066",
-        (("5 € sur un livre", 50, 500), ("Un carnet", 20, 200)),
+        (("5 € sur un livre", 50, 500), ("Un carnet", 20, 200), ("20 € de livres", 200, 2000)),
     ),
-    PlannedShop("Ressourcerie des Quatre-Chemins", "57 avenue Jean-Jaurès", "93001", (("3 € d'achat", 30, 300),)),
-    PlannedShop("Cinéma L'Étoile", "1 allée du Progrès", "93027", (("Une place de cinéma", 60, 600),)),
-    PlannedShop("Piscine La Baleine", "13 avenue Jean-Moulin", "93066", (("Une entrée adulte", 40, 400),)),
+    PlannedShop(
+        "Ressourcerie des Quatre-Chemins",
+        "57 avenue Jean-Jaurès",
+        "93001",
+        (("3 € d'achat", 30, 300), ("15 € d'achat", 150, 1500)),
+    ),
+    PlannedShop(
+        "Cinéma L'Étoile",
+        "1 allée du Progrès",
+        "93027",
+        (("Une place de cinéma", 60, 600), ("Cinq places de cinéma", 280, 2800)),
+    ),
+    PlannedShop(
+        "Piscine La Baleine",
+        "13 avenue Jean-Moulin",
+        "93066",
+        (("Une entrée adulte", 40, 400), ("Dix entrées adulte", 360, 3600)),
+    ),
 )
 
 

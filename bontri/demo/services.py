@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from bontri.demo.folder import DemoFolder
 from bontri.demo.history.loading import LoadedHistory, has_history, load_history
+from bontri.demo.history.publishing import publish_closed_months
 from bontri.demo.history.rollout import plan_rollout
 from bontri.demo.seed import AUTHORITY_ID, TIMEZONE, DemoKeys, seed
 from bontri.embedded.broker import running_broker
@@ -179,6 +180,8 @@ def prepare_town(
     if is_there:
         for count in COUNTED_AT_START:
             count(owner, AUTHORITY_ID)
+    if loaded is not None:
+        publish_closed_months(owner, loaded, now=now)
     return Town(owner, keyring, keys or folder.keys(), bin_ids, is_there, loaded)
 
 

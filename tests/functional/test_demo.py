@@ -110,6 +110,10 @@ def test_workers_share_the_work_where_the_broker_can_share_it(demo: Beside) -> N
     assert ("2 workers" if "; mosquitto" in demo.words else "1 worker\n") in demo.words
 
 
+def test_the_demo_says_until_when_to_ask_for_its_history(demo: Beside) -> None:
+    assert "Of the simulated history ask until yesterday." in demo.words
+
+
 @pytest.fixture
 def programs() -> None:
     """What a reader types with."""

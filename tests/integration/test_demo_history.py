@@ -10,12 +10,18 @@ import pytest
 from sqlalchemy import Engine, text
 
 from bontri.demo.folder import DemoFolder
+from bontri.demo.history.households import SOURCE as HOUSEHOLDS_SOURCE
+from bontri.demo.history.households import households_a_column
 from bontri.demo.history.loading import LoadedHistory, load_history
+from bontri.demo.history.market import MarketError, Visit, cancel_vouchers, redeem_vouchers
+from bontri.demo.history.publishing import publish_closed_months
 from bontri.demo.history.rollout import plan_rollout
 from bontri.demo.history.tonnages import SOURCE
 from bontri.demo.seed import AUTHORITY_ID, seed
 from bontri.demo.services import HistoryWish, Town, prepare_town
 from rewards.keyring import Keyring
+from rewards.statistics.participation.served import list_served
+from rewards.statistics.publications.listing import list_publications
 from rewards.verify import verify
 from tests.databases import Database, DatabasePool
 from tests.operator_commands import run
@@ -75,9 +81,7 @@ def test_what_was_loaded_is_what_is_in_the_books(engine: Engine, loaded: LoadedH
     assert (days[0]["day"], days[-1]["day"]) == ("2026-10-13", "2026-11-21")
     with engine.connect() as connection:
         emptyings = connection.exec_driver_sql("SELECT count(*) FROM events WHERE type = 'emptying'").scalar_one()
-    assert emptyings == loaded.emptyings > BINS
-    assert loaded.spent.redeemed > 0
-    assert loaded.spent.donations > 0
+    assert emptyings == loaded.emptyings > 0
 
 
 def test_the_same_seed_gives_the_same(engine: Engine, loaded: LoadedHistory, databases: DatabasePool, keyring: Keyring):
@@ -98,6 +102,61 @@ def test_the_tariff_the_campaign_and_the_welcome_leave_their_traces(engine: Engi
     assert welcomes > 0
 
 
+VOUCHERS = text("""
+    SELECT json_object_agg(status, vouchers) FROM (SELECT status, count(*) AS vouchers FROM vouchers GROUP BY status) v
+""")
+REDEEMED = text("""
+    SELECT v.voucher_id, w.wallet_id, v.shop_id
+      FROM vouchers v
+      JOIN transfers t ON t.authority_id = v.authority_id AND t.voucher_id = v.voucher_id
+      JOIN wallet_accounts w ON w.authority_id = t.authority_id AND w.account_id = t.debit_account_id
+     WHERE v.authority_id = :authority_id AND v.status = 'redeemed' LIMIT 1
+""")
+
+
+def test_vouchers_are_bought_redeemed_and_cancelled_and_points_given(engine: Engine, loaded: LoadedHistory):
+    spent = loaded.spent
+    with engine.connect() as connection:
+        by_status = connection.execute(VOUCHERS).scalar_one()
+        donated = connection.exec_driver_sql("SELECT count(*) FROM donations").scalar_one()
+    assert by_status["redeemed"] == spent.redeemed > 0
+    assert by_status.get("cancelled", 0) == spent.cancelled
+    assert sum(by_status.values()) == spent.issued > spent.redeemed
+    assert donated == spent.donations > 0
+
+
+def test_a_voucher_that_was_redeemed_can_neither_be_redeemed_nor_cancelled(
+    engine: Engine, loaded: LoadedHistory, keyring: Keyring
+):
+    before = sums_of(engine)
+    with engine.connect() as connection:
+        voucher_id, wallet_id, shop_id = connection.execute(REDEEMED, {"authority_id": AUTHORITY_ID}).one()
+        visits = [Visit(NOW, voucher_id, wallet_id, shop_id)]
+        with pytest.raises(MarketError, match="1 of 1 vouchers"):
+            redeem_vouchers(connection, keyring, visits, NOW)
+        with pytest.raises(MarketError, match="1 of 1 vouchers"):
+            cancel_vouchers(connection, visits, NOW)
+        connection.commit()
+    assert sums_of(engine) == before
+
+
+def test_the_households_that_bins_serve_are_said_by_commune(engine: Engine, loaded: LoadedHistory):
+    with engine.connect() as connection:
+        served = list_served(connection, authority_id=AUTHORITY_ID)
+    assert {each.year for each in served} == {2026}
+    assert sum(each.households for each in served) == pytest.approx(BINS * households_a_column(), abs=len(served))
+    assert {each.source for each in served} == {HOUSEHOLDS_SOURCE}
+
+
+def test_its_closed_months_are_published_with_what_few_did_withheld(engine: Engine, loaded: LoadedHistory):
+    then = datetime.datetime(2027, 1, 10, 10, tzinfo=datetime.UTC)
+    assert publish_closed_months(engine, loaded, now=NOW) == []
+    assert publish_closed_months(engine, loaded, now=then) == [datetime.date(2026, 11, 1)]
+    with engine.connect() as connection:
+        (publication,) = list_publications(connection, authority_id=AUTHORITY_ID, limit=10)
+    assert 0 < publication.withheld < publication.cells
+
+
 def test_lorries_and_reports_of_bins_are_recorded_too(engine: Engine, loaded: LoadedHistory):
     with engine.connect() as connection:
         ask = connection.exec_driver_sql
@@ -108,7 +167,8 @@ def test_lorries_and_reports_of_bins_are_recorded_too(engine: Engine, loaded: Lo
     assert sources == [SOURCE]
     assert months == [("commune", "glass", 2), ("commune", "residual", 2), ("site", "glass", 2)]
     assert len(heard) == BINS
-    assert whole_days == sum(days for _, days in heard) > DAYS
+    # Now and then a bin is not heard for some hours.
+    assert 0.9 * sum(days for _, days in heard) < whole_days <= sum(days for _, days in heard)
 
 
 def start(database: Database, keyring: Keyring, folder: DemoFolder, days: int) -> Town:

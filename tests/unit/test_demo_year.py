@@ -1,16 +1,24 @@
 """The simulated year before anything is recorded: what was planned for it is in it, told apart from what is chance."""
 
 import datetime
-from collections import defaultdict
+import random
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bontri.demo.history.rollout import SHORTEST_DAYS, Rollout, plan_rollout
+from bontri.demo.history.market import Purchase
+from bontri.demo.history.publishing import list_closed_months
+from bontri.demo.history.rollout import QUIET_SITES, SHORTEST_DAYS, Rollout, plan_rollout
+from bontri.demo.history.spending import FORGETTING_SHARE, draw_visit
 from bontri.demo.history.tonnages import last_of, list_months, weigh_columns
 from bontri.demo.history.year import TRUE_EFFECT, UNIT_G, Year, daily_kg
 from bontri.demo.recording import Happening
+from rewards.bin_days import FULL_PCT
+from rewards.offers import Offer
+from rewards.statistics.disclosure.threshold import FEWEST_HOLDERS
 from rewards.statistics.effect.measuring import measure_effect
 from rewards.statistics.effect.panel import Panel, PanelSite, SiteMonth
 from rewards.statistics.effect.verdict import Measured
@@ -22,11 +30,12 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass
 class Lived:
-    """A year that was asked for day after day; ``received`` by the day of reception."""
+    """A year that was asked for day after day; ``received`` by the day of reception, ``told`` by bin and hour."""
 
     rollout: Rollout
     year: Year
     received: dict[datetime.date, list[Happening]] = field(default_factory=dict)
+    told: dict[datetime.date, dict[str, list[int | None]]] = field(default_factory=dict)
 
     @property
     def happenings(self) -> list[Happening]:
@@ -38,6 +47,7 @@ def live(rollout: Rollout) -> Lived:
     day = rollout.span.first
     while day <= rollout.span.last:
         lived.received[day] = lived.year.list_happenings(day)
+        lived.told[day] = lived.year.list_told()
         day += DAY
     return lived
 
@@ -93,17 +103,54 @@ def test_one_commune_is_silent_for_a_month_and_the_others_are_not(lived: Lived):
 
 def test_weighed_kilograms_agree_with_counted_ones_but_for_the_bin_that_drifts(lived: Lived):
     half = lived.rollout.span.first + 200 * DAY
-    counted, weighed = defaultdict(int), defaultdict(int)
+    counting, counted, weighed = defaultdict(int), defaultdict(int), defaultdict(int)
     for each in lived.happenings:
-        if each.at.date() < half:
+        counting[each.bin_id] += (each.items or 0) * UNIT_G
+        if each.mass_g is None:
             continue
-        counted[each.bin_id] += (each.items or 0) * UNIT_G
-        weighed[each.bin_id] += each.mass_g or 0
+        round_g = counting.pop(each.bin_id)
+        if each.at.date() >= half:
+            counted[each.bin_id] += round_g
+            weighed[each.bin_id] += each.mass_g
     silent = {each.bin_id for each in lived.rollout.stays if each.insee_code == lived.rollout.silent_commune}
     shares = {bin_id: weighed[bin_id] / counted[bin_id] for bin_id in counted.keys() - silent}
     drifted = shares.pop(lived.rollout.drifting)
-    assert all(0.93 < share < 1.15 for share in shares.values()), shares
-    assert drifted > max(shares.values())
+    assert all(0.98 < share < 1.08 for share in shares.values()), shares
+    assert drifted > 1.2
+
+
+def test_bins_are_full_now_and_then_and_never_for_long(lived: Lived):
+    levels = [
+        level
+        for day, told in lived.told.items()
+        for stay in lived.rollout.stays
+        if stay.is_on(day)
+        for level in told[stay.bin_id]
+        if level is not None
+    ]
+    assert 0 <= min(levels) < max(levels) <= 100
+    full_share = sum(level >= FULL_PCT for level in levels) / len(levels)
+    assert 0 < full_share < 0.02
+
+
+def test_a_bin_that_is_not_heard_for_some_hours_reports_after_them_the_same_day(lived: Lived):
+    late = 0
+    for day, received in lived.received.items():
+        midnight = datetime.datetime.combine(day, datetime.time(), PARIS).astimezone(datetime.UTC)
+        for each in received:
+            if each.at < midnight or each.bin_id in lived.rollout.offline:
+                continue
+            late += each.received_at - each.at > datetime.timedelta(minutes=1)
+            heard = lived.told[day][each.bin_id][int((each.received_at - midnight) / datetime.timedelta(hours=1))]
+            assert heard is not None
+    assert late > 0
+
+
+def test_few_come_to_the_first_two_quiet_bins(lived: Lived):
+    cards = Counter(each.bin_id for each in lived.rollout.cards)
+    few = [bin_id for bin_id, number in cards.items() if number < FEWEST_HOLDERS]
+    assert len(few) == QUIET_SITES
+    assert all(number > 4 * FEWEST_HOLDERS for bin_id, number in cards.items() if bin_id not in few)
 
 
 def test_columns_with_a_bin_take_more_by_the_effect_that_is_built_in(lived: Lived):
@@ -142,3 +189,37 @@ def test_the_shortest_history_has_its_mishaps_within_its_days():
     assert rollout.silent is None
     assert all(outage.first in rollout.span and outage.last < LAST_DAY for outage in rollout.offline.values())
     assert all(each.handed_out_on in rollout.span for each in rollout.cards)
+
+
+def test_months_are_published_that_are_closed_and_wholly_in_the_history():
+    november = datetime.date(2025, 11, 1)
+    assert list_closed_months(november, datetime.date(2026, 1, 4)) == []
+    assert list_closed_months(november, datetime.date(2026, 1, 5)) == [november]
+    assert list_closed_months(november + DAY, datetime.date(2026, 2, 10)) == [datetime.date(2025, 12, 1)]
+
+
+def test_vouchers_are_ended_while_shops_are_open_and_few_are_forgotten():
+    offer = Offer(
+        offer_id=uuid4(),
+        shop_id=uuid4(),
+        shop="Boulangerie",
+        held_by_account_id=uuid4(),
+        title="Une baguette",
+        category="food",
+        price_points=10,
+        value_cents=120,
+        funder_id=uuid4(),
+        voucher_valid_days=30,
+        stock_left=None,
+        offered_until=None,
+        most_per_wallet=None,
+        limit_period=None,
+        minimum_purchase_cents=0,
+        budget_year=None,
+    )
+    rng, now = random.Random(1), datetime.datetime(2026, 3, 20, 23, tzinfo=PARIS)
+    purchases = [Purchase(uuid4(), offer, uuid4()) for _ in range(2000)]
+    visits = [visit for each in purchases if (visit := draw_visit(rng, each, now))]
+    assert {each.at.astimezone(PARIS).hour for each in visits} == set(range(9, 19))
+    assert all(DAY / 4 < each.at - now < 26 * DAY for each in visits)
+    assert len(visits) / len(purchases) == pytest.approx(1 - FORGETTING_SHARE, abs=0.02)

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text, update
 
+from bontri.demo.history.households import say_households
 from bontri.demo.history.reports import note_reports
 from bontri.demo.history.rollout import Rollout, Span
 from bontri.demo.history.spending import Spending, Spent
 from bontri.demo.history.tonnages import store_history_tonnages
 from bontri.demo.history.year import Year
 from bontri.demo.recording import record
-from bontri.demo.seed import AUTHORITY_ID, CAPACITY_L, TIMEZONE, start_of
+from bontri.demo.seed import AUTHORITY_ID, TIMEZONE, start_of
 from bontri.progress import Advance
 from rewards.drafts.definitions import CampaignDefinition
 from rewards.drafts.publishing import publish_campaign
@@ -32,7 +33,8 @@ from rewards.tariffs import add_tariff
 JOURNAL = "0" * 26 + "b0b150"
 """The journal of every bin's history: no bin has it, so its numbers are in nobody's way."""
 BATCH_DAYS = 4
-EARLY_VALID_MONTHS, VALID_MONTHS = 6, 24
+VALID_MONTHS = 8
+"""Short enough for some to expire within the year, every month alike once the first are so old."""
 LAUNCH_DAY_CAP_POINTS = 60
 WELCOME_POINTS = 10
 
@@ -73,7 +75,7 @@ def load_history(connection: Connection, keyring: Keyring, rollout: Rollout, *, 
 
 
 def load_days(connection: Connection, keyring: Keyring, rollout: Rollout, advance: Advance) -> LoadedHistory:
-    """Load one batch of days after the other, and what the lorries weighed."""
+    """Load one batch of days after the other, what the lorries weighed, and whom the bins serve."""
     for setting in SETTINGS:
         connection.execute(text(f"SET LOCAL {setting}"))
     decide(connection, rollout)
@@ -86,14 +88,13 @@ def load_days(connection: Connection, keyring: Keyring, rollout: Rollout, advanc
         if span.first.month != month:
             recollection, month = Recollection(), span.first.month
             turn_month(connection, rollout, now=now)
-        batch, levels = [], {}
+        batch, told = [], {}
         for day in days_of(span):
-            begun = year.list_fill_pct(CAPACITY_L)
             batch += year.list_happenings(day)
-            levels[day] = (begun, year.list_fill_pct(CAPACITY_L))
+            told[day] = year.list_told()
         outcomes = record(connection, keyring, batch, journal=JOURNAL, now=now, recollection=recollection)
         recollection.keep()
-        note_reports(connection, rollout, levels)
+        note_reports(connection, rollout, told)
         spending.go_on([each.badge for each in batch if each.badge], now)
         emptied = sum(each.items is None for each in batch)
         deposits, emptyings = deposits + len(batch) - emptied, emptyings + emptied
@@ -101,12 +102,13 @@ def load_days(connection: Connection, keyring: Keyring, rollout: Rollout, advanc
         points += sum(each.points for each in outcomes)
         advance((span.last - rollout.span.first).days + 1, f"{span.last:%Y-%m-%d}")
     store_history_tonnages(connection, rollout, year, now=now)
+    say_households(connection, rollout)
     return LoadedHistory(rollout.span.first, rollout.span.last, deposits, emptyings, items, points, spending.spent)
 
 
 def decide(connection: Connection, rollout: Rollout) -> None:
     """Let the authority decide what holds in the year: a tariff to begin with, a campaign, which bin moves."""
-    set_validity(connection, EARLY_VALID_MONTHS)
+    set_validity(connection, VALID_MONTHS)
     add_tariff(
         connection,
         authority_id=AUTHORITY_ID,
@@ -130,9 +132,7 @@ def decide(connection: Connection, rollout: Rollout) -> None:
 
 
 def turn_month(connection: Connection, rollout: Rollout, *, now: datetime.datetime) -> None:
-    """Expire what is over; the first points are valid for less long than those after the first quarter."""
-    if now > start_of(rollout.span.first) + datetime.timedelta(days=90):
-        set_validity(connection, VALID_MONTHS)
+    """Expire what is over."""
     if months_gone(rollout, now) in ANALYZED_AFTER_MONTHS:
         connection.execute(ANALYZE)
     position = first_position(connection, authority_id=AUTHORITY_ID)

@@ -1,7 +1,7 @@
 """What simulated bins say of themselves hour by hour: that they are there, and how full they are."""
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -11,18 +11,16 @@ from bontri.demo.seed import AUTHORITY_ID, TIMEZONE, start_of
 from rewards.bin_days import note_bin_days
 from rewards.bin_reports import BinReport, store_reports
 
-FillLevels = Mapping[str, int]
-"""Percent, by bin."""
+Told = Mapping[str, Sequence[int | None]]
+"""Percent, by bin and hour; None: nothing was heard."""
 
 
-def note_reports(
-    connection: Connection, rollout: Rollout, days: Mapping[datetime.date, tuple[FillLevels, FillLevels]]
-) -> None:
-    """Record what bins say of ``days``, each with the fill levels it begins and ends with, as the ingest records it.
+def note_reports(connection: Connection, rollout: Rollout, days: Mapping[datetime.date, Told]) -> None:
+    """Record what bins say of ``days``, as the ingest records it.
 
     They are of a boot before any other, so that whatever a bin says later is newer.
     """
-    reports = [report for day, (begun, ended) in days.items() for report in list_reports(rollout, day, begun, ended)]
+    reports = [report for day, told in days.items() for report in list_reports(rollout, day, told)]
     # Of what a bin says only the newest stays; on the last day all are heard.
     newest = [report for report in reports if start_of(rollout.span.last) <= report.received_at]
     if newest:
@@ -32,8 +30,8 @@ def note_reports(
         note_bin_days(connection, reports, authority_id=AUTHORITY_ID, timezone=ZoneInfo(TIMEZONE), now=now)
 
 
-def list_reports(rollout: Rollout, day: datetime.date, begun: FillLevels, ended: FillLevels) -> Iterator[BinReport]:
-    """Yield the reports of a day, one an hour of each bin that is heard; the last one tells what the day came to."""
+def list_reports(rollout: Rollout, day: datetime.date, told: Told) -> Iterator[BinReport]:
+    """Yield the reports of a day, one an hour of each bin that is heard."""
     midnight, next_midnight = start_of(day), start_of(day + datetime.timedelta(days=1))
     hours = (next_midnight - midnight) // datetime.timedelta(hours=1)
     instants = [midnight + datetime.timedelta(hours=number, minutes=30) for number in range(hours)]
@@ -41,6 +39,6 @@ def list_reports(rollout: Rollout, day: datetime.date, begun: FillLevels, ended:
     for stay in rollout.stays:
         if not stay.is_on(day) or rollout.is_silent(stay, day) or rollout.is_out_of_reach(stay, day):
             continue
-        facts = [{"fill_pct": levels.get(stay.bin_id, 0)} for levels in (begun, ended)]
-        for number, at in enumerate(instants, 1):
-            yield BinReport(stay.bin_id, "status", (0, order + number), at, facts[number == hours])
+        for number, (at, fill_pct) in enumerate(zip(instants, told[stay.bin_id], strict=False)):
+            if fill_pct is not None:
+                yield BinReport(stay.bin_id, "status", (0, order + number), at, {"fill_pct": fill_pct})

@@ -18,6 +18,9 @@ CARDS_PER_BIN = 50
 MEAN_KG_PER_YEAR = 7000
 """Of a column; 637 of them come to the 10 kg per inhabitant that SINOE gives for the département (docs/figures.md)."""
 SPREAD_OF_COLUMNS = 0.4
+QUIET_SITES = 2
+QUIET_CARDS, QUIET_LEVEL = 5, 0.1
+"""So many of the first columns with a bin lie where hardly anybody comes by: what is published of them is withheld."""
 JOINING_DAYS = 45
 OFFLINE_BINS = 3
 
@@ -101,6 +104,10 @@ def plan_rollout(*, days: int, last_day: datetime.date, seed: int, bins: int = B
     levels = {each.reference: draw_level(rng) for each in columns}
     by_bin = {bin_id_of(number): column for number, column in enumerate(columns, 1)}
     order = mix(list(by_bin))
+    first_of_quiet = OFFLINE_BINS + 2
+    quiet = order[first_of_quiet : first_of_quiet + QUIET_SITES]
+    for bin_id in quiet:
+        levels[by_bin[bin_id].reference] *= QUIET_LEVEL
     moves_on = span.first + datetime.timedelta(days=days * 11 // 20)
     stays = []
     for number, bin_id in enumerate(order[:bins]):
@@ -113,16 +120,17 @@ def plan_rollout(*, days: int, last_day: datetime.date, seed: int, bins: int = B
     target = by_bin[order[-2]]
     moved = Stay(order[0], target.reference, target.insee_code, moves_on, None, levels[target.reference])
     stays.append(moved)
+    silent_commune = Counter(each.insee_code for each in stays).most_common(2)[-1][0]
     return Rollout(
         seed=seed,
         span=span,
         stays=tuple(stays),
         kg_per_year=levels,
-        cards=tuple(hand_out_cards(rng, stays[:bins], span)),
+        cards=tuple(hand_out_cards(rng, stays[:bins], span, quiet=quiet)),
         moved=moved,
         offline={order[1 + number]: draw_outage(rng, span) for number in range(OFFLINE_BINS)},
-        drifting=order[OFFLINE_BINS + 1],
-        silent_commune=Counter(each.insee_code for each in stays).most_common(2)[-1][0],
+        drifting=find_busiest(stays[OFFLINE_BINS + 1 : bins], quiet=quiet, silent_commune=silent_commune),
+        silent_commune=silent_commune,
         silent=find_silent_month(span),
         tariff_changes_on=span.first + datetime.timedelta(days=days // 3),
         campaign=Span(
@@ -137,15 +145,26 @@ def draw_level(rng: random.Random) -> float:
     return MEAN_KG_PER_YEAR * rng.lognormvariate(-(SPREAD_OF_COLUMNS**2) / 2, SPREAD_OF_COLUMNS)
 
 
-def hand_out_cards(rng: random.Random, stays: list[Stay], span: Span) -> list[Card]:
-    """Hand cards out around each bin: most in the weeks after it came, a few very keen ones among many quiet ones."""
+def hand_out_cards(rng: random.Random, stays: list[Stay], span: Span, *, quiet: list[str]) -> list[Card]:
+    """Hand cards out around each bin: most in the weeks after it came, a few very keen ones among many quiet ones.
+
+    Around ``quiet`` bins there are few.
+    """
     cards = []
     for number in range(len(stays) * CARDS_PER_BIN):
         stay = stays[number % len(stays)]
+        if stay.bin_id in quiet and number >= QUIET_CARDS * len(stays):
+            continue
         after = datetime.timedelta(days=int(rng.expovariate(1 / JOINING_DAYS)))
         day = min(stay.from_day + after, span.last)
         cards.append(Card(f"DEMO-{number + 1:04}", stay.bin_id, day, rng.gammavariate(0.7, 1.0)))
     return cards
+
+
+def find_busiest(stays: list[Stay], *, quiet: list[str], silent_commune: str) -> str:
+    """Find the bin of the first to come with most rounds, so that many are weighed before and after it drifts."""
+    others = [each for each in stays if each.bin_id not in quiet and each.insee_code != silent_commune]
+    return max(others, key=lambda each: (-each.from_day.toordinal(), each.kg_per_year)).bin_id
 
 
 def draw_outage(rng: random.Random, span: Span) -> Span:

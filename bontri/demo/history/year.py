@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bontri.demo.history.rollout import Card, Rollout, Stay
 from bontri.demo.recording import Happening
+from bontri.demo.seed import CAPACITY_L
 from simulators.contents import UNIT_MASS_G, UNIT_VOLUME_ML
 from simulators.rhythm import deposits_per_hour
 
@@ -28,8 +29,9 @@ ANONYMOUS_SHARE = 0.3
 ELSEWHERE_SHARE = 0.1
 REFUSED_SHARE = 0.04
 UNCOUNTED_SHARE = 0.03
-DRIFTED_SHARE = 0.4
-"""Of its items the drifting bin misses in the end; until half of the year it is as good as the others."""
+DRIFTED_SHARE = 0.5
+DRIFTS_FOR = 0.2
+"""From half of the history on the drifting bin misses ever more of its items, for a fifth of it, up to that share."""
 SCALE_ERROR = 0.01
 ITEMS_SCALE = 9.0
 MEAN_ITEMS = 1 + 1 / math.expm1(1 / ITEMS_SCALE)
@@ -38,8 +40,17 @@ MATERIAL = "glass"
 UNIT_G, UNIT_ML = UNIT_MASS_G[MATERIAL], UNIT_VOLUME_ML[MATERIAL]
 RECEIVED_LATER = datetime.timedelta(seconds=2)
 ROUNDS_FROM_S, ROUNDS_UNTIL_S = 6 * 3600, 11 * 3600
-BUSY_KG_PER_YEAR = 9000
-"""A column that takes more is emptied twice a week, the others once."""
+MOVED_S = 23.5 * 3600
+"""A bin that moves is emptied at the end of its last day."""
+WORTH_A_STOP_PCT = (50, 60, 70, 95)
+"""From which level on a lorry that comes by once a week stops, by the column: the last ones are full now and then."""
+CALLED_PCT = 95
+"""At this level in the morning of a working day a lorry is sent."""
+QUIET_SHARE = 0.02
+QUIET_HOURS = (1, 6)
+"""In so many days a bin is not heard for some hours; what it counts then it hands over after them."""
+MOST_HOURS = 25
+SATURDAY = 5
 
 
 @dataclass(slots=True)
@@ -52,6 +63,12 @@ class BinLife:
     seq: int = 0
     content_g: int = 0
     held: list[Happening] = field(default_factory=list)
+    told: list[int | None] = field(default_factory=list)
+
+    @property
+    def fill_pct(self) -> int:
+        """How full it is; what is pressed in beyond the brim is weighed, and not seen."""
+        return min(100, self.content_g * UNIT_ML // UNIT_G // (10 * CAPACITY_L))
 
 
 class Year:
@@ -74,22 +91,30 @@ class Year:
         received.sort(key=lambda each: (each.received_at, each.bin_id, each.seq))
         return received
 
-    def list_fill_pct(self, capacity_l: int) -> dict[str, int]:
-        """Return how full each bin is by now."""
-        return {
-            bin_id: min(100, life.content_g * UNIT_ML // UNIT_G // (10 * capacity_l))
-            for bin_id, life in self._lives.items()
-        }
+    def list_told(self) -> dict[str, list[int | None]]:
+        """Return what each bin says at half past of each hour of the day it was asked for last.
+
+        That is how full it is in percent, and None in hours in which it is not heard.
+        """
+        return {bin_id: life.told for bin_id, life in self._lives.items()}
 
     def _live(self, stay: Stay, day: datetime.date, midnight: datetime.datetime) -> list[Happening]:
         """Return what the bin of a stay hands over on a day."""
         life, rollout = self._lives[stay.bin_id], self._rollout
         if day == stay.from_day:
             life.content_g = 0  # what lay in the column before is left out
-        happened = [each for each in self._happen(stay, life, day, midnight) if not rollout.is_silent(stay, day)]
+        quiet = draw_quiet(self._rng)
+        levels = [(0.0, life.fill_pct)]
+        happened = [
+            each for each in self._happen(stay, life, day, midnight, levels) if not rollout.is_silent(stay, day)
+        ]
+        life.told = [None if hour in quiet else level_at(levels, 3600 * hour + 1800) for hour in range(MOST_HOURS)]
+        heard_at = midnight + datetime.timedelta(hours=quiet.stop)
         for each in happened:
             life.seq += 1
             each.seq = life.seq
+            if midnight + datetime.timedelta(hours=quiet.start) <= each.received_at < heard_at:
+                each.received_at = heard_at
         if rollout.is_out_of_reach(stay, day):
             life.held += happened
             return []
@@ -102,9 +127,17 @@ class Year:
         return happened
 
     def _happen(
-        self, stay: Stay, life: BinLife, day: datetime.date, midnight: datetime.datetime
+        self,
+        stay: Stay,
+        life: BinLife,
+        day: datetime.date,
+        midnight: datetime.datetime,
+        levels: list[tuple[float, int]],
     ) -> Iterator[Happening]:
-        """Yield the deposits and the emptying of a day at a bin, in order, whether they are reported or not."""
+        """Yield the deposits and the emptying of a day at a bin, in order, whether they are reported or not.
+
+        Appends to ``levels`` since which second it was how full.
+        """
         rng = self._rng
         share, hours = self._hours[day.weekday()]
         wanted_g = daily_kg(stay.kg_per_year, day, self._rollout.span.last) * 1000 * share * (1 + TRUE_EFFECT)
@@ -112,28 +145,34 @@ class Year:
             (bisect.bisect(hours, rng.random()) + rng.random()) * 3600
             for _ in range(draw_count(rng, wanted_g / (MEAN_ITEMS * UNIT_G)))
         )
-        round_s = rng.uniform(ROUNDS_FROM_S, ROUNDS_UNTIL_S) if is_round(stay, day) else math.inf
+        round_s = rng.uniform(ROUNDS_FROM_S, ROUNDS_UNTIL_S) if is_round(stay, day, life.fill_pct) else math.inf
+        if stay.until_day == day + datetime.timedelta(days=1):
+            round_s = MOVED_S
         missed_share = self._missed_share(stay, day)
         for second in times:
             if second > round_s:
                 yield from self._empty(life, stay, day, midnight, round_s)
+                levels.append((round_s, life.fill_pct))
                 round_s = math.inf
             dropped = min(1 + int(rng.expovariate(1 / ITEMS_SCALE)), MOST_ITEMS)
             mass_g = round(dropped * UNIT_G * rng.uniform(0.8, 1.2))
             life.content_g += mass_g
+            levels.append((second, life.fill_pct))
             self.dropped_g[stay.site, day.replace(day=1)] += mass_g
             items = dropped - int(dropped * missed_share + rng.random())
             if items > 0:
                 yield self._deposit(life, stay, day, midnight + datetime.timedelta(seconds=int(second)), items)
         if round_s != math.inf:
             yield from self._empty(life, stay, day, midnight, round_s)
+            levels.append((round_s, life.fill_pct))
 
     def _missed_share(self, stay: Stay, day: datetime.date) -> float:
         """Return the share of items that fall in uncounted."""
         if stay.bin_id != self._rollout.drifting:
             return UNCOUNTED_SHARE
         gone = (day - self._rollout.span.first).days / self._rollout.days
-        return UNCOUNTED_SHARE + max(0.0, gone - 0.5) * 2 * (DRIFTED_SHARE - UNCOUNTED_SHARE)
+        drifted = min(max(0.0, gone - 0.5) / DRIFTS_FOR, 1.0)
+        return UNCOUNTED_SHARE + drifted * (DRIFTED_SHARE - UNCOUNTED_SHARE)
 
     def _deposit(self, life: BinLife, stay: Stay, day: datetime.date, at: datetime.datetime, items: int) -> Happening:
         rng = self._rng
@@ -198,10 +237,26 @@ def daily_kg(kg_per_year: float, day: datetime.date, last_day: datetime.date) ->
     return float(kg_per_year / 365.25 * SEASON[day.month - 1] * (1 + TREND_PER_YEAR) ** years)
 
 
-def is_round(stay: Stay, day: datetime.date) -> bool:
-    """Tell whether a lorry comes by on a day: from Monday to Friday, by the column."""
-    first = sum(map(ord, stay.site)) % 5
-    return day.weekday() == first or (stay.kg_per_year > BUSY_KG_PER_YEAR and day.weekday() == (first + 3) % 7)
+def is_round(stay: Stay, day: datetime.date, fill_pct: int) -> bool:
+    """Tell whether a lorry empties a column that is so full in the morning: from Monday to Friday, by the column."""
+    if day.weekday() >= SATURDAY:
+        return False
+    number = sum(map(ord, stay.site))
+    is_worth_it = fill_pct >= WORTH_A_STOP_PCT[number // SATURDAY % len(WORTH_A_STOP_PCT)]
+    return fill_pct >= CALLED_PCT or (is_worth_it and day.weekday() == number % SATURDAY)
+
+
+def level_at(levels: list[tuple[float, int]], second: float) -> int:
+    """Return the newest level by a second; ``levels`` are in order."""
+    return levels[bisect.bisect(levels, second, key=lambda each: each[0]) - 1][1]
+
+
+def draw_quiet(rng: random.Random) -> range:
+    """Draw the hours of a day in which a bin is not heard: mostly none, and never the first."""
+    if rng.random() >= QUIET_SHARE:
+        return range(0)
+    first = rng.randrange(1, 23)
+    return range(first, min(first + rng.randint(*QUIET_HOURS), 23))
 
 
 def draw_badge(rng: random.Random, life: BinLife, day: datetime.date) -> str | None:
