@@ -11,7 +11,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
+from itertools import repeat
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -25,11 +25,13 @@ Key = tuple[int | None, str | None]
 """(number of the step, place); of nothing but None for the whole."""
 
 BINS_NAMED_MAX = 200
+FAR = 1 << 30
+"""More days than any period has."""
 
 UNIT_OF: dict[Level, Callable[[Presence], str]] = {
     "authority": lambda presence: "",
     "commune": lambda presence: presence.insee_code,
-    "site": lambda presence: str(presence.site_id),
+    "site": lambda presence: presence.site_id,
     "bin": lambda presence: presence.bin_id,
 }
 """What stands for the place of a presence; statements say the same (``questions.py``)."""
@@ -54,7 +56,7 @@ class Coverage:
     silent_steps: tuple[str, ...] = ()
     bins_in_between: int = 0
     days_served: Mapping[str, int] = field(default_factory=dict)
-    standing: frozenset[tuple[UUID, int]] = frozenset()
+    standing: frozenset[str] = frozenset()
 
     @property
     def is_whole(self) -> bool:
@@ -86,9 +88,9 @@ class Span:
     days: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
-    """A presence in a span: the days the bin stood there, and from when until when its commune was served by it.
+    """A presence in the grains of a span: the days the bin stood there, from when until when it served the commune.
 
     Where the day a bin was brought to a commune is not known (it reported, and stood there on no whole day), the
     commune is served for all of the grain.
@@ -96,6 +98,8 @@ class Part:
 
     presence: Presence
     unit: str
+    there: int
+    missing: int
     days: int
     served_from: int
     served_until: int
@@ -105,7 +109,7 @@ class Part:
 class Reported:
     """The grains in which something came from each site, commune and place, whatever bin it came from."""
 
-    sites: defaultdict[UUID, int] = field(default_factory=lambda: defaultdict(int))
+    sites: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     communes: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     units: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -157,15 +161,26 @@ def count_coverage(
     presences: Iterable[Presence], calendar: Calendar, spans: Sequence[Span], unit_of: Callable[[Presence], str]
 ) -> Mapping[Key, Coverage]:
     """Return the coverage of each span by place, where there was a bin; of the whole for all places together."""
-    units = [(each, unit_of(each)) for each in presences]
+    units = [(each, unit_of(each), each.there, each.missing) for each in presences]
     reported = Reported()
-    for presence, unit in units:
+    for presence, unit, _, _ in units:
         reported.sites[presence.site_id] |= presence.reporting
         reported.communes[presence.insee_code] |= presence.reporting
         reported.units[unit] |= presence.reporting
     found: dict[Key, Coverage] = {}
     for span in spans:
-        parts = [part_of(presence, unit, span, calendar) for presence, unit in units if presence.there & span.grains]
+        parts = [
+            part_of(
+                presence,
+                unit,
+                there=there & span.grains,
+                missing=missing & span.grains,
+                span=span,
+                calendar=calendar,
+            )
+            for presence, unit, there, missing in units
+            if there & span.grains
+        ]
         served = count_days_served(parts)
         if span.step_no is None:
             found[None, None] = count_parts(parts, span, calendar, reported, served)
@@ -178,67 +193,82 @@ def count_coverage(
     return found
 
 
-def part_of(presence: Presence, unit: str, span: Span, calendar: Calendar) -> Part:
+def part_of(presence: Presence, unit: str, *, there: int, missing: int, span: Span, calendar: Calendar) -> Part:
     """Return what a presence has to do with a span in which it is there."""
+    stays = presence.stays
+    if len(stays) == 1 and stays[0].brought <= span.first and stays[0].last >= span.last:
+        return Part(presence, unit, there, missing, span.last - span.first + 1, span.first, span.last)
     days, served_from, served_until = 0, span.last, span.first
-    for stay in presence.stays:
+    for stay in stays:
         if stay.first <= span.last and stay.last >= span.first:
-            since = stay.brought if stay.brought > span.first else span.first
-            until = stay.last if stay.last < span.last else span.last
+            since, until = max(stay.brought, span.first), min(stay.last, span.last)
             days += until - since + 1
-            served_from = min(since, served_from)
-            served_until = max(until, served_until)
-    elsewhere = presence.reporting & ~presence.standing & span.grains
+            served_from, served_until = min(since, served_from), max(until, served_until)
+    elsewhere = there & ~presence.standing
     if elsewhere:
         first, last = (elsewhere & -elsewhere).bit_length() - 1, elsewhere.bit_length() - 1
         served_from = min(calendar.begins[first], served_from)
         served_until = max(min(calendar.ends[last], span.last), served_until)
-    return Part(presence, unit, days, served_from, served_until)
+    return Part(presence, unit, there, missing, days, served_from, served_until)
 
 
 def count_days_served(parts: Iterable[Part]) -> Mapping[str, int]:
     """Return the days from the first to the last on which a commune had a bin, by INSEE code."""
-    served: dict[str, tuple[int, int]] = {}
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
     for part in parts:
-        first, last = served.get(part.presence.insee_code, (part.served_from, part.served_until))
-        served[part.presence.insee_code] = (min(first, part.served_from), max(last, part.served_until))
-    return {insee_code: last - first + 1 for insee_code, (first, last) in served.items()}
+        insee_code = part.presence.insee_code
+        if part.served_from < first.get(insee_code, FAR):
+            first[insee_code] = part.served_from
+        if part.served_until > last.get(insee_code, -FAR):
+            last[insee_code] = part.served_until
+    return {insee_code: last[insee_code] - since + 1 for insee_code, since in first.items()}
 
 
 def count_parts(
-    parts: Iterable[Part], span: Span, calendar: Calendar, reported: Reported, served: Mapping[str, int]
+    parts: Sequence[Part], span: Span, calendar: Calendar, reported: Reported, served: Mapping[str, int]
 ) -> Coverage:
     """Return the coverage of a place, or of all; a bin that was moved within the span counts once."""
     days_of_bin: defaultdict[str, int] = defaultdict(int)
-    days_of_site: defaultdict[UUID, int] = defaultdict(int)
-    reporting, missing, sites_missing, communes, communes_missing = set(), set(), set(), set(), set()
+    days_of_site: defaultdict[str, int] = defaultdict(int)
+    bins_mute, bins_missing, sites_missing, communes, communes_missing = set(), set(), set(), set(), set()
     silent_grains = 0
     for part in parts:
         presence = part.presence
         days_of_bin[presence.bin_id] += part.days
         days_of_site[presence.site_id] += part.days
         communes.add(presence.insee_code)
-        there = presence.there & span.grains
-        if presence.reporting & span.grains:
-            reporting.add(presence.bin_id)
-        if presence.missing & span.grains:
-            missing.add(presence.bin_id)
-            if there & ~reported.sites[presence.site_id]:
-                sites_missing.add(presence.site_id)
-            if there & ~reported.communes[presence.insee_code]:
-                communes_missing.add(presence.insee_code)
-            silent_grains |= there & ~reported.units[part.unit]
-    # The share of the days in tenths, rounded: a month and the same of a leap year are alike.
-    tenths = {(site_id, (20 * days + span.days) // (2 * span.days)) for site_id, days in days_of_site.items()}
+        if not part.missing:
+            continue
+        bins_missing.add(presence.bin_id)
+        if not presence.reporting & span.grains:
+            bins_mute.add(presence.bin_id)
+        if part.there & ~reported.sites[presence.site_id]:
+            sites_missing.add(presence.site_id)
+        if part.there & ~reported.communes[presence.insee_code]:
+            communes_missing.add(presence.insee_code)
+        silent_grains |= part.there & ~reported.units[part.unit]
+    if bins_mute:
+        # One that was moved may have reported elsewhere.
+        bins_mute -= {part.presence.bin_id for part in parts if part.presence.reporting & span.grains}
     return Coverage(
         bins=len(days_of_bin),
-        bins_reporting=len(reporting),
-        bins_missing=len(missing),
+        bins_reporting=len(days_of_bin) - len(bins_mute),
+        bins_missing=len(bins_missing),
         sites_missing=len(sites_missing),
         communes=tuple(sorted(communes)),
         communes_missing=tuple(sorted(communes_missing)),
         silent_steps=name_grains(silent_grains, calendar.grains),
         bins_in_between=sum(span.days - days > 1 for days in days_of_bin.values()),
         days_served={insee_code: served[insee_code] for insee_code in sorted(communes)},
-        standing=frozenset(tenths),
+        standing=frozenset(map(write_standing, days_of_site, days_of_site.values(), repeat(span.days))),
     )
+
+
+def write_standing(site_id: str, days: int, of_days: int) -> str:
+    """Return a site with the bins that stood there by their share of the days, in tenths, rounded; one is not said.
+
+    A month and the same of a leap year are alike.
+    """
+    tenths = (20 * days + of_days) // (2 * of_days)
+    return site_id if tenths == 10 else f"{site_id} {tenths}"

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
@@ -29,7 +28,7 @@ from rewards.statistics.silences import GAP_DAYS, bits_between, find_silent_days
 GRAINS = Columns(grain_no="integer", grain_begins="date")
 STAYS = """
     SELECT * FROM (
-        SELECT p.bin_id, p.site_id, s.reference AS site, s.insee_code,
+        SELECT p.bin_id, CAST(p.site_id AS text) AS site_id, s.reference AS site, s.insee_code,
                CAST((p.placed_at + interval '1 day' - interval '1 microsecond') AT TIME ZONE :timezone AS date)
                    AS first_day,
                CAST(p.placed_at AT TIME ZONE :timezone AS date) AS brought_on,
@@ -47,7 +46,7 @@ STAYS = """
 """
 # A bit for each grain, the first one first.
 REPORTED = """
-    SELECT d.bin_id, d.site_id, s.reference AS site, s.insee_code, d.grains
+    SELECT d.bin_id, CAST(d.site_id AS text) AS site_id, s.reference AS site, s.insee_code, d.grains
       FROM (SELECT d.bin_id, d.site_id, CAST(bit_or(set_bit(CAST(:no_grain AS bit({grains})), g.grain_no, 1)) AS text)
                        AS grains
               FROM {rolled} AS d JOIN {each_grain} ON g.grain_begins = {begins}
@@ -87,8 +86,11 @@ class Calendar:
 
     def grains_with(self, days: int, among: int) -> int:
         """Return those of the grains ``among`` that have one of the ``days``."""
+        if not days or not among:
+            return 0
+        first, last = (days & -days).bit_length() - 1, days.bit_length() - 1
         found = 0
-        for no in list_bits(among):
+        for no in list_bits(among & bits_between(self.grain_of(first), self.grain_of(last))):
             if days & bits_between(self.begins[no], self.ends[no]):
                 found |= 1 << no
         return found
@@ -111,7 +113,7 @@ class Presence:
     """
 
     bin_id: str
-    site_id: UUID
+    site_id: str
     site: str
     insee_code: str
     stays: list[Stay] = field(default_factory=list)
@@ -162,11 +164,11 @@ def list_presences(
         "last_day": period.last_day,
         **question.filters,
     }
-    found: dict[tuple[str, UUID], Presence] = {}
+    found: dict[tuple[str, str], Presence] = {}
     for row in connection.execute(text(REPORTED.format(**write_parts(question, grains))), values | bind_grains(grains)):
         presence = found[row.bin_id, row.site_id] = Presence(*row[:4])
         presence.reporting = int(row.grains[::-1], 2)
-    stays: defaultdict[tuple[str, UUID], list[Any]] = defaultdict(list)
+    stays: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
     for row in connection.execute(text(STAYS.format(is_there=IS_THERE)), values):
         stays[row.bin_id, row.site_id].append(row)
     signs = list_signs(
@@ -217,8 +219,7 @@ def add_stays(presence: Presence, rows: Sequence[Any], signs: Signs, calendar: C
         returned |= presence.standing & stood
         presence.standing |= stood
         silent = find_silent_days(signs.heard | signs.dropped, stood=bits_between(max(first, 0), min(last, until)))
-        if silent:
-            presence.silent |= calendar.grains_with(silent, stood)
+        presence.silent |= calendar.grains_with(silent, stood)
     for no in list_bits(returned):
         # What it said between two stays of one grain counts there as well.
         begins, ends = calendar.begins[no], calendar.ends[no]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from rewards.statistics.assumptions import ASSUMPTION_NAMES, Assumptions, get_assumptions
+from rewards.statistics.assumptions import ASSUMPTION_NAMES, Assumption, AssumptionName, Assumptions, get_assumptions
 from rewards.statistics.figures.cells import Cell
 from rewards.statistics.figures.coverage import NOBODY, Coverage, MissingBin, get_coverage
 from rewards.statistics.figures.coverage import Key as CoverageKey
@@ -20,7 +20,7 @@ from rewards.statistics.figures.questions import Question, check_size
 from rewards.statistics.figures.reckoning import Basis, days_of_year
 from rewards.statistics.figures.steps import Step, list_steps
 from rewards.statistics.figures.sums import Key as SumsKey
-from rewards.statistics.figures.sums import Sums, get_sums
+from rewards.statistics.figures.sums import Sums, get_sums, sum_all
 
 GLASS = "glass"
 
@@ -51,10 +51,17 @@ class Findings:
     flows: Mapping[datetime.date, PointFlows] | None
     assumptions: Assumptions
     of_unit: dict[tuple[datetime.date, str], list[tuple[str, Sums]]] = field(default_factory=dict)
+    of_day: dict[datetime.date, Mapping[AssumptionName, Assumption]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for (begins, unit, material), each in self.sums.items():
             self.of_unit.setdefault((begins, unit), []).append((material, each))
+
+    def list_assumptions(self, day: datetime.date) -> Mapping[AssumptionName, Assumption]:
+        """Return what is taken for granted on a day; many cells share one."""
+        if day not in self.of_day:
+            self.of_day[day] = {name: self.assumptions.get(name, day) for name in ASSUMPTION_NAMES}
+        return self.of_day[day]
 
     def list_materials(self) -> list[str | None]:
         """List what each cell is of: single materials, or None for all together."""
@@ -111,7 +118,7 @@ class Findings:
             days_a_year=days_of_year(step.first_day, step.last_day),
             flows=flows,
             is_of_all=material is None,
-            assumptions={name: self.assumptions.get(name, step.last_day) for name in ASSUMPTION_NAMES},
+            assumptions=self.list_assumptions(step.last_day),
         )
         return Cell(step, place, material, population, coverage, reckon_all(basis))
 
@@ -122,7 +129,7 @@ class Findings:
 
 def sum_of(found: list[tuple[str, Sums]], material: str | None) -> Sums:
     """Return the sums of one material, or of all together."""
-    return reduce(add, (each for name, each in found if material in (None, name)), Sums())
+    return sum_all([each for name, each in found if material in (None, name)])
 
 
 def get_figures(

@@ -5,8 +5,8 @@ rounded once, at the end: nothing is lost in cells.
 """
 
 import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from sqlalchemy import Connection, text
@@ -41,7 +41,10 @@ SUM = """
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What was dropped. ``estimated_g`` leaves out ``unestimated_items``, whose mass nobody knows."""
+    """What was dropped. ``estimated_g`` leaves out ``unestimated_items``, whose mass nobody knows.
+
+    ``total_g`` is weighed and estimated together; None where some mass is unknown.
+    """
 
     deposits: int = 0
     items: int = 0
@@ -50,15 +53,26 @@ class Sums:
     measured_g: int = 0
     estimated_g: Decimal = Decimal(0)
     unestimated_items: int = 0
+    total_g: int | None = field(init=False, compare=False)
 
-    def __add__(self, other: "Sums") -> "Sums":
-        """Return both together."""
-        return Sums(*(getattr(self, name) + getattr(other, name) for name in Sums.__slots__))
+    def __post_init__(self) -> None:
+        is_unknown = self.unestimated_items > 0
+        object.__setattr__(self, "total_g", None if is_unknown else self.measured_g + round_g(self.estimated_g))
 
-    @property
-    def total_g(self) -> int | None:
-        """Weighed and estimated grams; None where some mass is unknown."""
-        return None if self.unestimated_items else self.measured_g + round_g(self.estimated_g)
+
+def sum_all(sums: Sequence[Sums]) -> Sums:
+    """Return all together."""
+    if len(sums) == 1:
+        return sums[0]
+    return Sums(
+        deposits=sum(each.deposits for each in sums),
+        items=sum(each.items for each in sums),
+        refused=sum(each.refused for each in sums),
+        points=sum(each.points for each in sums),
+        measured_g=sum(each.measured_g for each in sums),
+        estimated_g=sum((each.estimated_g for each in sums), Decimal(0)),
+        unestimated_items=sum(each.unestimated_items for each in sums),
+    )
 
 
 def round_g(grams: Decimal) -> int:
