@@ -39,7 +39,7 @@ class ParticipationQuerySchema(ma.Schema):
 
 
 class ParticipationSchema(ma.Schema):
-    """A month or year at a place; null where fewer than 11 holders stand behind a count, or where it is unknown."""
+    """A month or year at a place; null where a count is withheld, or unknown."""
 
     first_day = fields.Date(required=True)
     level = fields.String(required=True, validate=validate.OneOf(LEVELS))

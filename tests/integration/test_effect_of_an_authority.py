@@ -29,8 +29,9 @@ LAST = datetime.date(2026, 10, 31)
 AUTHORITY = {"authority_id": 7, "timezone": PARIS}
 DROP = text("""
     INSERT INTO daily_deposits (authority_id, day, bin_id, site_id, material, deposits, credited_deposits, items,
-                                mass_g, refused, points)
-    SELECT 7, :day, :bin_id, site_id, :material, 1, 0, :items, :mass_g, 0, 0
+                                mass_g, refused, points, unweighed_items)
+    SELECT 7, :day, :bin_id, site_id, :material, 1, 0, :items, coalesce(:mass_g, 0), 0, 0,
+           CASE WHEN CAST(:mass_g AS bigint) IS NULL THEN :items ELSE 0 END
       FROM sites WHERE authority_id = 7 AND reference = :site
 """)
 EMPTY = text("""
@@ -118,7 +119,8 @@ def test_question_without_sense_is_refused(connection, town, now, asked, error):
         choose(connection, now, **asked)
 
 
-def drop(connection, town, days, *, site="A", bin_no=0, items=4, mass_g=0, material="glass"):
+def drop(connection, town, days, *, site="A", bin_no=0, items=4, mass_g=None, material="glass"):
+    """Drop items on days; mass_g None is a bin that does not weigh."""
     values = {"bin_id": town.bin_ids[bin_no], "site": site, "items": items, "mass_g": mass_g, "material": material}
     connection.execute(DROP, [{**values, "day": day(each) if isinstance(each, str) else each} for each in days])
 
@@ -146,10 +148,15 @@ def test_day_on_which_a_bin_was_heard_is_known(connection, town, now):
 def test_grams_of_a_site_that_weighs_else_items_and_never_both(connection, town, now):
     drop(connection, town, ["2026-05-01"], mass_g=900)
     drop(connection, town, ["2026-05-02"], site="B", bin_no=1, mass_g=900)
-    drop(connection, town, ["2026-05-03"], site="B", bin_no=1, mass_g=0)
+    drop(connection, town, ["2026-05-03"], site="B", bin_no=1)
     panel = read(connection, now)
     assert months_of(panel, "A")[day("2026-05-01")].mass_g == 900
     assert months_of(panel, "B")[day("2026-05-01")].mass_g == 8
+    # What a bin weighed at nothing is weighed; a day of which part was not weighed is not, whatever the rest weighed.
+    drop(connection, town, ["2026-05-02"], mass_g=0)
+    assert months_of(read(connection, now), "A")[day("2026-05-01")].mass_g == 900
+    connection.execute(text("UPDATE daily_deposits SET unweighed_items = 1 WHERE mass_g = 900"))
+    assert months_of(read(connection, now), "A")[day("2026-05-01")].mass_g == 8
 
 
 @given(st.dates(day("2024-01-01"), LAST), st.integers(0, 500))

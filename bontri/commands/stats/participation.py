@@ -13,7 +13,7 @@ from bontri.json_output import AS_JSON, as_json
 if TYPE_CHECKING:
     from rewards.statistics.participation.shares import Participation
 
-WITHHELD = "< 11"
+WITHHELD = "withheld"
 
 
 @click.command("participation")
@@ -27,7 +27,8 @@ WITHHELD = "< 11"
 def participation(authority: str, first: datetime.date, last: datetime.date, is_json: bool, **asked: Any) -> None:
     """Say how many holders were active, how many of them were new, and which share of those served they are.
 
-    From counts the job count-holders keeps. Fewer than 11 persons are withheld.
+    From counts the job count-holders keeps. Fewer than 11 persons are withheld, and what would tell of them, which may
+    be more: is_withheld of --json says where.
 
     \b
     Examples:
@@ -76,7 +77,7 @@ def print_participation(found: "list[Participation]") -> None:
 
 
 def count(holders: int | None) -> str:
-    """Write a count for a terminal."""
+    """Write a count for a terminal. A withheld one may be of more than ten, so no number is named."""
     return WITHHELD if holders is None else f"{holders:,}"
 
 

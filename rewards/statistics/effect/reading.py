@@ -18,12 +18,13 @@ from rewards.statistics.silences import GAP_DAYS
 ONE_DAY = datetime.timedelta(days=1)
 
 # A day on which a bin of the site was heard, or anything was dropped there, is known, and so are few days between two
-# of them. One item weighs the same all the time here: what somebody learns of masses later is no effect.
+# of them. A deposit that was weighed at nothing is weighed. One item weighs the same all the time here: what somebody
+# learns of masses later is no effect.
 COUNTED = text("""
     WITH dropped AS (
         SELECT site_id, day, sum(items) FILTER (WHERE material = :material) AS items,
                sum(mass_g) FILTER (WHERE material = :material) AS mass_g,
-               bool_and(mass_g > 0 OR items = 0) FILTER (WHERE material = :material) AS is_weighed
+               bool_and(unweighed_items = 0) FILTER (WHERE material = :material) AS is_weighed
           FROM daily_deposits
          WHERE authority_id = :authority_id AND day BETWEEN :first_day AND :last_day
            AND site_id = ANY(CAST(:site_ids AS uuid[]))

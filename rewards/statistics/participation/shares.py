@@ -85,9 +85,9 @@ LIST_OF_YEARS = text("""
 class Participation:
     """Who took part in a month or year at a place, with a material ('' with any).
 
-    ``holders`` and ``new_holders`` are None where there are fewer than 11 but not none, shares where what they are made
-    of is. ``share_basis`` says what the participation is a share of, None where neither is known.
-    ``anonymous_share`` is that of deposits nobody was credited for.
+    ``holders`` is None where there are fewer than 11 but not none, ``new_holders`` also where more would tell of few,
+    shares where what they are made of is. ``share_basis`` says what the participation is a share of, None where neither
+    is known. ``anonymous_share`` is that of deposits nobody was credited for.
     """
 
     first_day: datetime.date
