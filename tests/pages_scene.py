@@ -4,10 +4,13 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
+from bontri.documents.statements import statement_as_pdf
+from partners_api.app import ApiConfig, create_app
 from partners_api.cookies import COOKIE
 from rewards.agents import invite_agent
 from rewards.schema.access import ROLES
@@ -16,6 +19,13 @@ from tests.api_client import Api, start_api
 from tests.databases import Database
 from tests.factories import deposit
 from tests.ingest_scene import KEYRING
+
+PAGES = [
+    "/dashboard",
+    "/dashboard?from=2010-01-01&to=2010-12-31",
+    "/account",
+]
+"""Every page an agent can open: a line here has it looked at by tests/functional/test_pages.py and tests/browser."""
 
 MONTHS = 4
 SIMULATED = text("UPDATE authorities SET is_simulated = true WHERE authority_id = :authority_id")
@@ -75,6 +85,19 @@ def build_pages(database: Database, now: datetime.datetime) -> Pages:
             assert session is not None
             api.tokens[role] = session.token
     return Pages(api)
+
+
+def open_application() -> Flask:
+    """Return the application without a database: whoever asks for one finds it away."""
+    away = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    return create_app(
+        ApiConfig(),
+        engine=away,
+        agents_engine=away,
+        keyring=KEYRING,
+        send_codes=lambda _: None,
+        render_statement=statement_as_pdf,
+    )
 
 
 def email_of(role: str) -> str:

@@ -16,7 +16,7 @@ from bontri.demo.folder import DemoFolder
 from bontri.demo.history.loading import LoadedHistory
 from bontri.demo.letterbox import Letterbox
 from bontri.demo.places import mix
-from bontri.demo.seed import AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, register_visitor
+from bontri.demo.seed import AGENT_EMAIL, AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, register_visitor
 from bontri.demo.services import HistoryWish, Services, Town, running_services
 from bontri.demo.story import Story, StoryError, play_story
 from bontri.embedded.processes import Stopped, stop_on_signals
@@ -151,6 +151,8 @@ def introduce(
     for line in (
         "",
         f"  {services.database}; {services.broker}; {services.workers} worker{'s' * (services.workers > 1)}",
+        f"  pages          {url}/sign-in?authority={SLUG}&email={AGENT_EMAIL}",
+        "                 open this, press the button, and enter the code of the letter that is shown here",
         f"  API            {url}/api/docs",
         f"  citizen        {visitor.email} (authority {SLUG}); e-mail is shown here, and kept in {folder.mail}",
         f"  till           {till.name}: {till.api_key}",

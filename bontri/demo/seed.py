@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from bontri.demo.history.rollout import Rollout
 from bontri.demo.places import POPULATION_YEAR, bin_id_of, list_columns, list_communes, list_references, read_data
+from rewards.agents import invite_agent
 from rewards.api_keys import create_api_key, create_operator_key
 from rewards.bins import NewBin, add_bins
 from rewards.cards import register_cards
@@ -31,6 +32,8 @@ SLUG = "plaine-commune-demo"
 NAME = "Plaine Commune (demo)"
 ADDRESS = "21 avenue Jules-Rimet\n93218 Saint-Denis"
 TIMEZONE = "Europe/Paris"
+AGENT_EMAIL = "agent@plaine-commune.example"
+"""Whom the reader signs in as on the pages; invited as an admin."""
 
 OUTLINES_SOURCE = "IGN GEOFLA 2.2, 2016"
 REFERENCES_SOURCE = "ADEME SINOE, 2009 to 2017; see bontri/demo/data"
@@ -140,6 +143,15 @@ def seed(
     add_receivers(connection, now=now)
     agent = create_api_key(
         connection, keyring, authority_id=AUTHORITY_ID, audience="authority", label="demo agent", now=now
+    )
+    invite_agent(
+        connection,
+        keyring,
+        authority_id=AUTHORITY_ID,
+        name="Dominique Martin",
+        email=AGENT_EMAIL,
+        role="admin",
+        now=now,
     )
     operator = create_operator_key(connection, keyring, label="demo operator", now=now)
     return DemoKeys(tills, agent.secret, operator.secret)

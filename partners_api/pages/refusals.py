@@ -25,6 +25,7 @@ from partners_api.errors import (
     render_outage,
     title_of,
 )
+from partners_api.languages import language_of_request
 from partners_api.pages.blueprint import pages
 from partners_api.pages.security import secure_page
 from partners_api.pages.translations import gettext
@@ -46,7 +47,8 @@ def show_refusal(refusal: RewardsError) -> Answer:
     status = STATUS_OF[type(refusal)]
     g.problem_code = refusal.code
     sentences = [gettext(TITLES.get(refusal.code) or title_of(type(refusal)))]
-    if detail := detail_of(refusal):
+    # What refusals tell beside their titles is English.
+    if language_of_request() == "en" and (detail := detail_of(refusal)):
         sentences.append(detail)
     if isinstance(refusal, RateLimitedError | TriesSpentError):
         sentences.append(gettext("Try again in %(minutes)s min.", minutes=-(-refusal.retry_after_s // 60)))

@@ -90,6 +90,7 @@ TO_DO: dict[str, str] = {
     "period_reversed": said_later("Swap the two days."),
     "period_to_come": said_later("Choose a period that has begun."),
     "period_too_long": said_later("Choose a shorter period, or longer steps."),
+    "figures_too_many": said_later("Choose a shorter period, longer steps, larger places or one material."),
     "commune_unknown": said_later("Choose one from the list."),
     "material_unknown": said_later("Choose one from the list."),
     "site_missing": said_later("Check the reference of the site, or leave it empty."),

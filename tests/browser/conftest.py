@@ -88,6 +88,8 @@ def visit(browser: Browser, site: Site) -> Iterator:
             color_scheme=theme,
             viewport=size,
             java_script_enabled=has_javascript,
+            # Colours that are on their way would be taken for those there are.
+            reduced_motion="reduce",
         )
         contexts.append(context)
         if who is not None:
