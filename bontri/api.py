@@ -26,6 +26,7 @@ from bontri.reencrypting import require_keys_of
 from bontri.settings import Settings, read_settings
 from partners_api.app import ApiConfig, create_app
 from partners_api.metrics import ApiMetrics
+from partners_api.pages.map_tiles import MapTiles
 from partners_api.rates import share_out
 from partners_api.services import draw_nothing
 from rewards.database import open_engine
@@ -55,7 +56,11 @@ def make_app(report_to: Path | None = None, charts_at: Path | None = None) -> Fl
     codes, metrics = CodeSender(engine, open_post_office(settings)), ApiMetrics()
     codes.start()
     app = create_app(
-        ApiConfig(rates=share_out(settings.api_rates, settings.api_workers), proxies=settings.proxies),
+        ApiConfig(
+            rates=share_out(settings.api_rates, settings.api_workers),
+            proxies=settings.proxies,
+            map_tiles=MapTiles(settings.map_tiles, settings.map_tiles_credit) if settings.map_tiles else None,
+        ),
         engine=engine,
         agents_engine=open_engine(settings.database_url or "", role="bontri_agent", pool_size=THREADS, **own),
         keyring=settings.keyring(),

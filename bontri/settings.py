@@ -71,6 +71,15 @@ def public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def tile_address(value: str) -> str:
+    """Read where a map's tiles are."""
+    if not re.fullmatch(r"https?://[A-Za-z0-9.:-]+/[A-Za-z0-9._~/{}?=&%-]*", value) or any(
+        part not in value for part in ("{z}", "{x}", "{y}")
+    ):
+        raise ValueError("expected https://host/{z}/{x}/{y}.png, one host that sends tiles to your users")
+    return value
+
+
 def secret(value: str) -> bytes:
     """Read a secret written as at least 64 hexadecimal digits."""
     if not re.fullmatch(r"([0-9a-fA-F]{2}){32,}", value):
@@ -192,6 +201,10 @@ TABLE = (
     Setting("BONTRI_MAIL_URL", mail_url, None, "where e-mail goes: smtp://…, smtps://… or file:///folder"),
     Setting("BONTRI_MAIL_FROM", mail_from, "bontri@localhost", "sender of e-mail, with or without a name"),
     Setting("BONTRI_PUBLIC_URL", public_url, None, "where people reach the API; notices link to it"),
+    Setting(
+        "BONTRI_MAP_TILES", tile_address, None, "tiles under the map, https://host/{z}/{x}/{y}.png; none when unset"
+    ),
+    Setting("BONTRI_MAP_TILES_CREDIT", str, "© OpenStreetMap", "whom the map credits for its tiles"),
     Setting("BONTRI_ERASURE_REGISTER", Path, None, "file that tells who was erased, outside the database's backups"),
     Setting("BONTRI_DATA_DIR", Path, str(default_data_dir()), "where the demo keeps its database, broker and bins"),
     Setting("BONTRI_LOG_FORMAT", one_of("auto", "json", "text"), "auto", "auto: text on a terminal, else JSON"),
@@ -238,6 +251,8 @@ class Settings:
     mail_url: str | None = field(repr=False)
     mail_from: str
     public_url: str | None
+    map_tiles: str | None
+    map_tiles_credit: str
     erasure_register: Path | None
     data_dir: Path
     log_format: str

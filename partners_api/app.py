@@ -25,6 +25,7 @@ from partners_api.metrics import ApiMetrics, count_requests
 from partners_api.notices_off import notices_off
 from partners_api.operators.blueprint import operators
 from partners_api.pages.blueprint import pages
+from partners_api.pages.map_tiles import MapTiles
 from partners_api.pages.registration import register_pages
 from partners_api.paths import YearConverter
 from partners_api.principals import SECURITY_SCHEMES
@@ -54,6 +55,7 @@ class ApiConfig:
     """Requests a minute that this process grants a caller, by audience, and an address (``public``)."""
     proxies: int = 0
     """How many proxies stand before the API: as many entries of X-Forwarded-For and -Proto, the last, are believed."""
+    map_tiles: MapTiles | None = None
 
 
 class BontriApplication(TransactionalFlask):
@@ -121,6 +123,7 @@ def create_app(
     )
     app.config.update(
         MAX_CONTENT_LENGTH=config.request_bytes_max,
+        MAP_TILES=config.map_tiles,
         API_TITLE="Bontri",
         API_VERSION=version("bontri"),
         OPENAPI_VERSION="3.1.0",

@@ -23,6 +23,8 @@ from tests.ingest_scene import KEYRING
 PAGES = [
     "/dashboard",
     "/dashboard?from=2010-01-01&to=2010-12-31",
+    "/dashboard/map",
+    "/dashboard/map?show=silence&insee_code=93001",
     "/account",
 ]
 """Every page an agent can open: a line here has it looked at by tests/functional/test_pages.py and tests/browser."""

@@ -22,7 +22,10 @@ class Entry:
 
 
 NAVIGATION: dict[Audience, tuple[Entry, ...]] = {
-    "authority": (Entry("show_overview", said_later("Overview")),),
+    "authority": (
+        Entry("show_overview", said_later("Overview")),
+        Entry("show_map", said_later("Map")),
+    ),
 }
 
 

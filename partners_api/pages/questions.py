@@ -22,7 +22,7 @@ from rewards.statistics.periods import Period
 from rewards.territory import list_communes, list_materials
 
 DAY = datetime.timedelta(days=1)
-CARRIED = ("from", "to", "by", "level", "insee_code", "site", "bin_id", "material")
+CARRIED = ("from", "to", "by", "level", "insee_code", "site", "bin_id", "material", "show")
 """What links to other pages carry on."""
 
 

@@ -5,6 +5,8 @@ from http import HTTPStatus
 
 from flask import Response, request
 
+from partners_api.listings import GEOJSON
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self';"
     " img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -22,7 +24,7 @@ def secure_page(answer: Response) -> Response:
 
 def pack_page(answer: Response) -> Response:
     """Gzip what is long and is taken so. A page holds no secret that could be guessed from its length."""
-    is_text = answer.mimetype in ("text/html", "image/svg+xml", "text/csv")
+    is_text = answer.mimetype in ("text/html", "image/svg+xml", "text/csv", GEOJSON)
     if (
         is_text
         and not answer.is_streamed
