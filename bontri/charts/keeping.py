@@ -17,7 +17,7 @@ import structlog
 
 from bontri.embedded.processes import CLEAN_ENVIRONMENT, Child, start_child
 
-DRAWN_WITHIN_S = 8.0
+DRAWN_WITHIN_S = 5.0
 MEMORY_MB_MAX = 600
 """Beyond it the process is ended whatever it does; 120 MB are usual."""
 RECYCLE_ABOVE_MB = 300

@@ -49,6 +49,14 @@ def pid_of(keeper: ChartsKeeper) -> int:
     return keeper.child.pid
 
 
+def hold(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def wait_for_another(keeper: ChartsKeeper, pid: int) -> None:
     deadline = time.monotonic() + 20
     while pid_of(keeper) == pid:
@@ -88,7 +96,7 @@ def test_what_is_no_specification_is_told_and_ends_nothing(keeper: ChartsKeeper,
 def test_only_the_question_it_died_over_fails(keeper: ChartsKeeper, artist: ChartArtist) -> None:
     artist({**SPEC, "title": "alive"}, "svg", language="en")
     pid = pid_of(keeper)
-    os.kill(pid, signal.SIGSTOP)
+    hold(pid)
     asked = [{**SPEC, "title": f"asked {number}"} for number in range(3)]
     drawn: list[bool] = []
 
@@ -130,7 +138,7 @@ def test_picture_that_takes_too_long_ends_the_process(tmp_path: Path) -> None:
 
 def test_who_asks_waits_no_longer_than_it_may(keeper: ChartsKeeper) -> None:
     pid = pid_of(keeper)
-    os.kill(pid, signal.SIGSTOP)
+    hold(pid)
     try:
         with pytest.raises(ChartsAwayError):
             ChartArtist(keeper.path, within_s=0.1)(SPEC, "svg", language="en")

@@ -1,0 +1,180 @@
+"""Charts as pictures: `/dashboard/charts/kilograms.svg`, asked as the page is that shows them.
+
+``colours`` and ``narrow`` say how; the language is that of the request. Kept by the reader's browser alone, which asks
+each time whether it is still the same. A chart with nothing to show is not found: the page does not ask for it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, g, request
+from marshmallow import fields, validate
+from werkzeug.exceptions import NotFound, ServiceUnavailable
+
+from partners_api.authorities.callers import tenant_of
+from partners_api.languages import language_of_request
+from partners_api.pages.charts import bins, kilograms, mass_balance, participation, performance, points, sites
+from partners_api.pages.charts.look import PALETTES, Look, Spec
+from partners_api.pages.page import page
+from partners_api.pages.questions import QuestionSchema, name_of_place
+from partners_api.pages.words import write_short_day
+from partners_api.schemas import Boolean
+from partners_api.services import ChartsAwayError, PictureFormat, now, services
+from partners_api.transactions import connection
+from rewards.access import Principal
+from rewards.languages import Language
+from rewards.liability import get_liability
+from rewards.mass_balance import list_balances
+from rewards.statistics.bin_attendance import list_bin_attendance
+from rewards.statistics.figures import Question, get_figures, period_of
+from rewards.statistics.figures.comparing import compare_with_year_before
+from rewards.statistics.figures.of_sites import list_site_figures
+from rewards.statistics.participation.shares import list_participation
+from rewards.statistics.references.comparing import compare
+
+Asked = dict[str, Any]
+Make = Callable[[Principal, Asked, Look], Spec | None]
+
+PNG_SCALE = 2
+RETRY_AFTER_S = 5
+MIMETYPES: dict[str, str] = {"svg": "image/svg+xml", "png": "image/png"}
+
+
+class ChartQuerySchema(QuestionSchema):
+    """The question of the page, and how the picture is wanted. Not ``theme``, which a page would remember."""
+
+    colours = fields.String(load_default="light", validate=validate.OneOf(list(PALETTES)))
+    narrow = Boolean(load_default=False, strict=False)
+
+
+def question_of(asked: Asked, **others: Any) -> Question:
+    """Return the question by month."""
+    where = {name: asked[name] for name in ("material", "insee_code", "site", "bin_id")}
+    return Question(period_of("month", asked["first_day"], asked["last_day"]), "month", **{**where, **others})
+
+
+def when_of(caller: Principal) -> dict[str, Any]:
+    """Return what figures want to know of the time."""
+    return {**tenant_of(caller), "timezone": ZoneInfo(caller.timezone), "now": now()}
+
+
+def make_kilograms(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """Kilograms by month beside a year before."""
+    figures = get_figures(connection(), question_of(asked), **when_of(caller))
+    compared = compare_with_year_before(connection(), figures, **when_of(caller))
+    return kilograms.draw_kilograms(figures, compared, look)
+
+
+def make_points(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """Points by month, of the whole authority."""
+    nowhere = dict.fromkeys(("material", "insee_code", "site", "bin_id"))
+    return points.draw_point_flows(get_figures(connection(), question_of(asked, **nowhere), **when_of(caller)), look)
+
+
+def make_participation(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """Holders by month, of a commune or of all."""
+    counted = list_participation(
+        connection(),
+        **tenant_of(caller),
+        timezone=caller.timezone,
+        granularity="month",
+        level="commune" if asked["insee_code"] else "authority",
+        first_day=asked["first_day"],
+        last_day=asked["last_day"],
+        material=asked["material"] or "",
+    )
+    return participation.draw_participation(
+        [each for each in counted if asked["insee_code"] in (None, each.insee_code)], look
+    )
+
+
+def make_sites(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """Sites by kilograms."""
+    return sites.draw_sites(list_site_figures(connection(), question_of(asked), **when_of(caller)), look)
+
+
+def make_performance(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """Kilograms per inhabitant in the year the period ends in."""
+    year = asked["last_day"].year
+    return performance.draw_performance(
+        compare(connection(), asked["material"] or "glass", year, **when_of(caller)), look
+    )
+
+
+def make_levels(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """How full bins are."""
+    found = list_bin_attendance(connection(), question_of(asked).period, bin_id=asked["bin_id"], **when_of(caller))
+    return bins.draw_levels(found, look)
+
+
+def make_full_dates(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """When bins will be full."""
+    found = list_bin_attendance(connection(), question_of(asked).period, bin_id=asked["bin_id"], **when_of(caller))
+    return bins.draw_full_dates(found, look, timezone=ZoneInfo(caller.timezone))
+
+
+def make_mass_balance(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """What bins counted beside what was weighed."""
+    found = list_balances(connection(), question_of(asked).period, bin_id=asked["bin_id"], **tenant_of(caller))
+    return mass_balance.draw_mass_balance(found, look)
+
+
+def make_liability(caller: Principal, asked: Asked, look: Look) -> Spec | None:
+    """What is owed today."""
+    return points.draw_liability(get_liability(connection(), **tenant_of(caller), now=now()), look)
+
+
+CHARTS: dict[str, Make] = {
+    "kilograms": make_kilograms,
+    "points": make_points,
+    "participation": make_participation,
+    "sites": make_sites,
+    "performance": make_performance,
+    "fill-levels": make_levels,
+    "full-dates": make_full_dates,
+    "mass-balance": make_mass_balance,
+    "liability": make_liability,
+}
+
+
+@page("/dashboard/charts/<name>.<any(svg, png):picture_format>", query=ChartQuerySchema)
+def show_chart(caller: Principal, asked: Asked, *, name: str, picture_format: PictureFormat) -> Response:
+    """Draw a chart of the question."""
+    if name not in CHARTS:
+        raise NotFound
+    language = language_of_request()
+    look = Look(
+        language,
+        asked["colours"],
+        is_narrow=asked["narrow"],
+        is_simulated=g.viewer.authority.is_simulated,
+        about=f"{name_of_place(asked)}, {write_short_day(asked['first_day'])} – {write_short_day(asked['last_day'])}",
+    )
+    spec = CHARTS[name](caller, asked, look)
+    if spec is None:
+        raise NotFound
+    # Of what is asked, not of what was drawn: two drawings of the same differ in the names of their parts.
+    asked_for = json.dumps([spec, picture_format, language], sort_keys=True).encode()
+    etag = hashlib.sha256(asked_for).hexdigest()
+    is_known = request.if_none_match.contains_weak(etag)
+    answer = Response(status=304) if is_known else draw(spec, picture_format, language)
+    answer.set_etag(etag)
+    answer.headers["Cache-Control"] = "private, no-cache"
+    return answer
+
+
+def draw(spec: Spec, picture_format: PictureFormat, language: Language) -> Response:
+    """Return the picture.
+
+    Raises:
+        ServiceUnavailable: charts are away.
+    """
+    scale = PNG_SCALE if picture_format == "png" else 1
+    try:
+        picture = services().draw_chart(spec, picture_format, language=language, scale=scale)
+    except ChartsAwayError:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_S) from None
+    return Response(picture, content_type=MIMETYPES[picture_format])
