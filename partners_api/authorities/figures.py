@@ -36,6 +36,7 @@ from rewards.statistics.figures import (
 from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.of_sites import SiteFigures, list_site_figures
 from rewards.statistics.figures.rows import Row, assumptions_of, coverage_of, known_of, missing_of, row_of
+from rewards.statistics.figures.rows import before_of as before_of  # noqa: PLC0414 (pages have it from here)
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.statistics.unit_masses import MaterialUnknownError
 from rewards.territory import is_simulated
@@ -147,19 +148,6 @@ def show_definitions(_caller: Principal) -> Row:
 def key_of_site(row: Row) -> tuple[str, UUID]:
     """Return what sites are listed by."""
     return row["site"], row["site_id"]
-
-
-def before_of(comparison: Comparison | None) -> Row | None:
-    """Return what a cell is compared with."""
-    if comparison is None:
-        return None
-    before = comparison.before
-    return {
-        "step": None if before is None else before.step.name,
-        "kg_total": None if before is None else known_of(before.figures)["kg_total"],
-        "change_pct": comparison.change_pct,
-        "reason": comparison.reason,
-    }
 
 
 def render_site(site: SiteFigures) -> Row:

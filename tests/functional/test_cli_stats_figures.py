@@ -43,6 +43,18 @@ def test_json_and_csv_say_the_same(database, town):
     assert answer["totals"][0]["is_complete"] is False
 
 
+def test_year_before_stands_beside_with_why_nothing_is_compared(database, town):
+    asked = (*OF_TOWN, *AUTUMN, "--level", "site", "--with-year-before")
+    assert "no bin stood there a year before" in succeed(database, *asked).output
+    answer = json.loads(succeed(database, *asked, "--json").output)
+    before = {"step": None, "kg_total": None, "change_pct": None, "reason": "nothing_before"}
+    assert [answer[name][0]["year_before"] for name in ("cells", "totals")] == [before, {**before, "step": "whole"}]
+    row = next(csv.DictReader(io.StringIO(succeed(database, *asked, "--csv").output)))
+    assert (row["year_before.step"], row["year_before.reason"]) == ("", "nothing_before")
+    assert "year_before" not in succeed(database, *OF_TOWN, *AUTUMN, "--json").output
+    assert run(database, *asked, "--by", "week").exit_code == 2
+
+
 def test_question_that_makes_no_sense_is_refused(database, town):
     assert code_of(run(database, *OF_TOWN, "--from", "2026-11-02", "--to", "2026-11-01")) == "period_reversed"
     assert code_of(run(database, *OF_TOWN, "--from", "2027-01-01", "--to", "2027-02-01")) == "period_to_come"
@@ -54,4 +66,5 @@ def test_definitions_are_told_in_both_languages(database):
     told = [succeed(database, "stats", "definitions", "--language", language).output for language in ("fr", "en")]
     assert "population municipale" in told[0]
     assert "municipal population" in told[1]
+    assert "equipped_in_between: des bornes ont été installées ou retirées pendant" in told[0]
     assert len(json.loads(succeed(database, "stats", "definitions", "--json").output)["indicators"]) > 10

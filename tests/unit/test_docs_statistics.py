@@ -6,6 +6,7 @@ from pathlib import Path
 from rewards.languages import LANGUAGES
 from rewards.statistics.assumptions import ASSUMPTION_NAMES, DEFAULTS
 from rewards.statistics.figures import INDICATORS, MEANINGS, Missing
+from rewards.statistics.figures.comparing import WHY_UNLIKE, Unlike
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -40,5 +41,6 @@ def test_every_assumption_has_its_row_with_its_default_and_source():
 
 
 def test_every_indicator_and_reason_is_said_in_both_languages():
-    said = [*(each.definition for each in INDICATORS), *MEANINGS.values()]
+    said = [*(each.definition for each in INDICATORS), *MEANINGS.values(), *WHY_UNLIKE.values()]
+    assert set(WHY_UNLIKE) == set(Unlike)
     assert all(set(each) == set(LANGUAGES) and all(each.values()) for each in said)

@@ -3,7 +3,7 @@
 import csv
 import datetime
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,9 @@ from bontri.json_output import AS_JSON, as_json
 
 if TYPE_CHECKING:
     from rewards.statistics.figures import Cell, Figures, Question
+    from rewards.statistics.figures.comparing import CellKey, Comparison
+
+    Compared = Mapping[CellKey, Comparison]
 
 GRANULARITIES = ("day", "week", "month", "year", "whole")
 LEVELS = ("authority", "commune", "site", "bin")
@@ -32,12 +35,14 @@ HEADS = ("deposits", "items", "kg", "kg/inh./year", "refused %", "points")
 @click.option("--commune", "insee_code", metavar="INSEE", help="Only this commune.")
 @click.option("--site", metavar="REF", help="Only this site, by the authority's reference.")
 @click.option("--bin", "bin_id", metavar="BIN", help="Only this bin.")
+@click.option("--with-year-before", is_flag=True, help="Beside a year before; by month, year or whole.")
 @click.option("--csv", "is_csv", is_flag=True, help="Print CSV: every figure of every cell.")
 @AS_JSON
-def figures(
+def figures(  # noqa: PLR0917 (click passes options by name)
     authority: str,
     first_day: datetime.date | None,
     last_day: datetime.date | None,
+    with_year_before: bool,
     is_csv: bool,
     is_json: bool,
     **asked: Any,
@@ -45,32 +50,40 @@ def figures(
     """Say what was sorted where and when, how much that is an inhabitant, and what is missing.
 
     A dash is a figure nobody knows, never a zero; a line with a star is not complete, and no fall may be read from it.
+    With a year before, like is compared with like, in kilograms a day, or it says why not.
 
     \b
     Examples:
       bontri stats figures --authority plaine-commune-demo --from 2026-01-01 --to 2026-12-31
       bontri stats figures --authority plaine-commune-demo --from 2026-01 --to 2026-12 --level commune --material glass
       bontri stats figures --authority plaine-commune-demo --by week --level site --csv > weeks.csv
+      bontri stats figures --authority plaine-commune-demo --from 2026-01 --to 2026-10 --with-year-before
     """
     from ingest.worker import utc_now
     from rewards.statistics.figures import get_figures
+    from rewards.statistics.figures.comparing import COMPARED_BY, compare_with_year_before
     from rewards.territory import get_timezone
 
     if is_csv and is_json:
         raise click.UsageError("say --csv or --json")
+    if with_year_before and asked["by"] not in COMPARED_BY:
+        raise click.UsageError("--with-year-before goes with --by month, year or whole: days and weeks do not pair up")
     now = utc_now()
     with tenant_in_use(authority, role="bontri_reader") as (connection, tenant):
         of_tenant = {"authority_id": tenant.authority_id}
         timezone = get_timezone(connection, authority_id=tenant.authority_id)
         question = question_of(first_day, last_day, today=now.astimezone(timezone).date(), **asked)
         found = get_figures(connection, question, **of_tenant, timezone=timezone, now=now)
+        compared: Compared | None = None
+        if with_year_before:
+            compared = compare_with_year_before(connection, found, **of_tenant, timezone=timezone, now=now)
     if is_csv:
-        click.echo(as_csv(found.cells), nl=False)
+        click.echo(as_csv(found, compared), nl=False)
     elif is_json:
-        click.echo(as_json(as_plain_values(found)))
+        click.echo(as_json(as_plain_values(found, compared)))
     else:
         click.echo(f"{question.period.first_day} to {question.period.last_day}, both included ({timezone.key})\n")
-        print_figures(found)
+        print_figures(found, compared)
 
 
 @click.command("definitions")
@@ -84,6 +97,7 @@ def definitions(language: Any, is_json: bool) -> None:
       bontri stats definitions --language fr
     """
     from rewards.statistics.figures import INDICATORS, MEANINGS
+    from rewards.statistics.figures.comparing import WHY_UNLIKE
 
     if is_json:
         facts = [
@@ -91,12 +105,13 @@ def definitions(language: Any, is_json: bool) -> None:
             for each in INDICATORS
         ]
         reasons = [{"code": reason.value, "meaning": meaning} for reason, meaning in MEANINGS.items()]
-        click.echo(as_json({"indicators": facts, "reasons": reasons}))
+        unlike = [{"code": reason.value, "meaning": meaning} for reason, meaning in WHY_UNLIKE.items()]
+        click.echo(as_json({"indicators": facts, "reasons": reasons, "reasons_not_compared": unlike}))
         return
     for each in INDICATORS:
         click.echo(f"{each.name} ({each.unit}): {each.definition[language]}")
         click.echo(f"  {each.formula}  [{each.source}]\n")
-    for reason, meaning in MEANINGS.items():
+    for reason, meaning in (MEANINGS | WHY_UNLIKE).items():
         click.echo(f"{reason.value}: {meaning[language]}")
 
 
@@ -118,17 +133,29 @@ def question_of(
     return Question(period_of(by, first, last), by, level, is_by_material=by_material, **filters)
 
 
-def as_plain_values(found: "Figures") -> dict[str, Any]:
+def rows_of(cells: "Sequence[Cell]", compared: "Compared | None", *, are_totals: bool = False) -> list[dict[str, Any]]:
+    """Return cells as rows, with ``year_before`` where that was asked for."""
+    from rewards.statistics.figures.comparing import key_of
+    from rewards.statistics.figures.rows import before_of, row_of
+
+    rows = [row_of(cell) for cell in cells]
+    if compared is None:
+        return rows
+    keys = [(-1, "", cell.material) if are_totals else key_of(cell) for cell in cells]
+    return [{**row, "year_before": before_of(compared[key])} for row, key in zip(rows, keys, strict=True)]
+
+
+def as_plain_values(found: "Figures", compared: "Compared | None") -> dict[str, Any]:
     """Return the answer as JSON has it, as the API does."""
-    from rewards.statistics.figures.rows import assumptions_of, row_of
+    from rewards.statistics.figures.rows import assumptions_of
 
     question = found.question
     return {
         "period": {"from": question.period.first_day, "to": question.period.last_day},
         "by": question.granularity,
         "level": question.level,
-        "totals": [plain(row_of(cell)) for cell in found.totals],
-        "cells": [plain(row_of(cell)) for cell in found.cells],
+        "totals": [plain(row) for row in rows_of(found.totals, compared, are_totals=True)],
+        "cells": [plain(row) for row in rows_of(found.cells, compared)],
         "missing_bins": found.missing_bins,
         "assumptions": assumptions_of(found),
     }
@@ -136,17 +163,17 @@ def as_plain_values(found: "Figures") -> dict[str, Any]:
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row with numbers that JSON has."""
-    return {name: float(each) if isinstance(each, Decimal) else each for name, each in row.items()}
+    values = {name: float(each) if isinstance(each, Decimal) else each for name, each in row.items()}
+    return {name: plain(each) if isinstance(each, dict) else each for name, each in values.items()}
 
 
-def as_csv(cells: Sequence["Cell"]) -> str:
+def as_csv(found: "Figures", compared: "Compared | None") -> str:
     """Write cells with a header; what is missing is empty, lists are separated by blanks."""
     from bontri.commands.causes import as_cell
-    from rewards.statistics.figures.rows import row_of
 
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    rows = [row_of(cell) for cell in cells]
+    rows = [flat(row) for row in rows_of(found.cells, compared)]
     if rows:
         writer.writerow(rows[0])
     for row in rows:
@@ -156,14 +183,26 @@ def as_csv(cells: Sequence["Cell"]) -> str:
     return written.getvalue()
 
 
-def print_figures(found: "Figures") -> None:
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with what a year before was in columns of its own, named as those of the API."""
+    before = row.pop("year_before", None) or {}
+    return row | {f"year_before.{name}": each for name, each in before.items()}
+
+
+def print_figures(found: "Figures", compared: "Compared | None") -> None:
     """Print a line for each cell, the whole below, and what is missing."""
     from bontri.commands.settle import print_table
+    from rewards.statistics.figures.comparing import key_of
 
     by_material, level = found.question.is_by_material, found.question.level
     heads = ("step", *([] if level == "authority" else [level]), *(["material"] if by_material else []))
     rows = [describe(cell, level, by_material=by_material) for cell in [*found.cells, *found.totals]]
     print_table((*heads, "missing", "bins", *HEADS), rows, words=len(heads) + 1)
+    if compared is not None:
+        keys = [*map(key_of, found.cells), *((-1, "", cell.material) for cell in found.totals)]
+        befores = [(*row[: len(heads)], *describe_before(compared[key])) for row, key in zip(rows, keys, strict=True)]
+        click.echo()
+        print_table((*heads, "not compared because", "kg a year before", "kg a day"), befores, words=len(heads) + 1)
     if any(not cell.is_complete for cell in found.cells):
         click.echo(
             "\n* Not complete: no fall may be read from it. A dash is unknown, not zero: bontri stats definitions"
@@ -172,6 +211,18 @@ def print_figures(found: "Figures") -> None:
         click.echo(f"  {each.bin_id} at {each.site} ({each.insee_code}) was silent in {', '.join(each.steps)}")
     if len(found.missing_bins) > 10:
         click.echo("  and others: --json names up to 200")
+
+
+def describe_before(comparison: "Comparison") -> tuple[str, str, str]:
+    """Return why there is no change since a year before, what it was then, and the change."""
+    from rewards.statistics.figures.comparing import WHY_UNLIKE
+
+    before, change = comparison.before, comparison.change_pct
+    return (
+        "" if comparison.reason is None else WHY_UNLIKE[comparison.reason]["en"],
+        "\N{EN DASH}" if before is None else number(before.figures["kg_total"], whole=True),
+        "\N{EN DASH}" if change is None else f"{change:+,} %",
+    )
 
 
 def describe(cell: "Cell", level: str, *, by_material: bool) -> tuple[str, ...]:

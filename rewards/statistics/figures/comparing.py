@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from rewards.languages import Language
 from rewards.statistics.figures.cells import Cell, is_like_for_like
 from rewards.statistics.figures.missing import Missing
 from rewards.statistics.figures.questions import Question
@@ -34,6 +35,30 @@ class Unlike(StrEnum):
     EQUIPPED_IN_BETWEEN = "equipped_in_between"
     OTHER_BINS = "other_bins"
     UNKNOWN = "unknown"
+
+
+WHY_UNLIKE: dict[Unlike, dict[Language, str]] = {
+    Unlike.NOTHING_BEFORE: {
+        "fr": "aucune borne n'y était installée un an plus tôt",
+        "en": "no bin stood there a year before",
+    },
+    Unlike.NOT_COMPLETE: {
+        "fr": "l'une des deux périodes n'est pas complète",
+        "en": "one of the two periods is not complete",
+    },
+    Unlike.EQUIPPED_IN_BETWEEN: {
+        "fr": "des bornes ont été installées ou retirées pendant l'une des deux périodes",
+        "en": "bins were placed or removed within one of the two periods",
+    },
+    Unlike.OTHER_BINS: {
+        "fr": "d'autres bornes y étaient installées, ou à d'autres sites",
+        "en": "other bins stood there, or at other sites",
+    },
+    Unlike.UNKNOWN: {
+        "fr": "les kilogrammes de l'une des deux périodes sont inconnus, ou nuls un an plus tôt",
+        "en": "kilograms of one of the two periods are not known, or were none a year before",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from rewards.statistics.assumptions import ASSUMPTION_NAMES, Assumption
 from rewards.statistics.figures.cells import Cell
+from rewards.statistics.figures.comparing import Comparison
 from rewards.statistics.figures.missing import Missing
 from rewards.statistics.figures.reading import Figures
 from rewards.statistics.figures.reckoning import Figure
@@ -59,6 +60,19 @@ def known_of(figures: Mapping[str, Figure]) -> Row:
 def missing_of(figures: Mapping[str, Figure]) -> dict[str, str]:
     """Return why figures are missing, by name."""
     return {name: each.value for name, each in figures.items() if isinstance(each, Missing)}
+
+
+def before_of(comparison: Comparison | None) -> Row | None:
+    """Return what a cell is compared with; None where nothing was asked."""
+    if comparison is None:
+        return None
+    before = comparison.before
+    return {
+        "step": None if before is None else before.step.name,
+        "kg_total": None if before is None else known_of(before.figures)["kg_total"],
+        "change_pct": comparison.change_pct,
+        "reason": comparison.reason,
+    }
 
 
 def assumptions_of(figures: Figures) -> list[Assumption]:

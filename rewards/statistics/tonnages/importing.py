@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from rewards.arrays import Columns
 from rewards.csv_files import CsvFault
+from rewards.errors import OperatorRefusedError, violates
 from rewards.statistics.imports import ImportRow, Preview, preview
 from rewards.statistics.insee_codes import complete_code, describe_no_code
 from rewards.statistics.populations import list_populations
@@ -39,6 +41,8 @@ USUAL = text("""
      WHERE authority_id = :authority_id AND stream = ANY(CAST(:streams AS text[])) AND mass_g > 0
      GROUP BY level, place, stream
 """)
+# Two that insert overlapping rows at once would each wait for the other: the exclusion constraint alone deadlocks.
+LOCK = text("SELECT pg_advisory_xact_lock(7106008, :authority_id)")
 STORE = text(f"""
     INSERT INTO tonnages (authority_id, {COLUMNS.names}, imported_at)
     SELECT :authority_id, t.*, :now FROM {COLUMNS.unnest("t")} ORDER BY t.level, t.place, t.stream, t.first_day
@@ -47,7 +51,21 @@ STORE = text(f"""
            imported_at = excluded.imported_at
 """)
 
+ONE_A_DAY = "ex_tonnages_one_a_day"
+
 Days = tuple[datetime.date, datetime.date]
+
+
+class TonnagesOverlapError(OperatorRefusedError):
+    """Somebody else has stored tonnages of some of these days since the file was looked at."""
+
+    code = "tonnages_overlap"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "tonnages of other days that overlap these were stored meanwhile: nothing was imported;"
+            " import the file again to see which"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +229,10 @@ def list_overlaps(rows: Sequence[ImportRow], stored: Mapping[Any, Any]) -> list[
 def store_tonnages(
     connection: Connection, rows: Sequence[ImportRow], *, authority_id: int, source: str, now: datetime.datetime
 ) -> None:
-    """Store rows of a preview, over what is stored for the same days; the caller commits.
+    """Store rows of a preview, over what is stored for the same days; the caller commits, and others wait until then.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: somebody else has stored overlapping days meanwhile.
+        TonnagesOverlapError: somebody else has stored overlapping days meanwhile; the transaction must be rolled back.
     """
     columns = COLUMNS.bind(
         level=[row.key[0] for row in rows],
@@ -225,4 +243,10 @@ def store_tonnages(
         mass_g=[row.values["mass_g"] for row in rows],
         source=[source] * len(rows),
     )
-    connection.execute(STORE, {"authority_id": authority_id, "now": now, **columns})
+    connection.execute(LOCK, {"authority_id": authority_id})
+    try:
+        connection.execute(STORE, {"authority_id": authority_id, "now": now, **columns})
+    except IntegrityError as error:
+        if violates(error, ONE_A_DAY):
+            raise TonnagesOverlapError from error
+        raise
