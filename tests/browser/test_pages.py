@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from partners_api.pages.assets import asset_url
 from tests.browser.conftest import NARROW, Site
 from tests.pages_scene import KILOGRAMS, PAGES
 
@@ -19,6 +20,14 @@ SEES_FOCUS = """() => {
   const at = document.activeElement, style = getComputedStyle(at);
   return at.tagName + " " + (at.id || at.getAttribute("href") || at.name || at.textContent.trim()).slice(0, 60) + " "
     + (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0);
+}"""
+TABLE = """async (script) => {
+  document.querySelector("main").innerHTML = `<table class="table" data-sortable="Sort"><thead><tr>
+    <th data-kind="text">Site</th><th data-kind="number">kg</th></tr></thead><tbody>
+    <tr><td>Épinay 10</td><td data-sort="1200.5">1 200,5</td></tr>
+    <tr><td>Épinay 9</td><td data-sort="">–</td></tr>
+    <tr><td>Aubervilliers</td><td data-sort="90">90</td></tr></tbody></table>`;
+  await import(script + "?again");
 }"""
 REACHABLE = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
 
@@ -144,3 +153,22 @@ def test_two_tabs_and_a_session_that_ended_in_the_other(visit, site: Site):
     second.get_by_role("link", name="This month").click()
     assert second.locator("h1").inner_text() == "Sign in"
     assert "/sign-in?next=/dashboard?from" in second.url
+
+
+def test_table_sorts_by_numbers_and_words_and_keeps_the_unknown_last(visit):
+    page = visit("/account").page
+    page.evaluate(TABLE, asset_url("tables.js"))
+
+    def order() -> list[str]:
+        return page.locator("tbody td:first-child").all_inner_texts()
+
+    kilograms = page.get_by_role("button", name="kg")
+    kilograms.focus()
+    page.keyboard.press("Enter")
+    assert order() == ["Aubervilliers", "Épinay 10", "Épinay 9"]
+    assert page.locator("th").nth(1).get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Enter")
+    assert order() == ["Épinay 10", "Aubervilliers", "Épinay 9"]
+    page.get_by_role("button", name="Site").click()
+    assert order() == ["Aubervilliers", "Épinay 9", "Épinay 10"]
+    assert page.locator("th[aria-sort]").count() == 1

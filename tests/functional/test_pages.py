@@ -7,10 +7,12 @@ from html import escape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask import url_for
 
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.pages.assets import asset_url, list_assets
+from partners_api.pages.navigation import NAVIGATION
 from partners_api.pages.security import POLICY
 from tests.ingest_scene import KEYRING
 from tests.pages_scene import PAGES, Pages, build_pages, open_application
@@ -33,6 +35,12 @@ def test_every_page_is_under_the_strict_policy_and_holds_nothing_inline(pages: P
     assert answer.headers["Cache-Control"] == "no-store"
     assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=|javascript:", answer.text)
     assert not re.search(r"""(?:src|href|srcset)=["'](?:https?:)?//""", answer.text)
+
+
+def test_every_page_of_the_navigation_is_looked_at(pages: Pages):
+    with pages.api.app.test_request_context():
+        linked = {url_for(entry.endpoint) for entries in NAVIGATION.values() for entry in entries}
+    assert linked <= {path.partition("?")[0] for path in PAGES}
 
 
 @pytest.mark.parametrize("path", PAGES)
