@@ -281,3 +281,11 @@ def test_references_without_tonnes_are_counted_as_left_out(desk):
 def test_one_fault_is_counted_as_one(desk):
     result = run(desk.database, *desk.arguments("tonnages", "site,stream,month,tonnage_kg\nA,glass,2090-11,20\n"))
     assert "nothing was imported, 1 fault:\n" in str(result.exception)
+
+
+def test_numbers_of_two_styles_in_one_file_are_refused(desk):
+    told = desk.faults("tonnages", "stream;month;tonnage_kg\nglass;2025-01;15,200.5\nglass;2025-02;15,200\n", "--sure")
+    assert told == [
+        "line 3: tonnage_kg: '15,200' reads with a comma as decimal sign, '15,200.5' of line 2 with a point:"
+        " write all numbers of a file alike"
+    ]

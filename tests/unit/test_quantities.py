@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewards.quantities import QuantityFaultyError, parse_quantity
+from rewards.quantities import QuantityFaultyError, find_decimal_sign, list_mixed, parse_quantity
 
 BLANKS = (" ", "\u00a0", "\u202f", "'", "’")
 
@@ -55,3 +55,16 @@ def test_what_is_no_number_is_refused(text: str):
 def test_any_text_is_a_number_or_refused(text: str):
     with suppress(QuantityFaultyError):
         assert isinstance(parse_quantity(text), Decimal)
+
+
+@given(st.decimals(0, 10**9, places=3), st.sampled_from([*((blank, point) for blank in BLANKS for point in ".,")]))
+def test_the_decimal_sign_of_a_number_is_told(number: Decimal, printed_with: tuple[str, str]):
+    assert find_decimal_sign(print_number(number, *printed_with)) == printed_with[1]
+
+
+def test_numbers_of_two_styles_in_a_file_are_told_by_line_and_column():
+    written = ["12", "1,234.5", "1 000", "1,234", "", "1.5", "1.234.567", "x"]
+    faults = list_mixed([(line, {"t": each}) for line, each in enumerate(written, 2)], ["t"])
+    assert [(each.line, each.column) for each in faults] == [(5, "t"), (8, "t")]
+    assert "'1,234' reads with a comma as decimal sign, '1,234.5' of line 3 with a point" in faults[0].reason
+    assert not list_mixed([(2, {"t": "1.234,5"}), (3, {"t": "1,234"}), (4, {"t": "7"})], ["t"])

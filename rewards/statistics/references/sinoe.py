@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rewards.csv_files import CsvFault, RowReader, read_csv
-from rewards.quantities import QuantityFaultyError, parse_quantity
+from rewards.quantities import QuantityFaultyError, list_mixed, parse_quantity
 from rewards.statistics.references.regions import REGION_OF
 
 G_PER_TONNE = 1_000_000
@@ -46,6 +46,7 @@ class ReferenceFile:
 def read_sinoe(content: bytes) -> ReferenceFile:
     """Read the rows of a file, and every fault."""
     rows, faults = read_csv(content, known=COLUMNS, required=REQUIRED)
+    faults += list_mixed(rows, ("tonnes", "population", "kg_per_inhabitant"))
     found: list[DepartmentTonnage] = []
     first_lines: dict[tuple[int, str, str], int] = {}
     for line, values in rows:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 from rewards.csv_files import CsvFault, RowReader, read_csv
-from rewards.quantities import QuantityFaultyError, parse_quantity
+from rewards.quantities import QuantityFaultyError, list_mixed, parse_quantity
 from rewards.statistics.tonnages.streams import stream_called
 
 Unit = Literal["kg", "t"]
@@ -95,6 +95,7 @@ def read_tonnages(content: bytes) -> TonnageFile:
         return TonnageFile(
             [], None, 0, [*faults, CsvFault(1, "", "a column month is needed, or first_day and last_day")]
         )
+    faults += list_mixed(rows, masses)
     read: list[ReadTonnage] = []
     left_out = 0
     for line, values in rows:
