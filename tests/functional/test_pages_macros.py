@@ -11,7 +11,7 @@ from partners_api.pages.words import write_cents, write_change, write_number
 from tests.pages_scene import open_application
 
 CHART = """{% import "macros.html" as m with context %}
-{% call m.chart("months", "?from=2026-01-01&material=glass", "Kilograms by month") %}
+{% call m.chart("months", "?from=2026-01-01&material=glass", "Kilograms by month", table="#months", csv="/m.csv") %}
 Weighed and estimated
 {% endcall %}"""
 TABLE = """{% import "macros.html" as m with context %}
@@ -29,10 +29,10 @@ def test_chart_is_a_picture_in_the_readers_theme_with_its_table_csv_and_png(app:
         shown = render_template_string(CHART)
     base = "/dashboard/charts/months"
     asked = "?from=2026-01-01&amp;material=glass&amp;lang=en"
-    assert len(re.findall(rf'(?:src|srcset)="{re.escape(base)}\.svg{re.escape(asked)}&amp;theme=', shown)) == pictures
+    assert len(re.findall(rf'(?:src|srcset)="{re.escape(base)}\.svg{re.escape(asked)}&amp;colours=', shown)) == pictures
     assert 'alt="Kilograms by month"' in shown
-    for kind in ("", ".csv", ".png"):
-        assert f'href="{base}{kind}{asked}' in shown
+    for address in ("#months", "/m.csv", f"{base}.png{asked}"):
+        assert f'href="{address}"' in shown
     assert "Weighed and estimated" in shown
 
 

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 from partners_api.authorities.callers import tenant_of
 from partners_api.authorities.figures import before_of
+from partners_api.languages import language_of_request
+from partners_api.pages.charts.kilograms import describe_kilograms
 from partners_api.pages.figures import card_of_indicator
 from partners_api.pages.page import page, render
 from partners_api.pages.questions import QuestionSchema, name_of_place
@@ -28,6 +30,7 @@ def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
     when: dict[str, Any] = {"timezone": ZoneInfo(caller.timezone), "now": now()}
     figures = get_figures(connection(), question, **tenant_of(caller), **when)
     compared = compare_with_year_before(connection(), figures, **tenant_of(caller), **when)
+    months = get_figures(connection(), Question(period, "month", **where), **tenant_of(caller), **when)
     [total] = figures.totals
     row = row_of(total)
     return render(
@@ -40,4 +43,6 @@ def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
         cards=[card_of_indicator(name, row) for name in SHOWN],
         liability=get_liability(connection(), **tenant_of(caller), now=now()),
         missing_bins=figures.missing_bins,
+        months=[row_of(cell) for cell in months.cells],
+        months_told=describe_kilograms(months, language_of_request()),
     )
