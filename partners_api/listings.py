@@ -24,13 +24,12 @@ from partners_api.operations import Blueprint, View, operation
 from partners_api.schemas import Integer
 from partners_api.texts import WholeText
 from rewards.access import Audience, Role, Scope
+from rewards.csv_files import as_cell
 from rewards.errors import RewardsError
 
 CSV, GEOJSON = "text/csv", "application/geo+json"
 PAGE_MAX = 500
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet calculate; such a cell is given an apostrophe in front."""
 
 Item = TypeVar("Item")
 Row = dict[str, Any]
@@ -229,13 +228,11 @@ def list_columns(schema: ma.Schema) -> list[list[str]]:
 
 
 def cell_of(row: Row, column: list[str]) -> Any:
-    """Return what a cell shows: lists and objects as JSON, and no text that a spreadsheet would take for a formula."""
+    """Return what a cell shows, below which column however deep."""
     value: Any = row
     for name in column:
         value = None if value is None else value[name]
-    if isinstance(value, list | dict):
-        return json.dumps(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return as_cell(value)
 
 
 def render_geojson(schema: ma.Schema, items: Sequence[Any]) -> Response:

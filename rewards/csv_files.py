@@ -5,10 +5,14 @@ UTF-8 with or without byte order mark, else Windows-1252; commas, semicolons or 
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 DELIMITERS = ";\t,"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet calculate; such a cell is given an apostrophe in front."""
 Row = tuple[int, dict[str, str]]
 """(the line it begins at, its values by column, without blanks around them)."""
 
@@ -119,3 +123,24 @@ class CsvFaultyError(Exception):
         listed = "".join(f"\n  {fault}" for fault in self.faults)
         counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__(f"{name}: nothing was imported, {counted}:{listed}")
+
+
+def as_cell(value: Any) -> Any:
+    """Return a value as a cell of CSV: ``true`` and ``false``, lists with blanks between, no text that is a formula.
+
+    What has names is written ``name:value``, also with blanks between; what is nested deeper is JSON.
+    """
+    if isinstance(value, Mapping):
+        value = " ".join(f"{name}:{as_word(each)}" for name, each in value.items())
+    elif isinstance(value, list | tuple):
+        value = " ".join(map(as_word, value))
+    elif isinstance(value, bool):
+        value = as_word(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def as_word(value: Any) -> str:
+    """Return a value of a list as it stands in its cell; what is unknown is empty."""
+    if isinstance(value, bool | list | tuple | Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)

@@ -178,6 +178,8 @@ def months_as_json(months: "Sequence[MonthOfCause]") -> str:
 
 def months_as_csv(months: "Sequence[MonthOfCause]") -> str:
     """Write months as CSV; names that a spreadsheet would take for a formula are quoted."""
+    from rewards.csv_files import as_cell
+
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -185,11 +187,6 @@ def months_as_csv(months: "Sequence[MonthOfCause]") -> str:
         facts = {**asdict(each), "month": f"{each.month:%Y-%m}"}
         writer.writerow(as_cell(facts[column]) for column in COLUMNS)
     return written.getvalue()
-
-
-def as_cell(value: Any) -> Any:
-    """Return a cell no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 FORMS = {None: months_as_text, "csv": months_as_csv, "json": months_as_json}

@@ -169,7 +169,7 @@ def plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def as_csv(found: "Figures", compared: "Compared | None") -> str:
     """Write cells with a header; what is missing is empty, lists are separated by blanks."""
-    from bontri.commands.causes import as_cell
+    from rewards.csv_files import as_cell
 
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
@@ -177,9 +177,7 @@ def as_csv(found: "Figures", compared: "Compared | None") -> str:
     if rows:
         writer.writerow(rows[0])
     for row in rows:
-        writer.writerow(
-            as_cell(" ".join(map(str, each)) if isinstance(each, tuple | list) else each) for each in row.values()
-        )
+        writer.writerow(as_cell(each) for each in row.values())
     return written.getvalue()
 
 
