@@ -35,8 +35,7 @@ from rewards.statistics.figures import (
 )
 from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.of_sites import SiteFigures, list_site_figures
-from rewards.statistics.figures.rows import Row, assumptions_of, coverage_of, known_of, missing_of, row_of
-from rewards.statistics.figures.rows import before_of as before_of  # noqa: PLC0414 (pages have it from here)
+from rewards.statistics.figures.rows import Row, assumptions_of, before_of, coverage_of, known_of, missing_of, row_of
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.statistics.unit_masses import MaterialUnknownError
 from rewards.territory import is_simulated

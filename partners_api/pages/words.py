@@ -53,6 +53,11 @@ def write_day(day: datetime.date | None) -> str:
     return UNKNOWN if day is None else format_date(day, format="long", locale=locale())
 
 
+def write_month(day: datetime.date) -> str:
+    """Return "November 2026"."""
+    return format_date(day, format="LLLL yyyy", locale=locale())
+
+
 def write_short_day(day: datetime.date | None) -> str:
     """Return "21 Nov 2026"."""
     return UNKNOWN if day is None else format_date(day, format="medium", locale=locale())
@@ -75,6 +80,7 @@ FILTERS = {
     "change": write_change,
     "cents": write_cents,
     "day": write_day,
+    "month": write_month,
     "short_day": write_short_day,
     "instant": write_instant,
     "material": write_material,

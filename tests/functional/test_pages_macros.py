@@ -23,7 +23,7 @@ def app() -> Flask:
     return open_application()
 
 
-@pytest.mark.parametrize(("theme", "pictures"), [("auto", 2), ("light", 1), ("dark", 1)])
+@pytest.mark.parametrize(("theme", "pictures"), [("auto", 4), ("light", 2), ("dark", 2)])
 def test_chart_is_a_picture_in_the_readers_theme_with_its_table_csv_and_png(app: Flask, theme: str, pictures: int):
     with app.test_request_context(f"/?theme={theme}&lang=en"):
         shown = render_template_string(CHART)

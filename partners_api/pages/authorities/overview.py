@@ -1,12 +1,13 @@
 """The overview: the few figures that matter, each with what it means and with what is missing."""
 
+from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from partners_api.authorities.callers import tenant_of
-from partners_api.authorities.figures import before_of
 from partners_api.languages import language_of_request
-from partners_api.pages.charts.kilograms import describe_kilograms
+from partners_api.pages.authorities.charts import question_of, when_of
+from partners_api.pages.charts.kilograms import describe_kilograms, state_of
+from partners_api.pages.charts.performance import describe_performance, list_rows
 from partners_api.pages.figures import card_of_indicator
 from partners_api.pages.page import page, render
 from partners_api.pages.questions import QuestionSchema, name_of_place
@@ -14,9 +15,11 @@ from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.liability import get_liability
-from rewards.statistics.figures import Question, get_figures, period_of
-from rewards.statistics.figures.comparing import compare_with_year_before
-from rewards.statistics.figures.rows import row_of
+from rewards.statistics.figures import Cell, get_figures
+from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
+from rewards.statistics.figures.rows import before_of, row_of
+from rewards.statistics.periods import Period
+from rewards.statistics.references.comparing import compare
 
 SHOWN = ("kg_total", "kg_per_inhabitant_year", "deposits", "points_issued")
 
@@ -24,25 +27,31 @@ SHOWN = ("kg_total", "kg_per_inhabitant_year", "deposits", "points_issued")
 @page("/dashboard", query=QuestionSchema)
 def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
     """Show kilograms beside the year before, points, what is owed, and how complete it is."""
-    period = period_of("whole", asked["first_day"], asked["last_day"])
-    where = {name: asked[name] for name in ("material", "insee_code", "site", "bin_id")}
-    question = Question(period, "whole", **where)
-    when: dict[str, Any] = {"timezone": ZoneInfo(caller.timezone), "now": now()}
-    figures = get_figures(connection(), question, **tenant_of(caller), **when)
-    compared = compare_with_year_before(connection(), figures, **tenant_of(caller), **when)
-    months = get_figures(connection(), Question(period, "month", **where), **tenant_of(caller), **when)
+    when, language = when_of(caller), language_of_request()
+    figures = get_figures(connection(), question_of(asked), **when)
+    compared = compare_with_year_before(connection(), figures, **when)
     [total] = figures.totals
     row = row_of(total)
+    beside = compare(connection(), asked["material"] or "glass", asked["last_day"].year, **when)
     return render(
         "overview.html",
         asked=asked,
         place=name_of_place(asked),
-        period=period,
+        period=Period(asked["first_day"], asked["last_day"]),
         total=row,
         before=before_of(compared.get((-1, "", total.material))),
         cards=[card_of_indicator(name, row) for name in SHOWN],
         liability=get_liability(connection(), **tenant_of(caller), now=now()),
         missing_bins=figures.missing_bins,
-        months=[row_of(cell) for cell in months.cells],
-        months_told=describe_kilograms(months, language_of_request()),
+        months=[month_of(cell, compared) for cell in figures.cells],
+        months_in_words=describe_kilograms(figures, language),
+        beside=list_rows(beside, language, None),
+        beside_in_words=describe_performance(beside, language),
+        beside_of=asked["material"] or "glass",
     )
+
+
+def month_of(cell: Cell, compared: Mapping[CellKey, Comparison]) -> dict[str, Any]:
+    """Return a row of the table of months."""
+    before = before_of(compared.get(key_of(cell)))
+    return {"first_day": cell.step.begins, "state": state_of(cell), "row": row_of(cell), "before": before}
