@@ -62,6 +62,8 @@ def assert_no_barrier(page: Page, rules: dict[str, list[str]]) -> None:
 @pytest.mark.parametrize("path", EVERY)
 def test_everything_is_reached_by_keyboard_and_seen_there(visit, path: str):
     page = visit(path, who=who_sees(path)).page
+    # A map to move comes with buttons of its own.
+    page.wait_for_load_state("networkidle")
     wanted = page.locator(REACHABLE).evaluate_all("(all) => all.filter((each) => each.checkVisibility()).length")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
