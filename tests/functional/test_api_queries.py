@@ -32,6 +32,7 @@ QUERIES = {
     "authority_show_mass_balance": SOME_TIME,
     "authority_show_figures": f"{SOME_TIME}&level=bin&by_material=true&with_year_before=true",
     "authority_show_figures_of_sites": SOME_TIME,
+    "authority_show_ranking": SOME_TIME,
     "authority_show_statements_of_month": "month={month}",
     "authority_show_statement_of_shop": "month={month}",
 }

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from rewards.languages import LANGUAGES
+from rewards.statistics.advice import THRESHOLDS
 from rewards.statistics.assumptions import ASSUMPTION_NAMES, DEFAULTS
 from rewards.statistics.figures import INDICATORS, MEANINGS, Missing
 from rewards.statistics.figures.comparing import WHY_UNLIKE, Unlike
@@ -38,6 +39,12 @@ def test_every_assumption_has_its_row_with_its_default_and_source():
         name: f"{DEFAULTS[name].value:,}" for name in ASSUMPTION_NAMES
     }
     assert all(rows[name][1].startswith(DEFAULTS[name].source) for name in ASSUMPTION_NAMES)
+
+
+def test_every_threshold_of_advice_has_its_row():
+    assert rows_of("figures.md", "## Where to do what") == {
+        each.name: [f"{each.value} {each.unit}", each.meaning["en"], each.source] for each in THRESHOLDS.values()
+    }
 
 
 def test_every_indicator_and_reason_is_said_in_both_languages():

@@ -13,6 +13,7 @@ from bontri.commands.stats.imports import imports
 from bontri.commands.stats.masses import masses
 from bontri.commands.stats.participation import count_holders, households, participation
 from bontri.commands.stats.publish import publications, publish
+from bontri.commands.stats.ranking import ranking
 from bontri.commands.stats.rebuild import rebuild
 
 
@@ -27,6 +28,7 @@ def stats() -> None:
 stats.add_command(bins)
 stats.add_command(figures)
 stats.add_command(definitions)
+stats.add_command(ranking)
 stats.add_command(masses)
 stats.add_command(assumptions)
 stats.add_command(participation)

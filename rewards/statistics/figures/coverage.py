@@ -42,9 +42,10 @@ class Coverage:
     """Bins that stood in a place in a step, those of them that reported, and what is missing.
 
     ``bins_missing`` were silent in some part of the step, ``bins_in_between`` did not stand there on all of its days;
-    ``days_served`` are those from the first to the last of a bin in each commune, and ``standing`` is the same where
-    as many bins stood at the same sites for the same share of the days. ``communes_missing`` and ``sites_missing`` had
-    bins and none of them reported; ``silent_steps`` are days, weeks or months in which nothing came from the place.
+    ``bin_days`` are its days by bin, ``days_served`` those from the first to the last of a bin in each commune, and
+    ``standing`` is the same where as many bins stood at the same sites for the same share of the days.
+    ``communes_missing`` and ``sites_missing`` had bins and none of them reported; ``silent_steps`` are days, weeks or
+    months in which nothing came from the place.
     """
 
     bins: int = 0
@@ -55,6 +56,7 @@ class Coverage:
     communes_missing: tuple[str, ...] = ()
     silent_steps: tuple[str, ...] = ()
     bins_in_between: int = 0
+    bin_days: int = 0
     days_served: Mapping[str, int] = field(default_factory=dict)
     standing: frozenset[str] = frozenset()
 
@@ -260,6 +262,7 @@ def count_parts(
         communes_missing=tuple(sorted(communes_missing)),
         silent_steps=name_grains(silent_grains, calendar.grains),
         bins_in_between=sum(span.days - days > 1 for days in days_of_bin.values()),
+        bin_days=sum(days_of_bin.values()),
         days_served={insee_code: served[insee_code] for insee_code in sorted(communes)},
         standing=frozenset(map(write_standing, days_of_site, days_of_site.values(), repeat(span.days))),
     )
