@@ -57,6 +57,10 @@ PROMISES = (
     Promise("api", "balance_to_empty", "balance over HTTP against an empty route of the same server", 0.30, 0.60),
     Promise("api", "redemption_p99_ms", "redemption while deposits come in, p99", 100, 50, "ms", is_most=True),
     Promise("api", "api_peak_mb", "memory of an API worker", API_MB, API_MB, "MB", is_most=True),
+    Promise(
+        "stats", "page_large_to_small", "a page over 5 years with many deposits, against few", 1.5, 1.1, is_most=True
+    ),
+    Promise("stats", "slowest_page_ms", "the slowest page over 5 years, median", None, 300, "ms", is_most=True),
     Promise("stats", "large_to_small", "figures over 5 years with many deposits, against few", 1.5, 1.1, is_most=True),
     Promise("stats", "slowest_figure_ms", "the slowest figure over 5 years, median", None, 300, "ms", is_most=True),
     Promise("stats", "rebuild_to_group_by", "sums rebuilt from nothing, against a plain GROUP BY", 0.5, 0.8),

@@ -3,7 +3,7 @@
 Two databases on one server with the same town and the same five years, asked in turns. Their history is written
 set-wise (``benchmarks/history.py``), with ``synchronous_commit`` off while it loads; then days are folded by the job
 itself, and everything is vacuumed and analysed. PostgreSQL has its defaults. A figure is timed as the API reckons it:
-statements and arithmetic, without HTTP; there is no page yet.
+statements and arithmetic, without HTTP; a page as Flask answers it, without its pictures.
 """
 
 import datetime
@@ -13,7 +13,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy import Engine, make_url, text
 from benchmarks.dashboards import FIGURES, TIMEZONE, Asked
 from benchmarks.errors import BenchError
 from benchmarks.history import BYTES_PER_EVENT, load_history
+from benchmarks.pages import PAGES, opened_pages
 from benchmarks.promises import judge
 from benchmarks.report import machine
 from benchmarks.rewards import verify_all
@@ -119,8 +120,9 @@ def bench_stats(options: StatsOptions, tell: Teller) -> dict[str, Any]:
         tell.line(f"PostgreSQL {server.version} runs")
         require_room(folder, options)
         databases = Databases(server)
-        load_s = load(databases, options, tell, now=now)
-        figures = measure_figures(databases, options, tell, asked=asked_at(now, years=options.years))
+        keyring = Keyring(os.urandom(32), os.urandom(32), os.urandom(32))
+        load_s = load(databases, keyring, options, tell, now=now)
+        figures = measure_figures(databases, keyring, options, tell, asked=asked_at(now, years=options.years))
         sums = measure_sums(databases, options, tell)
         with databases.engine("large", "bontri_reader") as engine:
             differences = check_sums(engine, authority_id=AUTHORITY_ID, tell=tell, limit=0).differing
@@ -152,9 +154,10 @@ def asked_at(now: datetime.datetime, *, years: int) -> Asked:
     return Asked(LongPeriod(today.replace(year=today.year - years, day=1), today), now)
 
 
-def load(databases: Databases, options: StatsOptions, tell: Teller, *, now: datetime.datetime) -> dict[str, float]:
+def load(
+    databases: Databases, keyring: Keyring, options: StatsOptions, tell: Teller, *, now: datetime.datetime
+) -> dict[str, float]:
     """Build the town once, copy it, give both their history and fold it; return the seconds each part took."""
-    keyring = Keyring(os.urandom(32), os.urandom(32), os.urandom(32))
     town = BenchTown(keyring, bins=options.bins, citizens=options.citizens, seed=options.seed)
     databases.server.create_database("small")
     with databases.engine("small", "owner") as engine:
@@ -188,24 +191,36 @@ def load(databases: Databases, options: StatsOptions, tell: Teller, *, now: date
 
 
 def measure_figures(
-    databases: Databases, options: StatsOptions, tell: Teller, *, asked: Asked
+    databases: Databases, keyring: Keyring, options: StatsOptions, tell: Teller, *, asked: Asked
 ) -> dict[str, dict[str, list[float]]]:
-    """Reckon every figure on both databases in turns; return milliseconds by figure and size.
+    """Reckon every figure and open every page on both databases in turns; return milliseconds by name and size.
 
     One that warms up is not counted; every other one goes the other way round.
     """
-    taken_ms: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in FIGURES}
+    taken_ms: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in (*FIGURES, *PAGES)}
     numbers = number_rounds(options.rounds, warm_up=options.warm_up)
-    with databases.engine("small", "bontri_agent") as small, databases.engine("large", "bontri_agent") as large:
-        engines = {"small": small, "large": large}
+    with ExitStack() as stack:
+        engines = {size: stack.enter_context(databases.engine(size, "bontri_agent")) for size in SIZES}
+        pages = {
+            size: stack.enter_context(opened_pages(databases.server.url(size), keyring, now=asked.now))
+            for size in SIZES
+        }
+
+        def time_one(name: str, size: str) -> float:
+            if name in PAGES:
+                started_s = time.perf_counter()
+                pages[size](PAGES[name], asked)
+                return (time.perf_counter() - started_s) * 1000
+            with engines[size].connect() as connection:
+                started_s = time.perf_counter()
+                FIGURES[name](connection, asked)
+                return (time.perf_counter() - started_s) * 1000
+
         with tell.part("reckoning figures", len(numbers)) as advance:
             for done, number in enumerate(numbers, 1):
-                for name, reckon in FIGURES.items():
+                for name in taken_ms:
                     for size in SIZES if number % 2 else SIZES[::-1]:
-                        with engines[size].connect() as connection:
-                            started_s = time.perf_counter()
-                            reckon(connection, asked)
-                            ms = (time.perf_counter() - started_s) * 1000
+                        ms = time_one(name, size)
                         if number:
                             taken_ms[name][size].append(ms)
                 advance(done)
@@ -259,7 +274,10 @@ def report_of(
         for name, of_size in figures.items()
     }
     medians_s = {name: statistics.median(values) for name, values in sums.items()}
+    pages = [told[name] for name in PAGES]
     measured = {
+        "page_large_to_small": max(each["ratio"] for each in pages),
+        "slowest_page_ms": max(each["large"]["median_ms"] for each in pages),
         "large_to_small": max(each["ratio"] for each in told.values()),
         "slowest_figure_ms": max(each["large"]["median_ms"] for each in told.values()),
         "rebuild_to_group_by": round(medians_s["group_by"] / medians_s["rebuild"], 2),

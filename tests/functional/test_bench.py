@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.dashboards import FIGURES
+from benchmarks.pages import PAGES
 from benchmarks.pictures import MAKERS
 from benchmarks.promises import PROMISES
 from tests.requirements import require_mosquitto
@@ -134,7 +135,7 @@ def test_figures_over_years_are_measured_with_many_deposits_and_with_few(tmp_pat
     """That a rebuild from nothing is exact, and the books are sound, is in ``ok``."""
     sizes = ("--years", "1", "--small", "1000", "--deposits", "4000", "--rebuilds", "1", *ONCE)
     report, _ = measured(tmp_path, "stats", *sizes)
-    assert set(report["figures"]) == set(FIGURES)
+    assert set(report["figures"]) == {*FIGURES, *PAGES}
     assert set(report["sums"]) == {"group_by", "check", "rebuild"}
     assert report["differences_at_the_end"] == 0
     assert report["broken_invariants"] == {"small": {}, "large": {}}

@@ -188,3 +188,8 @@ def test_files_are_kept_for_a_year_under_a_name_that_changes_with_them(pages: Pa
     of_old = client.get("/assets/0000000000000000/tokens.css")
     assert (of_old.status_code, of_old.headers["Cache-Control"]) == (200, "no-store")
     assert client.get(asset_url("tokens.css").replace("tokens", "..%2f..%2fpage")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/dashboard/map"])
+def test_figures_of_five_years_are_shown(pages: Pages, path: str):
+    assert pages.look("viewer", f"{path}?from=2021-11-01&to=2026-11-20").status_code == 200

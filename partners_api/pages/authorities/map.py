@@ -19,7 +19,7 @@ from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.outlines import Outline, list_outlines
 from rewards.statistics.bin_attendance import list_bin_attendance
-from rewards.statistics.figures import Question
+from rewards.statistics.figures import Question, period_of
 from rewards.statistics.figures.of_sites import list_site_figures
 from rewards.statistics.periods import Period
 
@@ -46,7 +46,7 @@ def show_map(caller: Principal, asked: dict[str, Any]) -> Response:
         "map.html",
         asked=asked,
         place=name_of_place(asked),
-        period=Period(asked["first_day"], asked["last_day"]),
+        period=period_of("whole", asked["first_day"], asked["last_day"]),
         places=places,
         steps=steps,
         label=gettext(label),
@@ -72,12 +72,14 @@ def send_map(caller: Principal, asked: dict[str, Any]) -> Response:
 
 def read_places(caller: Principal, asked: dict[str, Any]) -> tuple[list[MapPlace], tuple[float, ...], list[Outline]]:
     """Read the sites with what is to be shown, where grades begin, and the borders of their communes."""
-    period, tenant = Period(asked["first_day"], asked["last_day"]), tenant_of(caller)
+    days, tenant = (asked["first_day"], asked["last_day"]), tenant_of(caller)
     when: dict[str, Any] = {"timezone": ZoneInfo(caller.timezone), "now": now()}
     where = {name: asked[name] for name in ("material", "insee_code", "site")}
-    sites = list_site_figures(connection(), Question(period, "whole", "site", **where), **tenant, **when)
+    sites = list_site_figures(
+        connection(), Question(period_of("whole", *days), "whole", "site", **where), **tenant, **when
+    )
     is_of_bins = asked["show"] != "kilograms"
-    bins = list_bin_attendance(connection(), period, **tenant, **when, limit=MOST_BINS) if is_of_bins else []
+    bins = list_bin_attendance(connection(), Period(*days), **tenant, **when, limit=MOST_BINS) if is_of_bins else []
     places, steps = grade_places(sites, bins, asked["show"])
     outlines = list_outlines(connection(), **tenant)
     return places, steps, [each for each in outlines if asked["insee_code"] in (None, each.insee_code)]

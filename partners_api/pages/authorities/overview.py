@@ -18,7 +18,6 @@ from rewards.liability import get_liability
 from rewards.statistics.figures import Cell, get_figures
 from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.rows import before_of, row_of
-from rewards.statistics.periods import Period
 from rewards.statistics.references.comparing import compare
 
 SHOWN = ("kg_total", "kg_per_inhabitant_year", "deposits", "points_issued")
@@ -28,7 +27,8 @@ SHOWN = ("kg_total", "kg_per_inhabitant_year", "deposits", "points_issued")
 def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
     """Show kilograms beside the year before, points, what is owed, and how complete it is."""
     when, language = when_of(caller), language_of_request()
-    figures = get_figures(connection(), question_of(asked), **when)
+    question = question_of(asked)
+    figures = get_figures(connection(), question, **when)
     compared = compare_with_year_before(connection(), figures, **when)
     [total] = figures.totals
     row = row_of(total)
@@ -37,7 +37,7 @@ def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
         "overview.html",
         asked=asked,
         place=name_of_place(asked),
-        period=Period(asked["first_day"], asked["last_day"]),
+        period=question.period,
         total=row,
         before=before_of(compared.get((-1, "", total.material))),
         cards=[card_of_indicator(name, row) for name in SHOWN],
