@@ -26,6 +26,7 @@ class Site:
     """The pages of a town as a browser finds them; ``pages`` is the same town, to compare with."""
 
     url: str
+    api_pid: int
     mail: Path
     pages: Pages
 
@@ -57,7 +58,7 @@ def site(databases, tmp_path_factory) -> Iterator[Site]:
     with databases.lend() as database:
         pages = build_pages(database, datetime.datetime.now(datetime.UTC))
         with running_server(mail, database, KEYRING, BONTRI_API_WORKERS="1") as server:
-            yield Site(f"http://{LOOPBACK}:{server.port}", mail, pages)
+            yield Site(f"http://{LOOPBACK}:{server.port}", server.child.pid, mail, pages)
 
 
 @dataclass
