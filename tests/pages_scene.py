@@ -25,6 +25,8 @@ PAGES = [
     "/dashboard?from=2010-01-01&to=2010-12-31",
     "/dashboard/map",
     "/dashboard/map?show=silence&insee_code=93001",
+    "/dashboard/ranking",
+    "/dashboard/ranking?level=commune",
     "/account",
 ]
 """Every page an agent can open: a line here has it looked at by tests/functional/test_pages.py and tests/browser."""

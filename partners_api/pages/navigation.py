@@ -25,6 +25,7 @@ NAVIGATION: dict[Audience, tuple[Entry, ...]] = {
     "authority": (
         Entry("show_overview", said_later("Overview")),
         Entry("show_map", said_later("Map")),
+        Entry("show_ranking_page", said_later("Ranking")),
     ),
 }
 
