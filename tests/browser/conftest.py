@@ -4,6 +4,7 @@ import datetime
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,20 +36,38 @@ class Site:
         return find_code(max(self.mail.glob("*.eml")))
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium; where there is none the tests are skipped, but not in CI."""
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        told = "no Chromium on PATH: apt-get install chromium fonts-liberation"
-        assert not os.environ.get("CI"), told
-        pytest.skip(told)
+def find_chromium() -> str | None:
+    """Find the browser on PATH."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+@contextmanager
+def running_chromium(program: str) -> Iterator[Browser]:
+    """Run the browser, without a window."""
     with sync_playwright() as playwright:
         # Root has no sandbox, and containers are often root.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()
+
+
+def keep_session(context: BrowserContext, url: str, token: str) -> None:
+    """Put the cookie of a session into a browser, which takes it for the loopback too if it is said to be of https."""
+    kept = {"name": COOKIE, "value": token, "url": url.replace("http:", "https:")}
+    context.add_cookies([{**kept, "secure": True, "httpOnly": True, "sameSite": "Strict"}])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; where there is none the tests are skipped, but not in CI."""
+    program = find_chromium()
+    if program is None:
+        told = "no Chromium on PATH: apt-get install chromium fonts-liberation"
+        assert not os.environ.get("CI"), told
+        pytest.skip(told)
+    with running_chromium(program) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -94,10 +113,7 @@ def visit(browser: Browser, site: Site) -> Iterator:
         )
         contexts.append(context)
         if who is not None:
-            # Chromium takes a secure cookie for the loopback, but only from an address that says https.
-            token = site.pages.api.tokens[who]
-            kept = {"name": COOKIE, "value": token, "url": site.url.replace("http:", "https:")}
-            context.add_cookies([{**kept, "secure": True, "httpOnly": True, "sameSite": "Strict"}])
+            keep_session(context, site.url, site.pages.api.tokens[who])
         page, said = context.new_page(), []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
