@@ -21,6 +21,7 @@ from benchmarks.market import LOT, Market, Shop, id_in_sql, id_of
 from benchmarks.purchases import DIGEST_OF_TURN, KEY, Executed, Script, ScriptWriter, watch
 from benchmarks.tills import PRICE_POINTS, give_points, sign_in
 from benchmarks.town import AUTHORITY_ID, SLUG
+from bontri.documents.annual_reports import annual_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from rewards.api_keys import create_api_key
@@ -196,6 +197,7 @@ def watch_redemption(url: str, checkouts: Checkouts, turn: int, *, now: datetime
             agents_engine=engine,
             send_codes=lambda _: None,
             render_statement=statement_as_pdf,
+            render_annual_report=annual_report_as_pdf,
             clock=lambda: now,
         )
         answer = app.test_client().post(

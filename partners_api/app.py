@@ -32,7 +32,16 @@ from partners_api.principals import SECURITY_SCHEMES
 from partners_api.rates import limit_rates
 from partners_api.request_log import ExceptionInfo, log_failure, log_requests
 from partners_api.security import add_security_headers
-from partners_api.services import EXTENSION, DrawChart, RenderStatement, SendCodes, Services, draw_nothing, utc_now
+from partners_api.services import (
+    EXTENSION,
+    DrawChart,
+    RenderAnnualReport,
+    RenderStatement,
+    SendCodes,
+    Services,
+    draw_nothing,
+    utc_now,
+)
 from partners_api.shops.blueprint import shops
 from partners_api.transactions import TransactionalFlask
 from rewards.keyring import Keyring
@@ -106,6 +115,7 @@ def create_app(
     keyring: Keyring,
     send_codes: SendCodes,
     render_statement: RenderStatement,
+    render_annual_report: RenderAnnualReport,
     draw_chart: DrawChart = draw_nothing,
     clock: Callable[[], datetime.datetime] = utc_now,
     metrics: ApiMetrics | None = None,
@@ -114,12 +124,19 @@ def create_app(
 
     ``engine`` works as role ``bontri_api``, ``agents_engine`` as ``bontri_agent``. ``send_codes`` gets the
     authority in whose outbox a code may wait, after the commit and after the answer; what it raises reaches nobody but
-    the log. ``render_statement`` makes the PDF of a shop's statement, ``draw_chart`` the pictures
+    the log. ``render_statement`` and ``render_annual_report`` make PDFs, ``draw_chart`` the pictures
     of pages; without it they show tables.
     """
     app = BontriApplication("partners_api", static_folder=None)
     app.extensions[EXTENSION] = Services(
-        engine, agents_engine, keyring, send_codes, render_statement, clock, draw_chart=draw_chart
+        engine,
+        agents_engine,
+        keyring,
+        send_codes,
+        render_statement,
+        render_annual_report,
+        clock,
+        draw_chart=draw_chart,
     )
     app.config.update(
         MAX_CONTENT_LENGTH=config.request_bytes_max,

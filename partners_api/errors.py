@@ -79,6 +79,7 @@ from rewards.settlement import OwnStatementUnknownError
 from rewards.shops import ShopRevokedError
 from rewards.sign_ins import SignInCodeRefusedError, SignUpClosedError
 from rewards.staff import StaffLockedError, StaffUnknownError
+from rewards.statistics.annual_report.refusals import NothingInYearError, YearNotOverError
 from rewards.statistics.figures import FiguresTooManyError
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.tries import TriesSpentError
@@ -153,6 +154,8 @@ STATUS_OF: dict[type[RewardsError], HTTPStatus] = {
     FiguresTooManyError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodReversedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PeriodToComeError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    YearNotOverError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NothingInYearError: HTTPStatus.NOT_FOUND,
     PeriodTooLongError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PinRequiredError: HTTPStatus.FORBIDDEN,
     PointsInsufficientError: HTTPStatus.CONFLICT,

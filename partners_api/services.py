@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from rewards.keyring import Keyring
 from rewards.languages import Language
 from rewards.settlement import Statement
+from rewards.statistics.annual_report.facts import AnnualReport
 
 EXTENSION = "bontri"
 
@@ -22,6 +23,13 @@ class RenderStatement(Protocol):
     """Makes the PDF of a shop's statement; how it looks is no matter of the API's."""
 
     def __call__(self, statement: Statement, *, language: Language, now: datetime.datetime) -> bytes:
+        """Return the document."""
+
+
+class RenderAnnualReport(Protocol):
+    """Makes the PDF of the public report of a year."""
+
+    def __call__(self, report: AnnualReport, *, language: Language) -> bytes:
         """Return the document."""
 
 
@@ -72,6 +80,7 @@ class Services:
     keyring: Keyring
     send_codes: SendCodes
     render_statement: RenderStatement
+    render_annual_report: RenderAnnualReport
     clock: Callable[[], datetime.datetime]
     draw_chart: DrawChart = draw_nothing
 

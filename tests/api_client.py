@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, text
 from werkzeug.test import TestResponse
 
+from bontri.documents.annual_reports import annual_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from rewards.agents import invite_agent
@@ -110,6 +111,7 @@ def start_api(database: Database, keyring: Keyring, now: datetime.datetime, *, t
             take_codes(database.engine("bontri_api", of=authority_id), keyring, authority_id=authority_id, now=api.now)
         ),
         render_statement=statement_as_pdf,
+        render_annual_report=annual_report_as_pdf,
         clock=lambda: api.now,
     )
     api = Api(app, owner, town, citizen, tokens, sent, now)

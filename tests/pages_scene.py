@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
+from bontri.documents.annual_reports import annual_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.cookies import COOKIE
@@ -101,6 +102,7 @@ def open_application() -> Flask:
         keyring=KEYRING,
         send_codes=lambda _: None,
         render_statement=statement_as_pdf,
+        render_annual_report=annual_report_as_pdf,
     )
 
 

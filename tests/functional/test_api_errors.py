@@ -8,6 +8,7 @@ from sqlalchemy import create_engine
 from structlog.testing import capture_logs
 
 import partners_api.app  # the whole tree of refusals is loaded
+from bontri.documents.annual_reports import annual_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.errors import CODE_OF_STATUS, STATUS_OF
@@ -95,6 +96,7 @@ def test_database_away_is_a_503_that_says_so(keyring):
         keyring=keyring,
         send_codes=print,
         render_statement=statement_as_pdf,
+        render_annual_report=annual_report_as_pdf,
     )
     client = app.test_client()
     assert client.get("/healthz").json == {"status": "alive"}

@@ -16,6 +16,7 @@ from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from sqlalchemy import create_engine
 
+from bontri.documents.annual_reports import annual_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.principals import SECURITY_SCHEMES
@@ -53,6 +54,7 @@ def documented() -> dict[str, Any]:
         keyring=secrets,
         send_codes=print,
         render_statement=statement_as_pdf,
+        render_annual_report=annual_report_as_pdf,
     )
     document: dict[str, Any] = app.test_client().get("/api/v1/openapi.json").json
     return document

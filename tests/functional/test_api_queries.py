@@ -37,6 +37,8 @@ QUERIES = {
     "authority_show_statement_of_shop": "month={month}",
 }
 LOCK = "authority_lock_statement_of_shop"
+OF_YEARS_THAT_ARE_OVER = {"authority_show_annual_report", "authority_show_annual_report_document"}
+"""Counted where there is such a year: tests/integration/test_annual_report.py."""
 WORK: dict[str, Callable[[Scene], Any]] = {
     LOCK: lambda scene: {"shop_id": str(scene.api.town.shop.shop_id), "month": scene.facts["month"]},
     "authority_rehearse": lambda _: {"since": "2026-09-01T00:00:00Z", "until": "2026-12-01T00:00:00Z"},
@@ -208,7 +210,12 @@ def row_by_row(connection: Any, **asked: Any) -> list[Any]:
 def test_no_operation_needs_more_statements_for_more(scene: Scene, monkeypatch: pytest.MonkeyPatch):
     operations = scene.operations
     assert {each.facts["operationId"] for each in operations if each.method != "get"} == WORK.keys() | OF_ONE_THING
-    tried = [each for each in operations if each.method == "get" or each.facts["operationId"] in WORK]
+    tried = [
+        each
+        for each in operations
+        if (each.method == "get" and each.facts["operationId"] not in OF_YEARS_THAT_ARE_OVER)
+        or each.facts["operationId"] in WORK
+    ]
     # A statement must be locked to be shown; what changes something else comes when all has been looked at.
     tried.sort(key=lambda each: (each.facts["operationId"] != LOCK, each.method != "get", each.audience == "authority"))
     [sites] = [each for each in tried if each.facts["operationId"] == "authority_show_sites"]

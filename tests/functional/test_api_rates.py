@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from bontri.documents.annual_reports import annual_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.networks import network_of
@@ -49,6 +50,7 @@ def served(database: Database, town: Api, config: ApiConfig, **engines: str) -> 
             keyring=KEYRING,
             send_codes=lambda authority_id: None,
             render_statement=statement_as_pdf,
+            render_annual_report=annual_report_as_pdf,
             clock=lambda: api.now,
         )
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
+from bontri.documents.annual_reports import annual_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from bontri.jobs.expiring import expire_vouchers_of, for_all
 from migrations.tenancy import IS_OWN
@@ -83,6 +84,7 @@ class Two:
             keyring=self.keyring,
             send_codes=lambda _: None,
             render_statement=statement_as_pdf,
+            render_annual_report=annual_report_as_pdf,
             clock=lambda: NOW,
         )
         return engine, *(

@@ -15,6 +15,7 @@ from bontri.commands.stats.participation import count_holders, households, parti
 from bontri.commands.stats.publish import publications, publish
 from bontri.commands.stats.ranking import ranking
 from bontri.commands.stats.rebuild import rebuild
+from bontri.commands.stats.report import report
 
 
 @click.group()
@@ -39,6 +40,7 @@ stats.add_command(balance)
 stats.add_command(calibrate)
 stats.add_command(publish)
 stats.add_command(publications)
+stats.add_command(report)
 stats.add_command(imports)
 stats.add_command(compare)
 stats.add_command(capture)
