@@ -26,6 +26,8 @@ PAGES = [
     "/dashboard?from=2010-01-01&to=2010-12-31",
     "/dashboard/map",
     "/dashboard/map?show=silence&insee_code=93001",
+    "/dashboard/participation",
+    "/dashboard/participation?insee_code=93001&from=2026-08-01&to=2026-10-31",
     "/dashboard/ranking",
     "/dashboard/ranking?level=commune",
     "/account",

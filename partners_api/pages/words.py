@@ -39,6 +39,14 @@ def write_change(value: Number | None, digits: int = 1) -> str:
     return f"{sign}{written}\u202f%" if language_of_request() == "fr" else f"{sign}{written}%"
 
 
+def write_share(share: float | None, digits: int = 1) -> str:
+    """Return a share of one as "12.3%"."""
+    if share is None:
+        return UNKNOWN
+    written = format_decimal(100 * share, format=f"#,##0.{'0' * digits}", locale=locale())
+    return f"{written}\u202f%" if language_of_request() == "fr" else f"{written}%"
+
+
 def write_cents(cents: int | None, digits: int = 2) -> str:
     """Return cents as euros."""
     if cents is None:
@@ -78,6 +86,7 @@ def write_material(material: str) -> str:
 FILTERS = {
     "number": write_number,
     "change": write_change,
+    "share": write_share,
     "cents": write_cents,
     "day": write_day,
     "month": write_month,

@@ -19,6 +19,7 @@ from partners_api.languages import language_of_request
 from partners_api.pages.charts import bins, kilograms, mass_balance, participation, performance, points, sites
 from partners_api.pages.charts.look import PALETTES, Look, Spec
 from partners_api.pages.page import page
+from partners_api.pages.participation_rows import list_counted
 from partners_api.pages.questions import QuestionSchema, name_of_place
 from partners_api.pages.words import write_short_day
 from partners_api.schemas import Boolean
@@ -32,7 +33,6 @@ from rewards.statistics.bin_attendance import list_bin_attendance
 from rewards.statistics.figures import Question, get_figures, period_of
 from rewards.statistics.figures.comparing import compare_with_year_before
 from rewards.statistics.figures.of_sites import list_site_figures
-from rewards.statistics.participation.shares import list_participation
 from rewards.statistics.references.comparing import compare
 
 Asked = dict[str, Any]
@@ -75,20 +75,8 @@ def make_points(caller: Principal, asked: Asked, look: Look) -> Spec | None:
 
 
 def make_participation(caller: Principal, asked: Asked, look: Look) -> Spec | None:
-    """Holders by month, of a commune or of all."""
-    counted = list_participation(
-        connection(),
-        **tenant_of(caller),
-        timezone=caller.timezone,
-        granularity="month",
-        level="commune" if asked["insee_code"] else "authority",
-        first_day=asked["first_day"],
-        last_day=asked["last_day"],
-        material=asked["material"] or "",
-    )
-    return participation.draw_participation(
-        [each for each in counted if asked["insee_code"] in (None, each.insee_code)], look
-    )
+    """Holders by month, of a site, a commune or all."""
+    return participation.draw_participation(list_counted(caller, asked), look)
 
 
 def make_sites(caller: Principal, asked: Asked, look: Look) -> Spec | None:
