@@ -16,6 +16,7 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from partners_api.authorities.callers import tenant_of
 from partners_api.languages import language_of_request
+from partners_api.pages.authorities.map import MOST_BINS
 from partners_api.pages.charts import bins, kilograms, mass_balance, participation, performance, points, sites
 from partners_api.pages.charts.look import PALETTES, Look, Spec
 from partners_api.pages.page import page
@@ -29,7 +30,7 @@ from rewards.access import Principal
 from rewards.languages import Language
 from rewards.liability import get_liability
 from rewards.mass_balance import list_balances
-from rewards.statistics.bin_attendance import list_bin_attendance
+from rewards.statistics.bin_attendance import BinAttendance, list_bin_attendance
 from rewards.statistics.figures import Question, get_figures, period_of
 from rewards.statistics.figures.comparing import compare_with_year_before
 from rewards.statistics.figures.of_sites import list_site_figures
@@ -92,15 +93,21 @@ def make_performance(caller: Principal, asked: Asked, look: Look) -> Spec | None
     )
 
 
+def read_bins(caller: Principal, asked: Asked) -> list[BinAttendance]:
+    """Read all bins of the period, or the one asked for."""
+    period = question_of(asked).period
+    return list_bin_attendance(connection(), period, **when_of(caller), bin_id=asked["bin_id"], limit=MOST_BINS)
+
+
 def make_levels(caller: Principal, asked: Asked, look: Look) -> Spec | None:
     """How full bins are."""
-    found = list_bin_attendance(connection(), question_of(asked).period, bin_id=asked["bin_id"], **when_of(caller))
+    found = read_bins(caller, asked)
     return bins.draw_levels(found, look)
 
 
 def make_full_dates(caller: Principal, asked: Asked, look: Look) -> Spec | None:
     """When bins will be full."""
-    found = list_bin_attendance(connection(), question_of(asked).period, bin_id=asked["bin_id"], **when_of(caller))
+    found = read_bins(caller, asked)
     return bins.draw_full_dates(found, look, timezone=ZoneInfo(caller.timezone))
 
 
