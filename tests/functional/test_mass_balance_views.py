@@ -4,11 +4,15 @@ import csv
 import datetime
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from partners_api.pages.authorities.mass_balance import TO_DO, sort_by_urgency, what_to_do
+from rewards.mass_balance import list_balances
+from rewards.statistics.periods import Period
 from tests.api_client import Api, assert_problem, start_api
 from tests.balance_scene import Scene, build_balance_scene
 from tests.databases import DatabasePool
@@ -20,6 +24,7 @@ OF_TOWN = ("--authority", "town-1")
 HALF_YEAR = ("--from", "2026-01-01", "--to", "2026-06-30")
 ROUNDS_OF = ("--rounds-from", "2026-01-01", "--rounds-to", "2026-06-30")
 IN_HALF_YEAR = "from=2026-01-01&to=2026-06-30"
+HALF_A_YEAR = Period(datetime.date(2026, 1, 1), datetime.date(2026, 6, 30))
 
 
 @dataclass
@@ -160,3 +165,37 @@ def test_calibrations_are_rehearsed_decided_and_refused_with_a_sentence(seen: Se
     july = "from=2026-07-01&to=2026-07-31"
     listed = seen.api.call("authority", "GET", f"/authority/figures/mass-balance?{july}").json["items"]
     assert {each["rounds"] for each in listed} == {0}
+
+
+def look(seen: Seen, query: str) -> str:
+    headers = {
+        "Authorization": f"Bearer {seen.api.tokens['authority']}",
+        "Accept": "text/html",
+        "Accept-Language": "en",
+    }
+    return seen.api.app.test_client().get(f"/dashboard/mass-balance?{query}", headers=headers).text
+
+
+def test_page_shows_what_the_api_tells_and_what_to_do_the_most_urgent_first(seen: Seen) -> None:
+    shown = look(seen, IN_HALF_YEAR)
+    honest, tenfold, silent = seen.bins
+    rows = re.findall(r'<th scope="row">([^<]+)</th>.*?<td data-sort="\d+">([^<]+?)\s*</td>', shown, re.DOTALL)
+    assert rows[0] == (tenfold, "Go and look: counts and weights part (counted more than weighed)")
+    assert dict(rows)[honest] == "Calibrate it"
+    assert dict(rows)[silent] == "Weigh its emptyings"
+    told = seen.api.call("authority", "GET", f"/authority/figures/mass-balance?{IN_HALF_YEAR}").json["items"]
+    for each in told:
+        assert f'data-sort="{each["weighed_g"]}"' in shown
+    assert f"{sum(each['usable_rounds'] for each in told)} of {sum(each['rounds'] for each in told)} rounds" in shown
+
+
+def test_page_without_rounds_says_what_to_do(seen: Seen) -> None:
+    assert "No emptying ended a round in this period" in look(seen, "from=2010-01-01&to=2010-12-31")
+    assert "The period has more days than are shown at once." in look(seen, "from=2020-01-01&to=2026-06-30")
+
+
+def test_bin_whose_alarm_is_up_is_not_to_be_calibrated(seen: Seen) -> None:
+    with seen.scene.database.engine().connect() as connection:
+        found = list_balances(connection, HALF_A_YEAR, **seen.scene.tenant)
+    assert {what_to_do(each) for each in found if each.alarm_raised_at} == {"look"}
+    assert [what for what, _ in sort_by_urgency(found[::-1])] == sorted(map(what_to_do, found), key=list(TO_DO).index)
