@@ -30,6 +30,7 @@ PAGES = [
     "/dashboard/participation?insee_code=93001&from=2026-08-01&to=2026-10-31",
     "/dashboard/ranking",
     "/dashboard/ranking?level=commune",
+    "/dashboard/report",
     "/dashboard/mass-balance",
     "/dashboard/bins",
     "/account",

@@ -14,6 +14,7 @@ from sqlalchemy import event, text
 
 from bontri.documents.annual_reports import annual_report_as_pdf, facts_of
 from bontri.publishing import publish
+from partners_api.cookies import COOKIE
 from rewards.bins import NewBin, add_bins
 from rewards.languages import LANGUAGES
 from rewards.statistics.annual_report import NothingInYearError, YearNotOverError, gather_annual_report
@@ -150,6 +151,16 @@ def test_agents_get_facts_and_document(scene: Scene) -> None:
         annual_report_as_pdf(report_of(scene), language="en"),
     )
     assert f"{scene.api.town.slug}-2026.pdf" in answer.headers["Content-Disposition"]
+
+
+def test_page_shows_the_year_and_hands_the_document_out(scene: Scene) -> None:
+    client = scene.api.app.test_client()
+    client.set_cookie(COOKIE, scene.api.tokens["authority"], secure=True, path="/")
+    shown = client.get("/dashboard/report?year=2026&lang=en")
+    assert shown.status_code == 200, shown.text
+    assert 'data-figure="holders">26<' in shown.text
+    assert "figures/annual-reports/2026/report.pdf?lang=fr" in shown.text
+    assert "It is not over" in client.get("/dashboard/report?year=2027&lang=en").text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
