@@ -68,7 +68,10 @@ def ranking(
         click.echo("There is no such place yet: bontri fleet import FILE brings sites and bins.")
         return
     header = ("", question.level, "do", "kg", "kg/bin/day", "full %")
-    print_table(header, [describe(each) for each in found], words=3)
+    equipped = [each for each in found if each.cell.coverage.bins]
+    print_table(header, [describe(each) for each in equipped], words=3)
+    if bare := len(found) - len(equipped):
+        click.echo(f"\n{bare:,} without a bin in that time are not shown.")
     told = [each for each in found if each.judgement.advice]
     click.echo()
     for each in told:

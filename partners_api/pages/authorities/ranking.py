@@ -36,7 +36,7 @@ def show_ranking_page(caller: Principal, asked: dict[str, Any]) -> str:
     period = period_of("whole", asked["first_day"], asked["last_day"])
     question = Question(period, "whole", asked["level"], material=asked["material"], insee_code=asked["insee_code"])
     found = list_ranking(connection(), question, **tenant_of(caller), timezone=ZoneInfo(caller.timezone), now=now())
-    found = [each for each in found if asked["site"] in (None, each.cell.place.site)]
+    found = [each for each in found if each.cell.coverage.bins and asked["site"] in (None, each.cell.place.site)]
     counted = Counter(each.judgement.advice for each in found if each.judgement.advice)
     return render(
         "ranking.html",
