@@ -19,7 +19,7 @@ from partners_api.pages.viewers import find_viewer
 from partners_api.pages.words import teach_filters
 from rewards.languages import LANGUAGES
 
-for audience in ("authorities",):
+for audience in ("authorities", "public"):
     # A file there is imported for the pages it adds, and is named nowhere else.
     for module in find_modules(f"partners_api.pages.{audience}"):
         import_module(module)

@@ -24,7 +24,7 @@ def secure_page(answer: Response) -> Response:
 
 def pack_page(answer: Response) -> Response:
     """Gzip what is long and is taken so. A page holds no secret that could be guessed from its length."""
-    is_text = answer.mimetype in ("text/html", "image/svg+xml", "text/csv", GEOJSON)
+    is_text = answer.mimetype in ("text/html", "image/svg+xml", "text/csv", "application/json", GEOJSON)
     if (
         is_text
         and not answer.is_streamed

@@ -10,7 +10,7 @@ from partners_api.pages.assets import asset_url
 from tests.browser.conftest import NARROW, Site
 from tests.pages_scene import KILOGRAMS, PAGES
 
-SHOWN_BEFORE = ["/sign-in", "/sign-in?why=expired&next=/dashboard"]
+SHOWN_BEFORE = ["/open-data/town-1", "/sign-in", "/sign-in?why=expired&next=/dashboard"]
 REFUSED = ["/dashboard?from=2026-11-20&to=2026-11-01", "/nowhere"]
 EVERY = [*PAGES, *SHOWN_BEFORE, *REFUSED]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

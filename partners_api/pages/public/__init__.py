@@ -1,0 +1,1 @@
+"""Pages for everybody: what an authority has published, and nothing that it has not."""

@@ -1,0 +1,118 @@
+"""Open data: every month and year an authority has published, as a page and as files with addresses that stay.
+
+Read are ``publications`` and ``published_cells`` alone: nothing else can be had here. What was published never changes,
+so a file has one version.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, json, request
+from werkzeug.exceptions import NotFound
+
+from partners_api.authorities.publications import PublishedCellSchema
+from partners_api.languages import language_of_request
+from partners_api.listings import GEOJSON, render_csv
+from partners_api.pages.page import page, render
+from partners_api.pages.public.columns import describe_columns
+from partners_api.sign_ins import get_authority_id
+from partners_api.transactions import connection
+from rewards.outlines import list_outlines
+from rewards.statistics.publications.listing import (
+    LICENCE,
+    Publication,
+    PublishedCell,
+    list_publications,
+    list_published_cells,
+)
+from rewards.territory import get_authority_facts
+
+MOST_PUBLICATIONS, MOST_CELLS = 2_000, 200_000
+ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=3600"}
+"""For files: a page of anybody may read them, and a cache may keep them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A publication and what its files are called."""
+
+    publication: Publication
+
+    @property
+    def name(self) -> str:
+        """``2026-09`` or ``2026``: which month or year it is."""
+        day = self.publication.first_day
+        return f"{day:%Y-%m}" if self.publication.granularity == "month" else f"{day:%Y}"
+
+
+@page("/open-data/<slug>", role=None)
+def show_open_data(*, slug: str) -> str:
+    """Show what was published, the newest first, and the newest of it as a table."""
+    authority_id = get_authority_id(slug)
+    found = list_published(authority_id)
+    newest = list_cells(authority_id, found[0].publication) if found else []
+    return render(
+        "open_data.html",
+        slug=slug,
+        authority=get_authority_facts(connection(), authority_id=authority_id),
+        found=found,
+        newest=[each for each in newest if each.level != "site"],
+        licence=LICENCE,
+        columns=describe_columns(language_of_request()),
+    )
+
+
+@page("/open-data/<slug>/<name>.<any(csv, json, geojson):kind>", role=None)
+def send_open_data(*, slug: str, name: str, kind: str) -> Response:
+    """Send the cells of a month or year; as GeoJSON with the outlines of communes and the points of sites."""
+    authority_id = get_authority_id(slug)
+    found = next((each for each in list_published(authority_id) if each.name == name), None)
+    if found is None:
+        raise NotFound
+    cells = list_cells(authority_id, found.publication)
+    if kind == "csv":
+        answer = render_csv(PublishedCellSchema(), cells)
+    elif kind == "geojson":
+        outlines = {each.insee_code: each.outline for each in list_outlines(connection(), authority_id=authority_id)}
+        answer = Response(json.dumps(render_features(cells, outlines)), content_type=GEOJSON)
+    else:
+        answer = Response(json.dumps(PublishedCellSchema().dump(cells, many=True)), content_type="application/json")
+    answer.headers.update(ANY_SITE)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{slug}-{name}.{kind}"'
+    answer.add_etag()
+    answer.make_conditional(request)
+    return answer
+
+
+def list_published(authority_id: int) -> list[Published]:
+    """List what was published, the newest first."""
+    found = list_publications(connection(), authority_id=authority_id, limit=MOST_PUBLICATIONS)
+    return [Published(each) for each in reversed(found)]
+
+
+def list_cells(authority_id: int, publication: Publication) -> Sequence[PublishedCell]:
+    """List the cells of a publication, by place."""
+    day: datetime.date = publication.first_day
+    return list_published_cells(
+        connection(),
+        authority_id=authority_id,
+        granularity=publication.granularity,
+        first_day=day,
+        last_day=day,
+        limit=MOST_CELLS,
+    )
+
+
+def render_features(cells: Sequence[PublishedCell], outlines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return cells as a FeatureCollection: communes by their outline, sites by their point, the rest nowhere. Pure."""
+    features = []
+    for row in PublishedCellSchema().dump(cells, many=True):
+        place = [row.pop("longitude"), row.pop("latitude")]
+        if row["level"] == "commune":
+            geometry = outlines.get(row["code"])
+        else:
+            geometry = None if None in place else {"type": "Point", "coordinates": place}
+        features.append({"type": "Feature", "geometry": geometry, "properties": row})
+    return {"type": "FeatureCollection", "features": features}
