@@ -33,6 +33,7 @@ PAGES = [
     "/dashboard/report",
     "/dashboard/mass-balance",
     "/dashboard/bins",
+    "/dashboard/liability",
     "/account",
 ]
 """Every page an agent can open: a line here has it looked at by tests/functional/test_pages.py and tests/browser."""

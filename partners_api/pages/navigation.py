@@ -26,6 +26,7 @@ NAVIGATION: dict[Audience, tuple[Entry, ...]] = {
         Entry("show_overview", said_later("Overview")),
         Entry("show_map", said_later("Map")),
         Entry("show_ranking_page", said_later("Ranking")),
+        Entry("show_money", said_later("Points and money")),
         Entry("show_mass_balance_page", said_later("Counted and weighed")),
         Entry("show_bins", said_later("Bins")),
         Entry("show_participation", said_later("Participation")),

@@ -1,0 +1,63 @@
+"""What the page of points and money says is what the ledger holds."""
+
+import datetime
+import re
+
+import pytest
+from sqlalchemy import text
+
+from partners_api.pages.authorities.money import month_before
+from rewards.liability import get_liability
+from tests.pages_scene import Pages, build_pages
+
+NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
+IN_LOTS = text("""
+    SELECT coalesce(sum(credits_posted - debits_posted - debits_pending), 0) FROM accounts
+     WHERE authority_id = :authority_id AND kind = 'lot'
+""")
+ISSUED = text("SELECT sum(points) FROM daily_deposits WHERE authority_id = :authority_id")
+
+
+@pytest.fixture(scope="module")
+def pages(databases) -> Pages:
+    with databases.lend() as database:
+        yield build_pages(database, NOW)
+
+
+def figure_of(shown: str, name: str) -> str:
+    return re.search(rf'data-figure="{name}">([^<]*)<', shown)[1]
+
+
+def test_points_not_spent_are_those_of_the_ledger(pages: Pages):
+    shown = pages.look("viewer", "/dashboard/liability").text
+    of = {"authority_id": pages.api.town.authority_id}
+    with pages.api.owner.connect() as connection:
+        points = connection.execute(IN_LOTS, of).scalar_one()
+        owed = get_liability(connection, **of, now=NOW)
+    assert points > 0
+    assert f"{points:,} points" in shown
+    assert figure_of(shown, "total_cents") == f"€{owed.total_cents / 100:,.2f}"
+    assert figure_of(shown, "points_cents") == f"€{owed.points_cents / 100:,.2f}"
+    rows = re.findall(r'<td class="number" data-sort="(\d+)">[\d,]+</td><td class="number" data-sort="\d+">€', shown)
+    assert sum(map(int, rows)) == points
+
+
+def test_points_by_month_add_up_to_those_of_the_deposits(pages: Pages):
+    shown = pages.look("viewer", "/dashboard/liability?from=2026-01-01&to=2026-11-20").text
+    with pages.api.owner.connect() as connection:
+        issued = connection.execute(ISSUED, {"authority_id": pages.api.town.authority_id}).scalar_one()
+    table = shown[shown.index('id="flows"') : shown.index("</table>", shown.index('id="flows"'))]
+    given = re.findall(r'</th><td class="number" data-sort="(\d+)">', table)
+    assert len(given) == 11
+    assert sum(map(int, given)) == issued
+
+
+def test_empty_parts_say_what_is_missing(pages: Pages):
+    shown = pages.look("viewer", "/dashboard/liability?from=2010-01-01&to=2010-12-31").text
+    assert "No point was given in this period" in shown
+    assert "No shop redeemed a voucher in that month" in shown
+
+
+def test_month_that_is_over_is_the_one_before_also_in_january():
+    assert month_before(datetime.date(2026, 1, 31)) == datetime.date(2025, 12, 1)
+    assert month_before(datetime.date(2026, 3, 31)) == datetime.date(2026, 2, 1)
