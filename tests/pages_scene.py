@@ -28,6 +28,8 @@ PAGES = [
     "/dashboard/map?show=silence&insee_code=93001",
     "/dashboard/participation",
     "/dashboard/participation?insee_code=93001&from=2026-08-01&to=2026-10-31",
+    "/dashboard/effect",
+    "/dashboard/effect?equipped=A&control=B&equipped_from=2026-10-01&kilograms_from=counted",
     "/dashboard/ranking",
     "/dashboard/ranking?level=commune",
     "/dashboard/report",

@@ -1,6 +1,7 @@
 """Do people sort more? The effect of equipping sites, against a control, with its interval."""
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -164,6 +165,18 @@ def show_effect(caller: Principal, asked: dict[str, Any]) -> dict[str, Any]:
     """Measure by how many percent equipped sites changed beyond a control, or say what is lacking to tell.
 
     A percentage never comes without its interval. Takes a second; nothing is stored.
+    """
+    return measure_asked(caller, asked)
+
+
+def measure_asked(caller: Principal, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the verdict on what :class:`EffectQuerySchema` read; also for pages.
+
+    Raises:
+        PeriodReversedError, PeriodToComeError, StartOutsidePeriodError, MaterialUnknownError,
+            SiteReferenceUnknownError, SiteOnBothSidesError: as
+            :func:`rewards.statistics.effect.asking.choose_sites` says.
+        RequestTooSlowError: measuring takes too long now.
     """
     timezone = ZoneInfo(caller.timezone)
     today = now().astimezone(timezone).date()

@@ -30,6 +30,7 @@ NAVIGATION: dict[Audience, tuple[Entry, ...]] = {
         Entry("show_mass_balance_page", said_later("Counted and weighed")),
         Entry("show_bins", said_later("Bins")),
         Entry("show_participation", said_later("Participation")),
+        Entry("show_effect", said_later("Effect"), keeps_question=False),
         Entry("show_report_page", said_later("Public report"), keeps_question=False),
     ),
 }

@@ -9,6 +9,11 @@ from rewards.fleet.refusals import BinMissingError, SiteMissingError
 from rewards.sessions import SessionUnknownError
 from rewards.shop_register import CommuneUnknownError
 from rewards.sign_ins import SignInCodeRefusedError
+from rewards.statistics.effect.asking import (
+    SiteOnBothSidesError,
+    SiteReferenceUnknownError,
+    StartOutsidePeriodError,
+)
 from rewards.statistics.figures import FiguresTooManyError
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.statistics.unit_masses import MaterialUnknownError
@@ -83,6 +88,9 @@ SAID: tuple[type[RewardsError], ...] = (
     SessionUnknownError,
     SignInCodeRefusedError,
     SiteMissingError,
+    SiteOnBothSidesError,
+    SiteReferenceUnknownError,
+    StartOutsidePeriodError,
 )
 """What pages may be refused, each with the API's own title; a test wants their French."""
 
@@ -94,6 +102,9 @@ TO_DO: dict[str, str] = {
     "commune_unknown": said_later("Choose one from the list."),
     "material_unknown": said_later("Choose one from the list."),
     "site_missing": said_later("Check the reference of the site, or leave it empty."),
+    "site_on_both_sides": said_later("Leave it out of one, or name the day the scheme began."),
+    "site_reference_unknown": said_later("Check the references and INSEE codes; they stand apart with commas."),
+    "start_outside_period": said_later("Name a day with months before and after it."),
     "sign_in_code_refused": said_later("Check the digits, or ask for a new code."),
     "authority_unknown": said_later("Check the short name; your admin knows it."),
     "cross_site_refused": said_later("Open the page here and send the form from it."),
@@ -107,6 +118,10 @@ WORDS_OF_FIELDS: dict[str, str] = {
     "insee_code": said_later("Commune"),
     "site": said_later("Site"),
     "by": said_later("Step"),
+    "equipped_from": said_later("Equipped from"),
+    "equipped": said_later("Equipped sites or communes"),
+    "control": said_later("Control sites or communes"),
+    "kilograms_from": said_later("Kilograms from"),
     "authority": said_later("Short name of the authority"),
     "email": said_later("E-mail address"),
     "code": said_later("Code"),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import marshmallow as ma
 from flask import Response, g, request
 from marshmallow import fields, validate
 from werkzeug.exceptions import NotFound, ServiceUnavailable
@@ -44,11 +45,15 @@ RETRY_AFTER_S = 5
 MIMETYPES: dict[str, str] = {"svg": "image/svg+xml", "png": "image/png"}
 
 
-class ChartQuerySchema(QuestionSchema):
-    """The question of the page, and how the picture is wanted. Not ``theme``, which a page would remember."""
+class PictureSchema(ma.Schema):
+    """How a picture is wanted. Not ``theme``, which a page would remember."""
 
     colours = fields.String(load_default="light", validate=validate.OneOf(list(PALETTES)))
     narrow = Boolean(load_default=False, strict=False)
+
+
+class ChartQuerySchema(QuestionSchema, PictureSchema):
+    """The question of the page, and how the picture is wanted."""
 
 
 def question_of(asked: Asked, **others: Any) -> Question:
@@ -140,15 +145,26 @@ def show_chart(caller: Principal, asked: Asked, *, name: str, picture_format: Pi
     """Draw a chart of the question."""
     if name not in CHARTS:
         raise NotFound
-    language = language_of_request()
-    look = Look(
-        language,
-        asked["colours"],
-        is_narrow=asked["narrow"],
-        is_simulated=g.viewer.authority.is_simulated,
-        about=f"{name_of_place(asked)}, {write_short_day(asked['first_day'])} – {write_short_day(asked['last_day'])}",
+    days = f"{write_short_day(asked['first_day'])} – {write_short_day(asked['last_day'])}"
+    look = look_of(asked, f"{name_of_place(asked)}, {days}")
+    return answer_picture(CHARTS[name](caller, asked, look), picture_format, look.language)
+
+
+def look_of(asked: Asked, about: str) -> Look:
+    """Return how a picture is wanted, with its second line."""
+    is_simulated = g.viewer.authority.is_simulated
+    return Look(
+        language_of_request(), asked["colours"], is_narrow=asked["narrow"], is_simulated=is_simulated, about=about
     )
-    spec = CHARTS[name](caller, asked, look)
+
+
+def answer_picture(spec: Spec | None, picture_format: PictureFormat, language: Language) -> Response:
+    """Return the picture, or that the browser has it already.
+
+    Raises:
+        NotFound: there is nothing to draw.
+        ServiceUnavailable: charts are away.
+    """
     if spec is None:
         raise NotFound
     # Of what is asked, not of what was drawn: two drawings of the same differ in the names of their parts.

@@ -132,7 +132,7 @@ def draw_effects(verdicts: Sequence[tuple[str, Verdict]], look: Look) -> Spec | 
     rows = [{"name": name, **(verdict["effect"] or {}), "label": words["none"]} for name, verdict in shown]
     for row in rows:
         if "percent" in row:
-            low, high = (write_signed(row[each], look.language) for each in ("low_percent", "high_percent"))
+            low, high = (write_signed(row[each], look.language, 1) for each in ("low_percent", "high_percent"))
             row["label"] = f"{write_signed(row['percent'], look.language, 1)} %  [{low} ; {high}]"
     percent: Spec = {"type": "quantitative", "title": words["effect_axis"], "scale": {"zero": True, "nice": True}}
     percent["axis"] = {"tickCount": 6}

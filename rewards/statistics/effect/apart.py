@@ -4,10 +4,12 @@ Why: docs/decisions/0049-effects-are-measured-apart.md.
 """
 
 import datetime
+import hashlib
 import json
 import subprocess
 import sys
 import threading
+from collections import OrderedDict
 from dataclasses import asdict
 from typing import Any
 
@@ -20,23 +22,52 @@ TURN_WITHIN_S, ENDED_WITHIN_S = 2.0, 7.0
 
 ONE_AT_A_TIME = threading.Lock()
 
+KEPT_MAX = 32
+"""A page and its two charts ask for one verdict; some kilobytes each."""
+
+VERDICTS: OrderedDict[bytes, str] = OrderedDict()
+"""As JSON, by the panel they are of, the last asked for at the end; touched by who holds the lock alone. The same panel
+has the same verdict for ever."""
+
 
 def measure_apart(panel: Panel) -> dict[str, Any]:
     """Return the verdict on a panel as :func:`rewards.statistics.effect.showing.show_verdict` does; takes a second.
 
-    One at a time in this process; a second caller waits. What is lacking at first sight is told without a process.
+    One at a time in this process; a second caller waits. What is lacking at first sight is told without a process, and
+    so is what was measured lately.
 
     Raises:
         TimeoutError: it takes too long.
     """
     if (code := lacks_outright(panel)) is not None:
         return show_verdict(NotMeasurable((Reason(code),), panel.source))
+    written = write_panel(panel)
+    key = hashlib.sha256(written.encode()).digest()
     if not ONE_AT_A_TIME.acquire(timeout=TURN_WITHIN_S):
         raise TimeoutError("other effects are being measured")
     try:
+        if key not in VERDICTS:
+            VERDICTS[key] = run_apart(written)
+            while len(VERDICTS) > KEPT_MAX:
+                VERDICTS.popitem(last=False)
+        VERDICTS.move_to_end(key)
+        shown = VERDICTS[key]
+    finally:
+        ONE_AT_A_TIME.release()
+    verdict: dict[str, Any] = json.loads(shown)
+    return verdict
+
+
+def run_apart(written: str) -> str:
+    """Return the verdict on a panel, both as JSON, from a process that ends.
+
+    Raises:
+        TimeoutError: it takes too long.
+    """
+    try:
         ended = subprocess.run(
             [sys.executable, "-m", "rewards.statistics.effect.apart"],
-            input=write_panel(panel),
+            input=written,
             capture_output=True,
             text=True,
             check=True,
@@ -46,10 +77,7 @@ def measure_apart(panel: Panel) -> dict[str, Any]:
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError("measuring takes too long") from None
-    finally:
-        ONE_AT_A_TIME.release()
-    verdict: dict[str, Any] = json.loads(ended.stdout)
-    return verdict
+    return ended.stdout
 
 
 def write_panel(panel: Panel) -> str:
