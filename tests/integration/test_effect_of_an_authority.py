@@ -17,7 +17,7 @@ from rewards.statistics.effect.asking import (
     choose_sites,
 )
 from rewards.statistics.effect.panel import SiteMonth
-from rewards.statistics.effect.reading import Days, read_panel, spread_emptyings, sum_months
+from rewards.statistics.effect.reading import Days, MonthsHeld, read_panel, spread_emptyings, sum_months
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError
 from rewards.statistics.unit_masses import MaterialUnknownError
 from rewards.territory import NewSite, add_sites
@@ -191,14 +191,14 @@ def test_weighing_is_spread_over_the_days_since_the_emptying_before():
     assert day("2026-01-30") not in spread
     assert day("2026-02-05") not in spread
     assert spread[day("2026-02-06")] == 70
-    months = sum_months([emptyings], Days(day("2026-01-01"), day("2026-02-28")))
+    months = sum_months([emptyings], MonthsHeld(Days(day("2026-01-01"), day("2026-02-28"))))
     assert months == {day("2026-01-01"): SiteMonth(100, 1), day("2026-02-01"): SiteMonth(370, 4)}
 
 
 def test_day_counts_when_it_is_known_of_every_bin_that_stands_there():
     one = [(day("2026-01-01"), 1), (day("2026-01-11"), 1000)]
     other = [(day("2026-01-01"), 1), (day("2026-01-06"), None), (day("2026-01-11"), 500)]
-    months = sum_months([one, other], Days(day("2026-01-01"), day("2026-01-31")))
+    months = sum_months([one, other], MonthsHeld(Days(day("2026-01-01"), day("2026-01-31"))))
     # What came into the other bin until the 6th was not weighed: those days are known of one bin alone.
     assert months == {day("2026-01-01"): SiteMonth(500 + 500, 5)}
 

@@ -104,6 +104,19 @@ class Days:
         return not (self.cuts_last and day.month == self.last_day.month and day.day > self.last_day.day)
 
 
+class MonthsHeld(dict[datetime.date, datetime.date | None]):
+    """The month of a day that is compared, None of others. Each is reckoned once: sites share their days."""
+
+    def __init__(self, days: Days) -> None:
+        super().__init__()
+        self.days = days
+
+    def __missing__(self, day: datetime.date) -> datetime.date | None:
+        """Reckon and keep it."""
+        self[day] = month_of(day) if self.days.hold(day) else None
+        return self[day]
+
+
 def read_panel(
     connection: Connection, asked: EffectAsked, sites: Sequence[ChosenSite], *, authority_id: int, timezone: ZoneInfo
 ) -> Panel:
@@ -179,11 +192,12 @@ def read_weighed(connection: Connection, values: dict[str, Any], days: Days) -> 
     by_site: dict[UUID, dict[str, list[tuple[datetime.date, int | None]]]] = defaultdict(lambda: defaultdict(list))
     for row in connection.execute(EMPTYINGS, values):
         by_site[row.site_id][row.bin_id].append((row.day, row.mass_g))
-    return {site_id: sum_months(bins.values(), days) for site_id, bins in by_site.items()}
+    held = MonthsHeld(days)
+    return {site_id: sum_months(bins.values(), held) for site_id, bins in by_site.items()}
 
 
 def sum_months(
-    bins: Iterable[Sequence[tuple[datetime.date, int | None]]], days: Days
+    bins: Iterable[Sequence[tuple[datetime.date, int | None]]], held: MonthsHeld
 ) -> dict[datetime.date, SiteMonth]:
     """Return a site's months from the emptyings of its bins, oldest first.
 
@@ -197,15 +211,15 @@ def sum_months(
         present = [each for each, (first, last) in zip(spread, spans, strict=True) if first <= day <= last]
         if all(day in each for each in present):
             known[day] = sum(each[day] for each in present)
-    return sum_days(known, days)
+    return sum_days(known, held)
 
 
-def sum_days(known: Mapping[datetime.date, float], days: Days) -> dict[datetime.date, SiteMonth]:
+def sum_days(known: Mapping[datetime.date, float], held: MonthsHeld) -> dict[datetime.date, SiteMonth]:
     """Return months from grams by day."""
     sums: dict[datetime.date, list[float]] = defaultdict(lambda: [0.0, 0])
     for day, mass_g in known.items():
-        if days.hold(day):
-            taken = sums[month_of(day)]
+        if (month := held[day]) is not None:
+            taken = sums[month]
             taken[0] += mass_g
             taken[1] += 1
     return {month: SiteMonth(round(mass_g), int(number)) for month, (mass_g, number) in sums.items()}
@@ -214,12 +228,17 @@ def sum_days(known: Mapping[datetime.date, float], days: Days) -> dict[datetime.
 def read_tonnages(connection: Connection, values: dict[str, Any], days: Days) -> Months:
     """Return the tonnages entered for sites, each spread evenly over its days; never more than two months at once."""
     places = {"places": [str(site_id) for site_id in values["site_ids"]]}
-    by_site: dict[UUID, dict[datetime.date, float]] = defaultdict(dict)
-    for row in connection.execute(TONNAGES, values | places):
-        number = (row.last_day - row.first_day).days + 1
+    by_place: dict[str, dict[datetime.date, float]] = defaultdict(dict)
+    spans: dict[tuple[datetime.date, datetime.date], list[datetime.date]] = {}
+    for place, first_day, last_day, mass_g in connection.execute(TONNAGES, values | places):
+        number = (last_day - first_day).days + 1
         if number <= TONNAGE_DAYS_MAX:
-            by_site[UUID(row.place)] |= {row.first_day + each * ONE_DAY: row.mass_g / number for each in range(number)}
-    return {site_id: sum_days(spread, days) for site_id, spread in by_site.items()}
+            # Most tonnages are of the same months: their days are reckoned once.
+            if (span := spans.get((first_day, last_day))) is None:
+                span = spans[first_day, last_day] = [first_day + each * ONE_DAY for each in range(number)]
+            by_place[place].update(dict.fromkeys(span, mass_g / number))
+    held = MonthsHeld(days)
+    return {UUID(place): sum_days(spread, held) for place, spread in by_place.items()}
 
 
 def spread_emptyings(emptyings: Sequence[tuple[datetime.date, int | None]]) -> dict[datetime.date, float]:
