@@ -48,7 +48,8 @@ def show_effect(caller: Principal, asked: dict[str, Any]) -> str:
     return render(
         "effect.html",
         verdict=verdict,
-        sentence=verdict["sentence"][language],
+        # A percentage never stands apart from its sign at the end of a line.
+        sentence=verdict["sentence"][language].replace(" %", "\u00a0%"),
         reasons=list_reasons(verdict),
         method=say_method(verdict),
         kilograms_from=say_source(verdict),
