@@ -85,16 +85,19 @@ SUM_PUBLISHED = text("""
      WHERE o.authority_id = :authority_id AND o.state = 'published'
 """)
 # Less what was given back, which is there to be spent again, or was taken back, which nobody should have had.
+# The account is found first: joined, the planner reads all transfers there are.
 SUM_EXPIRED = text("""
     SELECT greatest(0, coalesce(sum(moved.points), 0))
-      FROM authority_accounts o
-      JOIN (SELECT credit_account_id AS account_id, points, recorded_at FROM transfers
+      FROM (SELECT points, recorded_at FROM transfers
              WHERE authority_id = :authority_id
+               AND credit_account_id = (SELECT account_id FROM authority_accounts
+                                         WHERE authority_id = :authority_id AND kind = 'expired')
             UNION ALL
-            SELECT debit_account_id, -points, recorded_at FROM transfers
-             WHERE authority_id = :authority_id AND journal_no IS NULL) AS moved ON moved.account_id = o.account_id
-     WHERE o.authority_id = :authority_id AND o.kind = 'expired'
-       AND moved.recorded_at > :since AND moved.recorded_at <= :at
+            SELECT -points, recorded_at FROM transfers
+             WHERE authority_id = :authority_id AND journal_no IS NULL
+               AND debit_account_id = (SELECT account_id FROM authority_accounts
+                                        WHERE authority_id = :authority_id AND kind = 'expired')) AS moved
+     WHERE moved.recorded_at > :since AND moved.recorded_at <= :at
 """)
 
 

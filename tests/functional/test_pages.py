@@ -135,7 +135,7 @@ def test_errors_are_pages_for_people_and_problems_for_programs(pages: Pages, met
 
 
 def test_bug_is_a_page_without_a_trace(pages: Pages, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("partners_api.pages.authorities.overview.get_liability", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("partners_api.pages.authorities.overview.get_figures", lambda *_, **__: 1 / 0)
     answer = pages.look("viewer", "/dashboard")
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text

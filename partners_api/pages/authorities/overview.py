@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from partners_api.authorities.callers import tenant_of
 from partners_api.languages import language_of_request
 from partners_api.pages.authorities.charts import question_of, when_of
 from partners_api.pages.charts.kilograms import describe_kilograms, state_of
@@ -11,10 +10,8 @@ from partners_api.pages.charts.performance import describe_performance, list_row
 from partners_api.pages.figures import card_of_indicator
 from partners_api.pages.page import page, render
 from partners_api.pages.questions import QuestionSchema, name_of_place
-from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.liability import get_liability
 from rewards.statistics.figures import Cell, get_figures
 from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.rows import before_of, row_of
@@ -41,7 +38,6 @@ def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
         total=row,
         before=before_of(compared.get((-1, "", total.material))),
         cards=[card_of_indicator(name, row) for name in SHOWN],
-        liability=get_liability(connection(), **tenant_of(caller), now=now()),
         missing_bins=figures.missing_bins,
         months=[month_of(cell, compared) for cell in figures.cells],
         months_in_words=describe_kilograms(figures, language),
