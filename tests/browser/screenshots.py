@@ -57,7 +57,9 @@ def sign_in(browser: Browser, url: str, mail: Path) -> tuple[str, dict[str, str]
     page.get_by_label("Code").fill(find_code(max(news)))
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/dashboard**")
-    links = page.locator(".pages-nav a").evaluate_all("(all) => all.map((each) => each.getAttribute('href'))")
+    links = page.locator(".pages-nav a, .account-link").evaluate_all(
+        "(all) => all.map((each) => each.getAttribute('href'))"
+    )
     paths = {link.partition("?")[0].rpartition("/")[2]: link.partition("?")[0] for link in links}
     token = next(each["value"] for each in context.cookies() if each["name"] == COOKIE)
     return token, {("overview" if name == "dashboard" else name): path for name, path in paths.items()}
