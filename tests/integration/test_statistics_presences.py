@@ -216,6 +216,7 @@ def count(rows, of_step, every, days: int) -> dict:
         "bins": len(stood),
         "bins_reporting": len({row["bin"] for row in rows if row["reports"]}),
         "bins_missing": len({row["bin"] for row in rows if row["is_missing"]}),
+        "bin_days": sum(stood.values()),
         "bins_in_between": sum(days - each > 1 for each in stood.values()),
         "sites_missing": len({row["site"] for row in rows if is_mute(row, "site")}),
         "communes": tuple(communes),
@@ -232,7 +233,7 @@ def count(rows, of_step, every, days: int) -> dict:
     level=st.sampled_from(["authority", "commune", "site", "bin"]),
     insee_code=st.sampled_from([None, None, "93001"]),
 )
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_coverage_is_what_a_count_day_by_day_comes_to(connection, seed, period, granularity, **asked):
     first, last = period
     if first > TODAY:
