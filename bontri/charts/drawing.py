@@ -4,6 +4,7 @@ The renderer brings Liberation Sans, with which it measures and paints; where an
 Helvetica have the same widths, so no word is cut.
 """
 
+import re
 from typing import Any, Literal
 
 import vl_convert
@@ -19,6 +20,7 @@ CONFIG: dict[str, Any] = {
 }
 VEGA_LITE = "5.20"
 LOCALES: dict[Language, Literal["fr-FR", "en-GB"]] = {"fr": "fr-FR", "en": "en-GB"}
+NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 THOUSANDS: dict[Language, str] = {"fr": "\N{NARROW NO-BREAK SPACE}", "en": ","}
 
 
@@ -33,7 +35,7 @@ def draw(
         ValueError: ``spec`` is no Vega-Lite specification, or wants something from elsewhere.
     """
     drawn: str = vl_convert.vegalite_to_svg(
-        {**spec, "config": CONFIG | spec.get("config", {})},
+        printable({**spec, "config": CONFIG | spec.get("config", {})}),
         vl_version=VEGA_LITE,
         format_locale=vl_convert.get_format_locale(LOCALES[language]) | {"thousands": THOUSANDS[language]},
         time_format_locale=LOCALES[language],
@@ -46,3 +48,12 @@ def draw(
         return drawn.encode()
     painted: bytes = vl_convert.svg_to_png(drawn, scale=scale)
     return painted
+
+
+def printable(part: Any) -> Any:
+    """Return a part of a specification without characters no SVG can hold: over one of them the renderer aborts."""
+    if isinstance(part, str):
+        return NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", part)
+    if isinstance(part, dict):
+        return {name: printable(each) for name, each in part.items()}
+    return [printable(each) for each in part] if isinstance(part, list) else part

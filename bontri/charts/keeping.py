@@ -15,6 +15,8 @@ from pathlib import Path
 
 import structlog
 
+from bontri.charts.memory import resident_mb
+from bontri.embedded.errors import EmbeddedServiceError
 from bontri.embedded.processes import CLEAN_ENVIRONMENT, Child, start_child
 
 DRAWN_WITHIN_S = 5.0
@@ -67,7 +69,13 @@ class ChartsKeeper:
         pause_s = 0.0
         while not self._ends.wait(pause_s):
             began_s = time.monotonic()
-            self.child = child = self._start()
+            try:
+                self.child = child = self._start()
+            except (OSError, EmbeddedServiceError) as error:
+                # Without memory or processes for it now; this thread is the only one to try again.
+                log.error("charts_not_started", reason=type(error).__name__)
+                pause_s = PAUSE_S_MAX
+                continue
             while child.is_running and not self._ends.wait(LOOK_EVERY_S):
                 if resident_mb(child.pid) > self._memory_mb_max:
                     log.error("charts_too_large", memory_mb_max=self._memory_mb_max)
@@ -90,15 +98,6 @@ class ChartsKeeper:
             environment={**CLEAN_ENVIRONMENT, "PYTHONPATH": ":".join(path for path in sys.path if path)},
             pass_fds=(descriptor,),
         )
-
-
-def resident_mb(pid: int) -> float:
-    """Return the memory a process holds; 0 when it is gone."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0.0
-    return pages * 4096 / 1e6
 
 
 @contextmanager

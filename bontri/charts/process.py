@@ -5,7 +5,6 @@ fetches nothing. A picture that takes too long ends the process: what draws cann
 """
 
 import json
-import resource
 import signal
 import socket
 import sys
@@ -13,6 +12,7 @@ import time
 from typing import Any
 
 from bontri.charts.drawing import draw
+from bontri.charts.memory import resident_mb
 from bontri.charts.wire import DRAWN, NOT_DRAWN, QUESTION_BYTES_MAX, WireError, receive_framed, send_framed
 
 QUESTION_WITHIN_S = 2.0
@@ -32,7 +32,7 @@ def main() -> None:
             connection, _address = listener.accept()
             with connection:
                 answer(connection, within_s=within_s)
-            if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > recycle_above_mb * 1024:
+            if resident_mb() > recycle_above_mb:
                 break
 
 

@@ -1,7 +1,7 @@
 """Language and theme of whoever looks: a plain link chooses, a cookie remembers, and neither needs JavaScript."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Response, request
 
@@ -23,12 +23,15 @@ def theme_of_request() -> str:
 def switch_url(**changed: str) -> str:
     """Return the address of this page with other values in its query."""
     query: dict[str, Any] = {**request.args.to_dict(flat=False), **changed}
-    # Of several slashes a browser would take what is behind them for another host.
-    return f"/{request.path.lstrip('/')}?{urlencode(query, doseq=True)}"
+    # Of several slashes a browser would take what is behind them for another host. A backslash is one to it, and it
+    # skips tabs and line ends: quoted they are part of the path.
+    return f"/{quote(request.path.lstrip('/'))}?{urlencode(query, doseq=True)}"
 
 
 def remember(answer: Response) -> Response:
-    """Keep what was chosen with this request."""
+    """Keep what was chosen with this page. Pictures name a language too, and choose none."""
+    if answer.mimetype != "text/html":
+        return answer
     for name, cookie, known in (("lang", LANGUAGE_COOKIE, LANGUAGES), ("theme", THEME_COOKIE, THEMES)):
         chosen = request.args.get(name)
         if chosen is not None and chosen in known:

@@ -6,6 +6,7 @@ the database, whose transaction is over.
 
 import re
 from http import HTTPStatus
+from urllib.parse import quote
 
 import marshmallow as ma
 from flask import Flask, Response, g, redirect, render_template, request, url_for
@@ -101,8 +102,14 @@ def show(status: HTTPStatus, sentences: list[str], *, headers: dict[str, str] | 
 def ask_to_sign_in() -> BareResponse:
     """Send somebody to the sign-in, and back to where they were afterwards."""
     is_expired = find_cookie_token() is not None
-    back = request.full_path.rstrip("?") if request.method == "GET" else url_for("pages.show_overview")
+    back = path_of_request() if request.method == "GET" else url_for("pages.show_overview")
     return redirect(url_for("pages.show_sign_in", next=back, why="expired" if is_expired else "needed"), 303)
+
+
+def path_of_request() -> str:
+    """Return path and query as :data:`OWN_PATH` wants them: what browsers and people leave unquoted is quoted."""
+    query = quote(request.query_string, safe="%/:?@!$&'()*+,;=[]")
+    return quote(request.path) + (f"?{query}" if query else "")
 
 
 def require_own_path(path: str) -> None:

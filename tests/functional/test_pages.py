@@ -60,6 +60,27 @@ def test_session_that_has_ended_says_so(pages: Pages):
     assert "Your session has ended" in pages.look("gone", answer.headers["Location"]).text
 
 
+@pytest.mark.parametrize("path", ["/%5Cevil.example/", "/%09/evil.example/", "/%0A/evil.example", "///evil.example/x"])
+def test_language_links_of_a_page_that_is_not_there_lead_to_no_other_host(pages: Pages, path: str):
+    shown = pages.look(None, path)
+    assert shown.status_code == 404
+    links = re.findall(r'href="([^"]*[?]lang=[^"]*)"', shown.text)
+    assert links
+    # As browsers read an address.
+    assert not [each for each in links if re.sub(r"[\t\r\n]", "", each).replace("\\", "/").startswith("//")]
+
+
+@pytest.mark.parametrize("query", ["site=É", "site=a\\b", "site=a'b\"c"])
+def test_address_that_holds_more_than_plain_letters_is_come_back_to(pages: Pages, query: str):
+    # Servers hand bytes over as latin-1.
+    raw = query.encode().decode("latin-1")
+    sent_on = pages.look(None, "/dashboard", environ_overrides={"QUERY_STRING": raw})
+    form = pages.look(None, sent_on.headers["Location"])
+    assert form.status_code == 200
+    [back] = parse_qs(urlsplit(sent_on.headers["Location"]).query)["next"]
+    assert parse_qs(urlsplit(back).query)["site"] == [query.partition("=")[2]]
+
+
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example", "https://evil.example", "dashboard"])
 def test_sign_in_leads_to_no_other_host(pages: Pages, path: str):
     assert pages.client(None).get("/sign-in", query_string={"next": path}).status_code == 422

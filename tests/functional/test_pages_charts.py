@@ -46,6 +46,23 @@ def test_picture_is_kept_by_the_browser_alone_and_asked_for_again(pages: Pages):
     assert pages.look("viewer", path.replace(".svg", ".png")).data.startswith(b"\x89PNG")
 
 
+def test_picture_names_its_language_and_chooses_none(pages: Pages):
+    let_draw(pages, draw)
+    browser = pages.client("viewer")
+    english = {"Accept": "text/html", "Accept-Language": "en"}
+    assert not browser.get(f"{drawn_path(pages)}?lang=fr", headers=english).headers.getlist("Set-Cookie")
+    assert '<html lang="en"' in browser.get("/dashboard", headers=english).text
+
+
+def test_picture_of_the_whole_authority_is_not_called_that_of_a_site(pages: Pages):
+    let_draw(pages, draw)
+    for name in ("points", "performance", "liability"):
+        shown = pages.look("viewer", f"/dashboard/charts/{name}.svg?site=A").text
+        assert ("Site A" in shown, "Whole territory" in shown) == (False, True), name
+    # The control: one that is of a site says so.
+    assert "Site A" in pages.look("viewer", "/dashboard/charts/kilograms.svg?site=A").text
+
+
 def drawn_path(pages: Pages) -> str:
     from partners_api.pages.authorities.charts import CHARTS
 

@@ -3,6 +3,7 @@
 import datetime
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 
@@ -63,6 +64,19 @@ def test_address_that_nobody_has_gets_the_same_answers(pages: Pages):
     }
     assert len(said) == 1
     assert "Check the digits, or ask for a new code." in said.pop()
+
+
+def test_language_can_be_chosen_after_a_wrong_code(pages: Pages):
+    asked = pages.send(None, "/sign-in", **ASK, next="/dashboard/map")
+    form = pages.look(None, asked.headers["Location"])
+    [action] = re.findall(r'<form method="post" action="([^"]+)"', form.text)
+    entered = {"authority": "town-1", "sign_in_id": sign_in_id(asked.headers["Location"]), "next": "/dashboard/map"}
+    refused = pages.send(None, unescape(action), **entered, code="0" * 8)
+    assert refused.status_code == 403
+    [link] = re.findall(r'href="([^"]+lang=fr[^"]*)"', refused.text)
+    again = pages.look(None, unescape(link))
+    assert (again.status_code, '<html lang="fr"' in again.text) == (200, True)
+    assert entered["sign_in_id"] in again.text
 
 
 @pytest.mark.parametrize("origin", [None, "https://evil.example", "null"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bontri.charts.asking import ChartArtist, KeptPictures
 from bontri.charts.keeping import ChartsKeeper, running_charts
@@ -146,6 +147,51 @@ def test_who_asks_waits_no_longer_than_it_may(keeper: ChartsKeeper) -> None:
         os.kill(pid, signal.SIGCONT)
     # The control: with patience it is drawn.
     assert ChartArtist(keeper.path, within_s=30)(SPEC, "svg", language="en")
+
+
+@pytest.mark.parametrize("picture_format", ["svg", "png"])
+def test_characters_that_no_picture_can_hold_end_nothing(
+    keeper: ChartsKeeper, artist: ChartArtist, picture_format
+) -> None:
+    artist({**SPEC, "title": "well"}, "svg", language="en")
+    pid = pid_of(keeper)
+    odd = "Évreux\x01\x0b\ufffe"
+    spec = {**SPEC, "title": [odd], "description": odd, "data": {"values": [{"place": odd, "kg": 1}]}}
+    assert artist(spec, picture_format, language="en")
+    assert pid_of(keeper) == pid
+
+
+def test_parent_that_once_was_large_does_not_have_each_picture_drawn_by_another(tmp_path: Path) -> None:
+    ballast = bytearray(b"\1") * (400 * 1024 * 1024)
+    keeper = ChartsKeeper(tmp_path)
+    keeper.start()
+    try:
+        artist = ChartArtist(keeper.path, within_s=30)
+        pids = set()
+        for number in range(3):
+            assert artist({**SPEC, "title": f"picture {number}"}, "svg", language="en")
+            pids.add(pid_of(keeper))
+        assert len(pids) == 1
+        assert len(ballast) > keeper._recycle_above_mb * 1e6
+    finally:
+        keeper.stop()
+
+
+def test_process_that_could_not_be_started_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bontri.charts.keeping.PAUSE_S_MAX", 0.1)
+    keeper = ChartsKeeper(tmp_path)
+    keeper._log_path = tmp_path / "later" / "charts.log"
+    with capture_logs() as logged:
+        keeper.start()
+        deadline = time.monotonic() + 10
+        while not any(each["event"] == "charts_not_started" for each in logged):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    try:
+        (tmp_path / "later").mkdir()
+        assert ChartArtist(keeper.path, within_s=30)(SPEC, "svg", language="en")
+    finally:
+        keeper.stop()
 
 
 def test_stranger_who_says_too_much_or_nothing_holds_nobody_up(keeper: ChartsKeeper, artist: ChartArtist) -> None:

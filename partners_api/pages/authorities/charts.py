@@ -23,6 +23,7 @@ from partners_api.pages.charts.look import PALETTES, Look, Spec
 from partners_api.pages.page import page
 from partners_api.pages.participation_rows import list_counted
 from partners_api.pages.questions import QuestionSchema, name_of_place
+from partners_api.pages.translations import gettext
 from partners_api.pages.words import write_short_day
 from partners_api.schemas import Boolean
 from partners_api.services import ChartsAwayError, PictureFormat, now, services
@@ -139,6 +140,9 @@ CHARTS: dict[str, Make] = {
     "liability": make_liability,
 }
 
+OF_THE_WHOLE = ("points", "performance", "liability")
+"""Those that show the whole authority, whatever place the page is about: they say so."""
+
 
 @page("/dashboard/charts/<name>.<any(svg, png):picture_format>", query=ChartQuerySchema)
 def show_chart(caller: Principal, asked: Asked, *, name: str, picture_format: PictureFormat) -> Response:
@@ -146,7 +150,8 @@ def show_chart(caller: Principal, asked: Asked, *, name: str, picture_format: Pi
     if name not in CHARTS:
         raise NotFound
     days = f"{write_short_day(asked['first_day'])} – {write_short_day(asked['last_day'])}"
-    look = look_of(asked, f"{name_of_place(asked)}, {days}")
+    place = gettext("Whole territory") if name in OF_THE_WHOLE else name_of_place(asked)
+    look = look_of(asked, f"{place}, {days}")
     return answer_picture(CHARTS[name](caller, asked, look), picture_format, look.language)
 
 
