@@ -19,11 +19,18 @@ def language_of_request() -> Language:
 
 def find_language_asked_for() -> Language | None:
     """Find the language of the scheme's that is asked for."""
-    asked = request.args.get("lang") or find_language_chosen() or request.accept_languages.best_match(LANGUAGES)
-    return next((language for language in LANGUAGES if language == asked), None)
+    return (
+        as_language(request.args.get("lang"))
+        or find_language_chosen()
+        or as_language(request.accept_languages.best_match(LANGUAGES))
+    )
 
 
 def find_language_chosen() -> Language | None:
     """Find the language somebody chose on a page before."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE)
-    return next((language for language in LANGUAGES if language == chosen), None)
+    return as_language(request.cookies.get(LANGUAGE_COOKIE))
+
+
+def as_language(written: str | None) -> Language | None:
+    """Return what was written as a language of the scheme's; None when it is none."""
+    return next((language for language in LANGUAGES if language == written), None)

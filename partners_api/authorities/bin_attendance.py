@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
 from partners_api.authorities.fields import Day
+from partners_api.authorities.named_places import OF_PLACE, REFUSES_PLACE, require_place
 from partners_api.listings import Page, listing, page_of
 from partners_api.schemas import Instant, Integer
 from partners_api.services import now
@@ -50,16 +51,19 @@ class BinAttendanceSchema(ma.Schema):
     filters={
         "first_day": Day(required=True, data_key="from"),
         "last_day": Day(required=True, data_key="to", metadata={"description": "Included; at most 366 days"}),
+        **OF_PLACE,
     },
-    refuses=(PeriodReversedError, PeriodTooLongError, PeriodToComeError),
+    refuses=(*REFUSES_PLACE, PeriodReversedError, PeriodTooLongError, PeriodToComeError),
 )
 def show_bin_attendance(caller: Principal, asked: dict[str, Any]) -> Page[BinAttendance]:
     """List the bins that stood somewhere in a period, by id: silent and full minutes, fill level, when it will be full.
 
+    Commune and site are of where a bin stands now.
     The forecast is made from the levels told since the bin was emptied last, and is of now, whatever the period.
     """
     period = Period(asked.pop("first_day"), asked.pop("last_day"))
     [after] = asked.pop("after") or [None]
+    require_place(caller, asked)
     found = list_bin_attendance(
         connection(), period, **tenant_of(caller), timezone=ZoneInfo(caller.timezone), now=now(), after=after, **asked
     )

@@ -6,8 +6,9 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from partners_api.authorities.fields import Day
+from partners_api.authorities.named_places import OF_PLACE
 from partners_api.schemas import Boolean, Integer
-from partners_api.texts import BIN_ID, INSEE, MATERIAL, Text
+from partners_api.texts import MATERIAL
 from rewards.statistics.figures import RECKONED, Indicator, Missing
 from rewards.statistics.figures.comparing import COMPARED_BY, Unlike
 from rewards.statistics.figures.of_sites import OF_COMMUNE
@@ -30,7 +31,7 @@ class InPeriodSchema(ma.Schema):
     first_day = Day(required=True, data_key="from")
     last_day = Day(required=True, data_key="to", metadata={"description": "Included"})
     material = fields.String(load_default=None, validate=MATERIAL)
-    insee_code = fields.String(load_default=None, validate=INSEE)
+    insee_code = OF_PLACE["insee_code"]
 
 
 class GridQuerySchema(InPeriodSchema):
@@ -48,8 +49,7 @@ class GridQuerySchema(InPeriodSchema):
         strict=False,
         metadata={"description": "By month, year or whole: with the same step a year before, where it may be compared"},
     )
-    site = Text(100, load_default=None, metadata={"description": "The authority's reference of it"})
-    bin_id = fields.String(load_default=None, validate=BIN_ID)
+    site, bin_id = OF_PLACE["site"], OF_PLACE["bin_id"]
     format = fields.String(
         load_default=None,
         validate=validate.OneOf(["json", "csv"]),

@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
 from partners_api.authorities.fields import Day
+from partners_api.authorities.named_places import OF_PLACE, REFUSES_PLACE, require_place
 from partners_api.listings import Long, Page, listing, page_of
 from partners_api.schemas import Instant, Integer
 from partners_api.services import now
@@ -107,16 +108,20 @@ class CollectionRoundSchema(ma.Schema):
     filters={
         "first_day": Day(required=True, data_key="from"),
         "last_day": Day(required=True, data_key="to", metadata={"description": "Included; at most 366 days"}),
+        "material": fields.String(load_default=None, validate=MATERIAL),
+        **OF_PLACE,
     },
-    refuses=(PeriodReversedError, PeriodTooLongError, PeriodToComeError),
+    refuses=(*REFUSES_PLACE, PeriodReversedError, PeriodTooLongError, PeriodToComeError),
 )
 def show_mass_balance(caller: Principal, asked: dict[str, Any]) -> Page[BinBalance]:
     """List bins and materials by what was counted and weighed in rounds that ended in a period; all live bins.
 
-    Rounds are computed once an hour. A bin is compared with its calibration, else with the other bins of its material.
+    Commune and site are of where a bin stands now. Rounds are computed once an hour. A bin is compared with its
+    calibration, else with the other bins of its material.
     """
     period = Period(asked.pop("first_day"), asked.pop("last_day"))
     period.require_begun(now().astimezone(ZoneInfo(caller.timezone)).date())
+    require_place(caller, asked)
     found = list_balances(connection(), period, **tenant_of(caller), **asked)
     return page_of(found, asked["limit"], lambda each: each.key)
 

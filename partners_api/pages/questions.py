@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import marshmallow as ma
 from flask import g, request
 
+from partners_api.authorities.fields import Day
 from partners_api.authorities.figure_schemas import GridQuerySchema
 from partners_api.pages.translations import gettext, said_later
 from partners_api.services import now
@@ -27,14 +28,24 @@ CARRIED = ("from", "to", "by", "level", "insee_code", "site", "bin_id", "materia
 
 
 class QuestionSchema(GridQuerySchema):
-    """The API's query; without days it is about the twelve months until yesterday."""
+    """The API's query; without days it is about the twelve months until yesterday, or until the last day given."""
 
     @ma.pre_load
     def fill_period(self, asked: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Fill the days that were left empty; and have ready what the pickers offer, for a refusal too."""
         g.choices = read_choices(g.principal)
-        usual = twelve_months_until(today_of(g.principal) - DAY)
-        return {"from": f"{usual.first_day}", "to": f"{usual.last_day}", **asked}
+        yesterday = today_of(g.principal) - DAY
+        until = find_day(asked.get("to")) or max(yesterday, find_day(asked.get("from")) or yesterday)
+        return {"from": f"{twelve_months_until(until).first_day}", "to": f"{until}", **asked}
+
+
+class PlaceQuestionSchema(QuestionSchema):
+    """The question of pages that know no single bin: one that is named is left out, of the heading too."""
+
+    @ma.post_load
+    def leave_bin_out(self, asked: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Forget the bin."""
+        return {**asked, "bin_id": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,14 @@ class Choices:
     communes: dict[str, str]
     materials: list[str]
     periods: list[QuickPeriod]
+
+
+def find_day(written: Any) -> datetime.date | None:
+    """Find the day that was written; whether another may be asked for is for the field to say."""
+    try:
+        return Day().deserialize(written) if written else None
+    except ma.ValidationError:
+        return None
 
 
 def today_of(caller: Principal) -> datetime.date:

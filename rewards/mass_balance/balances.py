@@ -73,6 +73,9 @@ LIST = text(f"""
                             AND m.kind = 'mass_balance' AND m.ended_at IS NULL
      WHERE b.authority_id = :authority_id AND (b.state = 'live' OR s.rounds > 0)
        AND (CAST(:bin_id AS text) IS NULL OR b.bin_id = :bin_id)
+       AND (CAST(:insee_code AS text) IS NULL OR t.insee_code = :insee_code)
+       AND (CAST(:site AS text) IS NULL OR t.reference = :site)
+       AND (CAST(:material AS text) IS NULL OR s.material = :material)
        AND (CAST(:after_bin AS text) IS NULL OR (b.bin_id, coalesce(s.material, '')) > (:after_bin, :after_material))
      ORDER BY b.bin_id, coalesce(s.material, '') LIMIT :limit
 """)
@@ -151,18 +154,23 @@ def list_balances(
     period: Period,
     *,
     authority_id: int,
+    material: str | None = None,
+    insee_code: str | None = None,
+    site: str | None = None,
     bin_id: str | None = None,
     after: Key | None = None,
     limit: int | None = None,
 ) -> list[BinBalance]:
     """List the balances of rounds that ended in a period, by bin and material, those behind ``after``.
 
-    A row for every bin that is live, too when it has no round.
+    A row for every bin that is live, too when it has no round, unless a material is asked for. ``insee_code`` and
+    ``site`` are of where a bin stands now; with what it is compared does not hang on them.
     """
     after_bin, after_material = after or (None, None)
     values = {"authority_id": authority_id, "first_day": period.first_day, "last_day": period.last_day}
-    named = {"bin_id": bin_id, "after_bin": after_bin, "after_material": after_material, "limit": limit}
-    return [read_balance(row) for row in connection.execute(LIST, {**values, **named}).mappings()]
+    where = {"material": material, "insee_code": insee_code, "site": site, "bin_id": bin_id}
+    paged = {"after_bin": after_bin, "after_material": after_material, "limit": limit}
+    return [read_balance(row) for row in connection.execute(LIST, {**values, **where, **paged}).mappings()]
 
 
 def read_balance(row: RowMapping) -> BinBalance:

@@ -30,9 +30,16 @@ LIST = text("""
            AND (CAST(:bin_id AS text) IS NULL OR p.bin_id = :bin_id)
          GROUP BY p.bin_id),
     page AS (
-        SELECT stood.bin_id, CAST(EXTRACT(epoch FROM stood.stood_for) / 60 AS bigint) AS placed_minutes
-          FROM stood JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = stood.bin_id AND b.state <> 'test'
-         WHERE CAST(:after AS text) IS NULL OR stood.bin_id > :after
+        SELECT stood.bin_id, CAST(EXTRACT(epoch FROM stood.stood_for) / 60 AS bigint) AS placed_minutes,
+               s.reference AS site, s.insee_code
+          FROM stood
+          JOIN bins b ON b.authority_id = :authority_id AND b.bin_id = stood.bin_id AND b.state <> 'test'
+          LEFT JOIN placements p ON p.authority_id = :authority_id AND p.bin_id = stood.bin_id
+               AND p.placed_at <= :now AND (p.removed_at IS NULL OR p.removed_at > :now)
+          LEFT JOIN sites s ON s.authority_id = :authority_id AND s.site_id = p.site_id
+         WHERE (CAST(:after AS text) IS NULL OR stood.bin_id > :after)
+           AND (CAST(:insee_code AS text) IS NULL OR s.insee_code = :insee_code)
+           AND (CAST(:site AS text) IS NULL OR s.reference = :site)
          ORDER BY stood.bin_id LIMIT :limit),
     said AS (
         SELECT d.bin_id, sum(bit_count(CAST(d.heard_hours AS bit(25)))) * 60 AS heard_minutes,
@@ -41,15 +48,12 @@ LIST = text("""
           FROM page JOIN bin_days d ON d.authority_id = :authority_id AND d.bin_id = page.bin_id
            AND d.day BETWEEN :first_day AND :last_day
          GROUP BY d.bin_id)
-    SELECT page.bin_id, s.reference AS site, s.insee_code, c.name AS commune, page.placed_minutes,
+    SELECT page.bin_id, page.site, page.insee_code, c.name AS commune, page.placed_minutes,
            GREATEST(page.placed_minutes - coalesce(said.heard_minutes, 0), 0) AS silent_minutes,
            coalesce(said.told_minutes, 0) AS told_minutes, coalesce(said.full_minutes, 0) AS full_minutes
       FROM page
       LEFT JOIN said ON said.bin_id = page.bin_id
-      LEFT JOIN placements p ON p.authority_id = :authority_id AND p.bin_id = page.bin_id
-           AND p.placed_at <= :now AND (p.removed_at IS NULL OR p.removed_at > :now)
-      LEFT JOIN sites s ON s.authority_id = :authority_id AND s.site_id = p.site_id
-      LEFT JOIN communes c ON c.authority_id = :authority_id AND c.insee_code = s.insee_code
+      LEFT JOIN communes c ON c.authority_id = :authority_id AND c.insee_code = page.insee_code
      ORDER BY page.bin_id
 """)
 LEVELS = text("""
@@ -92,11 +96,15 @@ def list_bin_attendance(
     authority_id: int,
     timezone: ZoneInfo,
     now: datetime.datetime,
+    insee_code: str | None = None,
+    site: str | None = None,
     bin_id: str | None = None,
     after: str | None = None,
     limit: int = 500,
 ) -> list[BinAttendance]:
     """List the bins that stood somewhere in ``period``, by id; bins in state test are not among them.
+
+    ``insee_code`` and ``site`` are of where a bin stands now.
 
     Raises:
         PeriodToComeError: it has not begun.
@@ -111,6 +119,8 @@ def list_bin_attendance(
         "since": since,
         "until": min(last, now),
         "now": now,
+        "insee_code": insee_code,
+        "site": site,
         "bin_id": bin_id,
         "after": after,
         "limit": limit,

@@ -3,17 +3,14 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from partners_api.authorities.callers import tenant_of
 from partners_api.languages import language_of_request
-from partners_api.pages.authorities.map import MOST_BINS
+from partners_api.pages.bin_rows import list_attended
 from partners_api.pages.charts.bins import describe_full_dates, describe_levels
 from partners_api.pages.page import page, render
 from partners_api.pages.questions import QuestionSchema, name_of_place
 from partners_api.pages.translations import gettext, said_later
-from partners_api.services import now
-from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.statistics.bin_attendance import BinAttendance, list_bin_attendance
+from rewards.statistics.bin_attendance import BinAttendance
 from rewards.statistics.forecasts import NoForecast
 from rewards.statistics.periods import Period
 
@@ -30,29 +27,20 @@ WHY_NO_FORECAST: dict[NoForecast, str] = {
 @page("/dashboard/bins", query=QuestionSchema)
 def show_bins(caller: Principal, asked: dict[str, Any]) -> str:
     """Show the bins that stood somewhere in the period, the soonest full first."""
-    period, zone = Period(asked["first_day"], asked["last_day"]), ZoneInfo(caller.timezone)
-    facts: dict[str, Any] = {**tenant_of(caller), "timezone": zone, "now": now()}
-    read = list_bin_attendance(connection(), period, **facts, bin_id=asked["bin_id"], limit=MOST_BINS)
-    found = [each for each in read if is_asked_for(each, asked)]
-    is_of_all = len(found) == len(read)
-    language = language_of_request()
+    zone, language = ZoneInfo(caller.timezone), language_of_request()
+    found = list_attended(caller, asked)
     return render(
         "bins.html",
         asked=asked,
         place=name_of_place(asked),
-        period=period,
+        period=Period(asked["first_day"], asked["last_day"]),
         found=found,
         shown=sorted(found, key=order_of)[:BINS_MAX],
         why_no_forecast=lambda each: gettext(WHY_NO_FORECAST[each.no_forecast]),
         zone=zone,
-        levels_in_words=describe_levels(found, language) if is_of_all else "",
-        dates_in_words=describe_full_dates(found, language, timezone=zone) if is_of_all else "",
+        levels_in_words=describe_levels(found, language),
+        dates_in_words=describe_full_dates(found, language, timezone=zone),
     )
-
-
-def is_asked_for(each: BinAttendance, asked: dict[str, Any]) -> bool:
-    """Tell whether a bin stands where the question is about."""
-    return asked["insee_code"] in (None, each.insee_code) and asked["site"] in (None, each.site)
 
 
 def order_of(each: BinAttendance) -> tuple[bool, float, str]:

@@ -4,6 +4,7 @@
 each time whether it is still the same. A chart with nothing to show is not found: the page does not ask for it.
 """
 
+import datetime
 import hashlib
 import json
 from collections.abc import Callable
@@ -17,12 +18,12 @@ from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from partners_api.authorities.callers import tenant_of
 from partners_api.languages import language_of_request
-from partners_api.pages.authorities.map import MOST_BINS
+from partners_api.pages.bin_rows import list_attended, list_balanced
 from partners_api.pages.charts import bins, kilograms, mass_balance, participation, performance, points, sites
 from partners_api.pages.charts.look import PALETTES, Look, Spec
 from partners_api.pages.page import page
 from partners_api.pages.participation_rows import list_counted
-from partners_api.pages.questions import QuestionSchema, name_of_place
+from partners_api.pages.questions import QuestionSchema, name_of_place, today_of
 from partners_api.pages.translations import gettext
 from partners_api.pages.words import write_short_day
 from partners_api.schemas import Boolean
@@ -31,8 +32,6 @@ from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.languages import Language
 from rewards.liability import get_liability
-from rewards.mass_balance import list_balances
-from rewards.statistics.bin_attendance import BinAttendance, list_bin_attendance
 from rewards.statistics.figures import Question, get_figures, period_of
 from rewards.statistics.figures.comparing import compare_with_year_before
 from rewards.statistics.figures.of_sites import list_site_figures
@@ -99,28 +98,19 @@ def make_performance(caller: Principal, asked: Asked, look: Look) -> Spec | None
     )
 
 
-def read_bins(caller: Principal, asked: Asked) -> list[BinAttendance]:
-    """Read all bins of the period, or the one asked for."""
-    period = question_of(asked).period
-    return list_bin_attendance(connection(), period, **when_of(caller), bin_id=asked["bin_id"], limit=MOST_BINS)
-
-
 def make_levels(caller: Principal, asked: Asked, look: Look) -> Spec | None:
     """How full bins are."""
-    found = read_bins(caller, asked)
-    return bins.draw_levels(found, look)
+    return bins.draw_levels(list_attended(caller, asked), look)
 
 
 def make_full_dates(caller: Principal, asked: Asked, look: Look) -> Spec | None:
     """When bins will be full."""
-    found = read_bins(caller, asked)
-    return bins.draw_full_dates(found, look, timezone=ZoneInfo(caller.timezone))
+    return bins.draw_full_dates(list_attended(caller, asked), look, timezone=ZoneInfo(caller.timezone))
 
 
 def make_mass_balance(caller: Principal, asked: Asked, look: Look) -> Spec | None:
     """What bins counted beside what was weighed."""
-    found = list_balances(connection(), question_of(asked).period, bin_id=asked["bin_id"], **tenant_of(caller))
-    return mass_balance.draw_mass_balance(found, look)
+    return mass_balance.draw_mass_balance(list_balanced(caller, asked), look)
 
 
 def make_liability(caller: Principal, asked: Asked, look: Look) -> Spec | None:
@@ -142,6 +132,8 @@ CHARTS: dict[str, Make] = {
 
 OF_THE_WHOLE = ("points", "performance", "liability")
 """Those that show the whole authority, whatever place the page is about: they say so."""
+OF_PLACES = ("sites", "participation")
+"""Those that know no single bin."""
 
 
 @page("/dashboard/charts/<name>.<any(svg, png):picture_format>", query=ChartQuerySchema)
@@ -149,10 +141,22 @@ def show_chart(caller: Principal, asked: Asked, *, name: str, picture_format: Pi
     """Draw a chart of the question."""
     if name not in CHARTS:
         raise NotFound
-    days = f"{write_short_day(asked['first_day'])} – {write_short_day(asked['last_day'])}"
-    place = gettext("Whole territory") if name in OF_THE_WHOLE else name_of_place(asked)
-    look = look_of(asked, f"{place}, {days}")
+    if name in OF_PLACES:
+        asked = {**asked, "bin_id": None}
+    look = look_of(asked, describe_question(name, asked, today_of(caller)))
     return answer_picture(CHARTS[name](caller, asked, look), picture_format, look.language)
+
+
+def describe_question(name: str, asked: Asked, today: datetime.date) -> str:
+    """Return which territory and days a chart is of."""
+    place = gettext("Whole territory") if name in OF_THE_WHOLE else name_of_place(asked)
+    if name == "liability":
+        days = write_short_day(today)
+    elif name == "performance":
+        days = str(asked["last_day"].year)
+    else:
+        days = f"{write_short_day(asked['first_day'])} – {write_short_day(asked['last_day'])}"
+    return f"{place}, {days}"
 
 
 def look_of(asked: Asked, about: str) -> Look:

@@ -8,22 +8,20 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.callers import tenant_of
 from partners_api.listings import GEOJSON
+from partners_api.pages.bin_rows import list_attended
 from partners_api.pages.map_places import SHOWS, MapPlace, draw, grade_places, render_geojson
 from partners_api.pages.map_tiles import find_map_tiles, policy_of_map
 from partners_api.pages.page import page, render
-from partners_api.pages.questions import QuestionSchema, name_of_place
+from partners_api.pages.questions import PlaceQuestionSchema, name_of_place
 from partners_api.pages.translations import gettext, said_later
 from partners_api.pages.words import write_number
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.outlines import Outline, list_outlines
-from rewards.statistics.bin_attendance import list_bin_attendance
 from rewards.statistics.figures import Question, period_of
 from rewards.statistics.figures.of_sites import list_site_figures
-from rewards.statistics.periods import Period
 
-MOST_BINS = 20_000
 SHOWN = {
     "kilograms": (said_later("Kilograms"), "kg"),
     "fill": (said_later("How full at last"), "%"),
@@ -31,7 +29,7 @@ SHOWN = {
 }
 
 
-class MapQuerySchema(QuestionSchema):
+class MapQuerySchema(PlaceQuestionSchema):
     """The question of pages, and what colours and sizes mean."""
 
     show = fields.String(load_default="kilograms", validate=validate.OneOf(SHOWS))
@@ -79,7 +77,7 @@ def read_places(caller: Principal, asked: dict[str, Any]) -> tuple[list[MapPlace
         connection(), Question(period_of("whole", *days), "whole", "site", **where), **tenant, **when
     )
     is_of_bins = asked["show"] != "kilograms"
-    bins = list_bin_attendance(connection(), Period(*days), **tenant, **when, limit=MOST_BINS) if is_of_bins else []
+    bins = list_attended(caller, asked) if is_of_bins else []
     places, steps = grade_places(sites, bins, asked["show"])
     outlines = list_outlines(connection(), **tenant)
     return places, steps, [each for each in outlines if asked["insee_code"] in (None, each.insee_code)]

@@ -4,15 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from partners_api.authorities.callers import tenant_of
 from partners_api.languages import language_of_request
+from partners_api.pages.bin_rows import list_balanced
 from partners_api.pages.charts.mass_balance import describe_mass_balance
 from partners_api.pages.page import page, render
-from partners_api.pages.questions import QuestionSchema, today_of
+from partners_api.pages.questions import QuestionSchema, name_of_place
 from partners_api.pages.translations import said_later
-from partners_api.transactions import connection
 from rewards.access import Principal
-from rewards.mass_balance import BinBalance, list_balances
+from rewards.mass_balance import BinBalance
 from rewards.mass_balance.arithmetic import LEAST_CALIBRATION_G, LEAST_ROUNDS
 from rewards.statistics.periods import Period
 
@@ -30,15 +29,13 @@ TO_DO: dict[ToDo, str] = {
 @page("/dashboard/mass-balance", query=QuestionSchema)
 def show_mass_balance_page(caller: Principal, asked: dict[str, Any]) -> str:
     """Show bins by what there is to do about them, with what was counted and weighed in rounds of the period."""
-    period = Period(asked["first_day"], asked["last_day"])
-    period.require_begun(today_of(caller))
-    found = list_balances(connection(), period, **tenant_of(caller), bin_id=asked["bin_id"])
-    found = [each for each in found if asked["material"] in (None, each.material)]
+    found = list_balanced(caller, asked)
     rows = sort_by_urgency(found)
     return render(
         "mass_balance.html",
         asked=asked,
-        period=period,
+        place=name_of_place(asked),
+        period=Period(asked["first_day"], asked["last_day"]),
         rows=rows,
         counted=Counter(to_do for to_do, _ in rows),
         to_do=TO_DO,

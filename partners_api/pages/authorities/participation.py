@@ -14,12 +14,12 @@ from partners_api.pages.participation_rows import (
     write_count,
     write_share_of,
 )
-from partners_api.pages.questions import QuestionSchema, name_of_place, today_of
+from partners_api.pages.questions import PlaceQuestionSchema, name_of_place, today_of
 from rewards.access import Principal
 from rewards.statistics.periods import Period
 
 
-@page("/dashboard/participation", query=QuestionSchema)
+@page("/dashboard/participation", query=PlaceQuestionSchema)
 def show_participation(caller: Principal, asked: dict[str, Any]) -> str:
     """Show who takes part, by month and by year, and by commune in the last whole month."""
     months, today = list_counted(caller, asked), today_of(caller)

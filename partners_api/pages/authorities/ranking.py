@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from marshmallow import fields, validate
 
 from partners_api.authorities.callers import tenant_of
+from partners_api.authorities.named_places import require_place
 from partners_api.languages import language_of_request
 from partners_api.pages.charts.sites import describe_sites
 from partners_api.pages.page import page, render
-from partners_api.pages.questions import QuestionSchema, name_of_place
+from partners_api.pages.questions import PlaceQuestionSchema, name_of_place
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
@@ -23,7 +24,7 @@ SHOWN_MAX = 200
 """A page of more would be too heavy for a telephone; the CSV has all."""
 
 
-class RankingQuerySchema(QuestionSchema):
+class RankingQuerySchema(PlaceQuestionSchema):
     """The question of pages, about sites or communes."""
 
     level = fields.String(load_default="site", validate=validate.OneOf(["site", "commune"]))
@@ -32,6 +33,7 @@ class RankingQuerySchema(QuestionSchema):
 @page("/dashboard/ranking", query=RankingQuerySchema)
 def show_ranking_page(caller: Principal, asked: dict[str, Any]) -> str:
     """Show sites or communes by kilograms, and what to do with each."""
+    require_place(caller, asked)
     language = language_of_request()
     period = period_of("whole", asked["first_day"], asked["last_day"])
     question = Question(period, "whole", asked["level"], material=asked["material"], insee_code=asked["insee_code"])

@@ -7,6 +7,7 @@ from decimal import Decimal
 from partners_api.pages.charts.look import Look, Spec, amounts, frame, states
 from partners_api.pages.charts.months import months_axis, name_short
 from partners_api.pages.charts.numbers import write
+from partners_api.pages.owed_rows import list_owed
 from rewards.languages import Language
 from rewards.liability import Liability
 from rewards.statistics.figures import Figures
@@ -18,10 +19,10 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
     "fr": {
         "owed": "Ce qui est dû, par mois d'origine",
         "euros": "euros",
-        "points": "points",
-        "lots": "points non dépensés",
+        "in_points": "points",
+        "points": "points non dépensés",
         "vouchers": "bons en circulation",
-        "alt_owed": "{first} à {last} : {lots} {unit} de points non dépensés et {vouchers} {unit} de bons"
+        "alt_owed": "{first} à {last} : {points} {unit} de points non dépensés et {vouchers} {unit} de bons"
         " en circulation.",
         "flows": "Points par mois",
         "points_issued": "crédités",
@@ -33,10 +34,10 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "owed": "What is owed, by the month it comes from",
         "euros": "euros",
-        "points": "points",
-        "lots": "points not spent",
+        "in_points": "points",
+        "points": "points not spent",
         "vouchers": "vouchers that are out",
-        "alt_owed": "{first} to {last}: {lots} {unit} of points not spent and {vouchers} {unit} of vouchers"
+        "alt_owed": "{first} to {last}: {points} {unit} of points not spent and {vouchers} {unit} of vouchers"
         " that are out.",
         "flows": "Points by month",
         "points_issued": "issued",
@@ -47,17 +48,12 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
     },
 }
 
-Owed = list[tuple[str, datetime.date, float]]
 
-
-def list_owed(owed: Liability) -> tuple[str, Owed]:
+def amounts_of(owed: Liability) -> tuple[str, list[tuple[str, datetime.date, float]]]:
     """List (kind, month, amount) in euros, in points where nobody knows what they cost; and the unit."""
     if owed.point_value.cents_a_point is None:
-        lots: Owed = [("lots", each.credited_month, each.points) for each in owed.lots]
-        return "points", [*lots, *(("vouchers", each.issued_month, each.points) for each in owed.vouchers)]
-    cost = owed.point_value.cost_cents
-    lots = [("lots", each.credited_month, (cost(each.points) or 0) / 100) for each in owed.lots]
-    return "euros", [*lots, *(("vouchers", each.issued_month, each.payable_cents / 100) for each in owed.vouchers)]
+        return "in_points", [(each.kind, each.month, each.points) for each in list_owed(owed)]
+    return "euros", [(each.kind, each.month, (each.cents or 0) / 100) for each in list_owed(owed)]
 
 
 def months_between(found: list[datetime.date]) -> list[datetime.date]:
@@ -71,7 +67,7 @@ def months_between(found: list[datetime.date]) -> list[datetime.date]:
 
 def draw_liability(owed: Liability, look: Look) -> Spec | None:
     """Return the chart; None where nothing is owed."""
-    unit, found = list_owed(owed)
+    unit, found = amounts_of(owed)
     if not any(amount for _, _, amount in found):
         return None
     words = WORDS[look.language]
@@ -80,7 +76,7 @@ def draw_liability(owed: Liability, look: Look) -> Spec | None:
         for kind, month, amount in found
     ]
     there = {kind for kind, _, _ in found}
-    forms = [(words[kind], form) for kind, form in (("lots", "first"), ("vouchers", "second")) if kind in there]
+    forms = [(words[kind], form) for kind, form in (("points", "first"), ("vouchers", "second")) if kind in there]
     encoding = {
         "x": months_axis(look, months_between([month for _, month, _ in found])),
         "y": {**amounts("amount", words[unit]), "aggregate": "sum", "stack": "zero"},
@@ -93,12 +89,13 @@ def draw_liability(owed: Liability, look: Look) -> Spec | None:
 
 def describe_liability(owed: Liability, language: Language) -> str:
     """Say the same in a sentence."""
-    unit, found = list_owed(owed)
+    unit, found = amounts_of(owed)
     if not found:
         return ""
     months = [month for _, month, _ in found]
     sums = {
-        kind: write(sum(amount for each, _, amount in found if each == kind), language) for kind in ("lots", "vouchers")
+        kind: write(sum(amount for each, _, amount in found if each == kind), language)
+        for kind in ("points", "vouchers")
     }
     days = {"first": name_short(min(months), language), "last": name_short(max(months), language)}
     return WORDS[language]["alt_owed"].format(**days, **sums, unit=WORDS[language][unit])
@@ -124,7 +121,7 @@ def draw_point_flows(figures: Figures, look: Look) -> Spec | None:
     encoding = {
         "x": months_axis(look, [cell.step.begins for cell in figures.cells]),
         "xOffset": {"field": "kind", "scale": {"domain": kinds}},
-        "y": {**amounts("points", words["points"]), "stack": None},
+        "y": {**amounts("points", words["in_points"]), "stack": None},
         **states(look, "kind", list(zip(kinds, FORMS, strict=True))),
     }
     bars = {"data": {"values": rows}, "mark": {"type": "bar", "strokeWidth": 0}, "encoding": encoding}

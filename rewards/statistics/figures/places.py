@@ -24,6 +24,11 @@ BINS = text("""
      WHERE b.authority_id = :authority_id AND (CAST(:bin_id AS text) IS NULL OR b.bin_id = :bin_id)
      ORDER BY b.bin_id
 """)
+NAMED = text("""
+    SELECT EXISTS (SELECT FROM communes WHERE authority_id = :authority_id AND insee_code = :insee_code) AS has_commune,
+           EXISTS (SELECT FROM sites WHERE authority_id = :authority_id AND reference = :site) AS has_site,
+           EXISTS (SELECT FROM bins WHERE authority_id = :authority_id AND bin_id = :bin_id) AS has_bin
+""")
 MATERIALS = text("SELECT material FROM materials WHERE authority_id = :authority_id ORDER BY material")
 
 
@@ -66,6 +71,31 @@ class Territory:
         return sum(population * number for population, number in populations if population is not None)
 
 
+def check_place(
+    connection: Connection,
+    *,
+    authority_id: int,
+    insee_code: str | None = None,
+    site: str | None = None,
+    bin_id: str | None = None,
+) -> None:
+    """Raise unless what is named is there: a list of nothing would say that nothing happened there.
+
+    Raises:
+        CommuneUnknownError, SiteMissingError, BinMissingError: the authority has no such place.
+    """
+    named = {"insee_code": insee_code, "site": site, "bin_id": bin_id}
+    if not any(named.values()):
+        return
+    has = connection.execute(NAMED, {"authority_id": authority_id, **named}).one()
+    if insee_code is not None and not has.has_commune:
+        raise CommuneUnknownError(insee_code)
+    if site is not None and not has.has_site:
+        raise SiteMissingError(site)
+    if bin_id is not None and not has.has_bin:
+        raise BinMissingError(bin_id)
+
+
 def get_territory(
     connection: Connection, question: Question, *, authority_id: int, years: Collection[int]
 ) -> Territory:
@@ -77,6 +107,7 @@ def get_territory(
         CommuneUnknownError, SiteMissingError, BinMissingError, MaterialUnknownError: it names something unknown.
     """
     of_authority = {"authority_id": authority_id}
+    check_place(connection, **of_authority, insee_code=question.insee_code, site=question.site, bin_id=question.bin_id)
     if question.material is not None:
         check_material(connection, question.material, **of_authority)
     values = {**of_authority, **question.filters}
@@ -88,14 +119,8 @@ def get_territory(
         for year in years
     }
     known = communes[max(years)]
-    if question.insee_code is not None and not known:
-        raise CommuneUnknownError(question.insee_code)
     sites = connection.execute(SITES, values).all()
-    if question.site is not None and not sites:
-        raise SiteMissingError(question.site)
     bins = list(connection.scalars(BINS, values))
-    if question.bin_id is not None and not bins:
-        raise BinMissingError(question.bin_id)
     names = {insee_code: each.commune for insee_code, each in known.items()}
     if question.level == "authority":
         places = [Place("")]
