@@ -1,5 +1,6 @@
 """Which language a request is answered in: `?lang=`, else as a page was told, else `Accept-Language`, else French."""
 
+import marshmallow as ma
 from flask import request
 from marshmallow import fields, validate
 
@@ -7,6 +8,13 @@ from rewards.languages import LANGUAGES, Language
 
 LANGUAGE = fields.String(load_default=None, validate=validate.OneOf(LANGUAGES))
 """What a query says it with."""
+
+
+class LanguageQuerySchema(ma.Schema):
+    """In which language."""
+
+    lang = LANGUAGE
+
 
 LANGUAGE_COOKIE = "bontri_language"
 """What somebody chose on a page."""

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import marshmallow as ma
 from flask import Response
 
 from partners_api.authorities.annual_report_schemas import AnnualReportSchema
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
-from partners_api.languages import LANGUAGE, language_of_request
+from partners_api.documents import answer_pdf
+from partners_api.languages import LanguageQuerySchema, language_of_request
 from partners_api.operations import operation
 from partners_api.refusals import RequestTooSlowError
 from partners_api.services import now, services
@@ -24,12 +24,6 @@ from rewards.statistics.periods import PeriodToComeError
 
 OF_YEAR = "/figures/annual-reports/<int(min=2000, max=2100):year>"
 REFUSES = (PeriodToComeError, YearNotOverError, NothingInYearError)
-
-
-class ReportQuerySchema(ma.Schema):
-    """In which language."""
-
-    lang = LANGUAGE
 
 
 def gather(caller: Principal, year: int) -> AnnualReport:
@@ -67,7 +61,7 @@ def show_annual_report(caller: Principal, year: int) -> AnnualReport:
     f"{OF_YEAR}/report.pdf",
     audience="authority",
     role="viewer",
-    query=ReportQuerySchema,
+    query=LanguageQuerySchema,
     answers=(200, None),
     content_type="application/pdf",
     refuses=REFUSES,
@@ -76,6 +70,4 @@ def show_annual_report_document(caller: Principal, _asked: dict[str, Any], year:
     """Show the same as PDF, in French or English (`lang`, else `Accept-Language`); same facts, same bytes."""
     report = gather(caller, year)
     document = services().render_annual_report(report, language=language_of_request())
-    answer = Response(document, mimetype="application/pdf")
-    answer.headers["Content-Disposition"] = f'inline; filename="{report.slug}-{year}.pdf"'
-    return answer
+    return answer_pdf(document, f"{report.slug}-{year}")

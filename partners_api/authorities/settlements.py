@@ -6,16 +6,19 @@ from typing import Any
 from uuid import UUID
 
 import marshmallow as ma
+from flask import Response
 from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import name_of, tenant_of
 from partners_api.authorities.fields import Day, Month
+from partners_api.documents import answer_pdf
 from partners_api.idempotency import once
+from partners_api.languages import LanguageQuerySchema, language_of_request
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
 from partners_api.schemas import Instant, Integer
-from partners_api.services import now
+from partners_api.services import now, services
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.settlement import (
@@ -235,6 +238,24 @@ def lock_statement_of_shop(caller: Principal, said: dict[str, Any], key: str) ->
 def show_locked_statement(caller: Principal, year: int, number: int) -> dict[str, Any]:
     """Show a locked statement with its lines; `2026-000123` is at `2026/123`."""
     return statement_as_facts(get_statement(connection(), StatementNumber(year, number), **tenant_of(caller)))
+
+
+@operation(
+    authorities,
+    "GET",
+    f"{OF_STATEMENT}/statement.pdf",
+    audience="authority",
+    role="viewer",
+    query=LanguageQuerySchema,
+    answers=(200, None),
+    content_type="application/pdf",
+    refuses=(StatementUnknownError,),
+)
+def show_locked_statement_document(caller: Principal, _asked: dict[str, Any], year: int, number: int) -> Response:
+    """Show a locked statement as PDF, in French or English (`lang`, else `Accept-Language`)."""
+    statement = get_statement(connection(), StatementNumber(year, number), **tenant_of(caller))
+    document = services().render_statement(statement, language=language_of_request(), now=now())
+    return answer_pdf(document, str(statement.number))
 
 
 @operation(

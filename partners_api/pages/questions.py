@@ -4,6 +4,7 @@ Left empty, the period is the twelve months until yesterday. Refusals are the do
 """
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from partners_api.pages.translations import gettext, said_later
 from partners_api.services import now
 from partners_api.transactions import connection
 from rewards.access import Principal
+from rewards.statistics.figures import Question, period_of
 from rewards.statistics.figures.comparing import year_before
 from rewards.statistics.periods import Period
 from rewards.territory import list_communes, list_materials
@@ -25,6 +27,8 @@ from rewards.territory import list_communes, list_materials
 DAY = datetime.timedelta(days=1)
 CARRIED = ("from", "to", "by", "level", "insee_code", "site", "bin_id", "material", "show")
 """What links to other pages carry on."""
+EVERYWHERE: Mapping[str, None] = dict.fromkeys(("material", "insee_code", "site", "bin_id"))
+"""What asks about all of an authority."""
 
 
 class QuestionSchema(GridQuerySchema):
@@ -106,6 +110,17 @@ def list_quick_periods(today: datetime.date) -> list[QuickPeriod]:
             Period(datetime.date(today.year - 1, 1, 1), datetime.date(today.year - 1, 12, 31)),
         ),
     ]
+
+
+def question_of(asked: Mapping[str, Any], **others: Any) -> Question:
+    """Return the question by month."""
+    where = {name: asked[name] for name in EVERYWHERE}
+    return Question(period_of("month", asked["first_day"], asked["last_day"]), "month", **{**where, **others})
+
+
+def when_of(caller: Principal) -> dict[str, Any]:
+    """Return what figures want to know of whom they are of, and of the time."""
+    return {"authority_id": caller.authority_id, "timezone": ZoneInfo(caller.timezone), "now": now()}
 
 
 def question_in_url(**changed: Any) -> str:

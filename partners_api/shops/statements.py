@@ -7,7 +7,8 @@ import marshmallow as ma
 from flask import Response
 from marshmallow import fields, validate
 
-from partners_api.languages import LANGUAGE, language_of_request
+from partners_api.documents import answer_pdf
+from partners_api.languages import LanguageQuerySchema, language_of_request
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
 from partners_api.schemas import Instant, Integer
@@ -155,19 +156,13 @@ def show_statement_lines(caller: Principal, asked: dict[str, Any], year: int, nu
     )
 
 
-class DocumentQuerySchema(ma.Schema):
-    """In which language."""
-
-    lang = LANGUAGE
-
-
 @operation(
     shops,
     "GET",
     f"{OF_NUMBER}/statement.pdf",
     audience="shop",
     scope="statements",
-    query=DocumentQuerySchema,
+    query=LanguageQuerySchema,
     answers=(200, None),
     content_type="application/pdf",
     refuses=(OwnStatementUnknownError,),
@@ -176,6 +171,4 @@ def show_statement_document(caller: Principal, asked: dict[str, Any], year: int,
     """Show one statement as PDF, in French or English (`lang`, else `Accept-Language`)."""
     statement = get_own_statement(connection(), StatementNumber(year, number), **shop_of(caller))
     document = services().render_statement(statement, language=language_of_request(), now=now())
-    answer = Response(document, mimetype="application/pdf")
-    answer.headers["Content-Disposition"] = f'inline; filename="{statement.number}.pdf"'
-    return answer
+    return answer_pdf(document, str(statement.number))

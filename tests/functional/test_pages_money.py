@@ -2,12 +2,14 @@
 
 import datetime
 import re
+from html import unescape
 
 import pytest
 from sqlalchemy import text
 
 from partners_api.pages.authorities.money import month_before
 from rewards.liability import get_liability
+from rewards.settlement import lock_statement
 from tests.pages_scene import Pages, build_pages
 
 NOW = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
@@ -15,6 +17,7 @@ IN_LOTS = text("""
     SELECT coalesce(sum(credits_posted - debits_posted - debits_pending), 0) FROM accounts
      WHERE authority_id = :authority_id AND kind = 'lot'
 """)
+PAYABLE = text("SELECT sum(payable_cents) FROM settlements WHERE authority_id = :authority_id")
 ISSUED = text("SELECT sum(points) FROM daily_deposits WHERE authority_id = :authority_id")
 
 
@@ -28,6 +31,11 @@ def figure_of(shown: str, name: str) -> str:
     return re.search(rf'data-figure="{name}">([^<]*)<', shown)[1]
 
 
+def table_of(shown: str, part: str) -> str:
+    begins = shown.index(f'id="{part}"')
+    return shown[begins : shown.index("</table>", begins)]
+
+
 def test_points_not_spent_are_those_of_the_ledger(pages: Pages):
     shown = pages.look("viewer", "/dashboard/liability").text
     of = {"authority_id": pages.api.town.authority_id}
@@ -38,7 +46,10 @@ def test_points_not_spent_are_those_of_the_ledger(pages: Pages):
     assert f"{points:,} points" in shown
     assert figure_of(shown, "total_cents") == f"€{owed.total_cents / 100:,.0f}"
     assert figure_of(shown, "points_cents") == f"€{owed.points_cents / 100:,.0f}"
-    rows = re.findall(r'<td class="number" data-sort="(\d+)">[\d,]+</td><td class="number" data-sort="\d+">€', shown)
+    rows = re.findall(
+        r'<td class="number" data-sort="(\d+)">[\d,]+</td><td class="number" data-sort="\d+">€',
+        table_of(shown, "owed-table"),
+    )
     assert sum(map(int, rows)) == points
 
 
@@ -46,16 +57,44 @@ def test_points_by_month_add_up_to_those_of_the_deposits(pages: Pages):
     shown = pages.look("viewer", "/dashboard/liability?from=2026-01-01&to=2026-11-20").text
     with pages.api.owner.connect() as connection:
         issued = connection.execute(ISSUED, {"authority_id": pages.api.town.authority_id}).scalar_one()
-    table = shown[shown.index('id="flows"') : shown.index("</table>", shown.index('id="flows"'))]
-    given = re.findall(r'</th><td class="number" data-sort="(\d+)">', table)
+    given = re.findall(r'</th><td class="number" data-sort="(\d+)">', table_of(shown, "flows"))
     assert len(given) == 11
     assert sum(map(int, given)) == issued
 
 
 def test_empty_parts_say_what_is_missing(pages: Pages):
     shown = pages.look("viewer", "/dashboard/liability?from=2010-01-01&to=2010-12-31").text
-    assert "No point was given in this period" in shown
+    assert "No point was given, spent or expired in this period" in shown
     assert "No shop redeemed a voucher in that month" in shown
+
+
+def test_statement_that_is_locked_is_there_with_its_pdf_and_the_rest_as_it_stands(pages: Pages):
+    api, october = pages.api, datetime.datetime(2026, 10, 20, 9, tzinfo=datetime.UTC)
+    api.now = october
+    code = api.buy("money-1")["code"]
+    assert api.call("shop", "POST", "/shop/redemptions", key="money-2", json={"code": code}).status_code == 201
+    api.now = NOW
+    assert "as it stands" in pages.look("viewer", "/dashboard/liability").text
+    with api.owner.begin() as connection:
+        locked = lock_statement(
+            connection,
+            authority_id=api.town.authority_id,
+            shop_id=api.town.shop.shop_id,
+            month=datetime.date(2026, 10, 1),
+            locked_by="ada",
+            now=NOW,
+        )
+    assert locked is not None
+    shown = pages.look("viewer", "/dashboard/liability").text
+    [path] = re.findall(r'href="(/api/v1/authority/statements/[^"]*\.pdf[^"]*)"', shown)
+    document = pages.client("viewer").get(unescape(path))
+    assert (document.status_code, document.data[:5], document.mimetype) == (200, b"%PDF-", "application/pdf")
+    with api.owner.connect() as connection:
+        payable = connection.execute(PAYABLE, {"authority_id": api.town.authority_id}).scalar_one()
+    assert f"1 shops, €{payable / 100:,.2f} in all." in shown
+    assert pages.client(None).get(unescape(path)).status_code == 401
+    # A month before it has none of it.
+    assert "No shop redeemed a voucher in that month" in pages.look("viewer", "/dashboard/liability?to=2026-09-30").text
 
 
 def test_month_that_is_over_is_the_one_before_also_in_january():

@@ -113,9 +113,7 @@ def test_months_that_are_not_over_alone_are_no_figures(pages: Pages):
 
 def test_csv_beside_the_table_has_the_same_months(pages: Pages):
     shown = unescape(pages.look("viewer", f"{PATH}?{PERIOD}").text)
-    [path] = set(
-        re.findall(r'href="(/api/v1/authority/figures/participation\?[^"]*granularity=month[^"]*)"', shown)
-    ) - set(re.findall(r'href="([^"]*level=commune[^"]*)"', shown))
+    [path] = re.findall(r'href="(/dashboard/tables/participation\.csv\?[^"]*)"', shown)
     lines = pages.client("viewer").get(path).text.splitlines()
     assert len(lines) == 1 + len(COUNTS)
 

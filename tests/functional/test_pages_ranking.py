@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from html import unescape
 
 import pytest
 
@@ -43,9 +44,9 @@ def test_one_site_may_be_looked_at_and_a_level_nobody_ranks_is_refused(pages: Pa
 
 def test_csv_beside_the_table_is_of_the_same_question(pages: Pages):
     shown = pages.look("viewer", f"/dashboard/ranking?{ASKED}&material=glass&insee_code=93001&lang=en").text
-    address = re.search(r'href="/api/v1(/authority/figures/ranking[^"]*)"', shown)
+    address = re.search(r'href="(/dashboard/tables/ranking\.csv[^"]*)"', shown)
     assert address is not None
-    rows = pages.api.call("authority", "GET", address[1].replace("&amp;", "&")).text.splitlines()
+    rows = pages.look("viewer", unescape(address[1])).text.splitlines()
     assert [row.split(",")[4] for row in rows] == ["site", "B"]
 
 

@@ -23,7 +23,7 @@ from partners_api.pages.charts import bins, kilograms, mass_balance, participati
 from partners_api.pages.charts.look import PALETTES, Look, Spec
 from partners_api.pages.page import page
 from partners_api.pages.participation_rows import list_counted
-from partners_api.pages.questions import QuestionSchema, name_of_place, today_of
+from partners_api.pages.questions import EVERYWHERE, QuestionSchema, name_of_place, question_of, today_of, when_of
 from partners_api.pages.translations import gettext
 from partners_api.pages.words import write_short_day
 from partners_api.schemas import Boolean
@@ -32,7 +32,7 @@ from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.languages import Language
 from rewards.liability import get_liability
-from rewards.statistics.figures import Question, get_figures, period_of
+from rewards.statistics.figures import get_figures
 from rewards.statistics.figures.comparing import compare_with_year_before
 from rewards.statistics.figures.of_sites import list_site_figures
 from rewards.statistics.references.comparing import compare
@@ -56,17 +56,6 @@ class ChartQuerySchema(QuestionSchema, PictureSchema):
     """The question of the page, and how the picture is wanted."""
 
 
-def question_of(asked: Asked, **others: Any) -> Question:
-    """Return the question by month."""
-    where = {name: asked[name] for name in ("material", "insee_code", "site", "bin_id")}
-    return Question(period_of("month", asked["first_day"], asked["last_day"]), "month", **{**where, **others})
-
-
-def when_of(caller: Principal) -> dict[str, Any]:
-    """Return what figures want to know of the time."""
-    return {**tenant_of(caller), "timezone": ZoneInfo(caller.timezone), "now": now()}
-
-
 def make_kilograms(caller: Principal, asked: Asked, look: Look) -> Spec | None:
     """Kilograms by month beside a year before."""
     figures = get_figures(connection(), question_of(asked), **when_of(caller))
@@ -76,8 +65,7 @@ def make_kilograms(caller: Principal, asked: Asked, look: Look) -> Spec | None:
 
 def make_points(caller: Principal, asked: Asked, look: Look) -> Spec | None:
     """Points by month, of the whole authority."""
-    nowhere = dict.fromkeys(("material", "insee_code", "site", "bin_id"))
-    return points.draw_point_flows(get_figures(connection(), question_of(asked, **nowhere), **when_of(caller)), look)
+    return points.draw_point_flows(get_figures(connection(), question_of(asked, **EVERYWHERE), **when_of(caller)), look)
 
 
 def make_participation(caller: Principal, asked: Asked, look: Look) -> Spec | None:

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from partners_api.languages import language_of_request
-from partners_api.pages.authorities.charts import question_of, when_of
 from partners_api.pages.charts.kilograms import describe_kilograms, state_of
 from partners_api.pages.charts.performance import describe_performance, list_rows
 from partners_api.pages.figures import card_of_indicator
 from partners_api.pages.page import page, render
-from partners_api.pages.questions import QuestionSchema, name_of_place
+from partners_api.pages.questions import QuestionSchema, name_of_place, question_of, when_of
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.statistics.figures import Cell, get_figures
