@@ -182,7 +182,7 @@ def test_page_shows_what_the_api_tells_and_what_to_do_the_most_urgent_first(seen
     rows = re.findall(r'<th scope="row">([^<]+)</th>.*?<td data-sort="\d+">([^<]+?)\s*</td>', shown, re.DOTALL)
     assert rows[0] == (tenfold, "Go and look: counts and weights part (counted more than weighed)")
     assert dict(rows)[honest] == "Calibrate it"
-    assert dict(rows)[silent] == "Weigh its emptyings"
+    assert dict(rows)[silent] == "No emptying was told: ask whether it was emptied"
     told = seen.api.call("authority", "GET", f"/authority/figures/mass-balance?{IN_HALF_YEAR}").json["items"]
     for each in told:
         assert f'data-sort="{each["weighed_g"]}"' in shown

@@ -15,11 +15,12 @@ from rewards.mass_balance import BinBalance
 from rewards.mass_balance.arithmetic import LEAST_CALIBRATION_G, LEAST_ROUNDS
 from rewards.statistics.periods import Period
 
-ToDo = Literal["look", "weigh", "wait", "calibrate", "nothing"]
+ToDo = Literal["look", "weigh", "calibrate", "ask", "wait", "nothing"]
 TO_DO: dict[ToDo, str] = {
     "look": said_later("Go and look: counts and weights part"),
     "weigh": said_later("Weigh its emptyings"),
     "calibrate": said_later("Calibrate it"),
+    "ask": said_later("No emptying was told: ask whether it was emptied"),
     "wait": said_later("Wait: too few rounds yet"),
     "nothing": said_later("Nothing"),
 }
@@ -55,7 +56,9 @@ def what_to_do(balance: BinBalance) -> ToDo:
     """Return what to do about a bin; while its alarm is up it is not to be calibrated. Pure."""
     if balance.alarm_raised_at is not None or balance.direction is not None:
         return "look"
-    if not balance.rounds or not balance.usable_rounds:
+    if not balance.rounds:
+        return "ask"
+    if not balance.usable_rounds:
         return "weigh"
     if balance.factor is not None:
         return "nothing"
