@@ -75,11 +75,14 @@ def get_principal(audience: Audience, *, role: Role | None, scope: Scope | None)
 
 
 def get_token(audience: Audience) -> str:
-    """Return the token that came with the request; only agents use pages, hence a cookie."""
+    """Return the token that came with the request; only agents use pages, hence a cookie.
+
+    A proxy in front may ask for a password of its own, which browsers send with every request: it is none of ours.
+    """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
-    found = find_cookie_token() if audience == "authority" and not scheme else None
+    found = find_cookie_token() if audience == "authority" and scheme.lower() in ("", "basic") else None
     if found is None:
         spend_of_address()
         raise CredentialsMissingError

@@ -20,6 +20,7 @@ LEVELS_FOR = datetime.timedelta(days=60)
 """How far back levels are looked at for a forecast: longer than most bins take to fill."""
 
 # An hour in which a bin was moved may count twice; what was heard beyond the hours it stood there is not taken off.
+# Days are looked up bin by bin: joined, they were read once for each bin while the tables were too new for the planner.
 LIST = text("""
     WITH stood AS (
         SELECT p.bin_id,
@@ -40,19 +41,18 @@ LIST = text("""
          WHERE (CAST(:after AS text) IS NULL OR stood.bin_id > :after)
            AND (CAST(:insee_code AS text) IS NULL OR s.insee_code = :insee_code)
            AND (CAST(:site AS text) IS NULL OR s.reference = :site)
-         ORDER BY stood.bin_id LIMIT :limit),
-    said AS (
-        SELECT d.bin_id, sum(bit_count(CAST(d.heard_hours AS bit(25)))) * 60 AS heard_minutes,
-               sum(bit_count(CAST(d.told_hours AS bit(25)))) * 60 AS told_minutes,
-               sum(bit_count(CAST(d.full_hours AS bit(25)))) * 60 AS full_minutes
-          FROM page JOIN bin_days d ON d.authority_id = :authority_id AND d.bin_id = page.bin_id
-           AND d.day BETWEEN :first_day AND :last_day
-         GROUP BY d.bin_id)
+         ORDER BY stood.bin_id LIMIT :limit)
     SELECT page.bin_id, page.site, page.insee_code, c.name AS commune, page.placed_minutes,
            GREATEST(page.placed_minutes - coalesce(said.heard_minutes, 0), 0) AS silent_minutes,
            coalesce(said.told_minutes, 0) AS told_minutes, coalesce(said.full_minutes, 0) AS full_minutes
       FROM page
-      LEFT JOIN said ON said.bin_id = page.bin_id
+     CROSS JOIN LATERAL (
+        SELECT sum(bit_count(CAST(d.heard_hours AS bit(25)))) * 60 AS heard_minutes,
+               sum(bit_count(CAST(d.told_hours AS bit(25)))) * 60 AS told_minutes,
+               sum(bit_count(CAST(d.full_hours AS bit(25)))) * 60 AS full_minutes
+          FROM bin_days d
+         WHERE d.authority_id = :authority_id AND d.bin_id = page.bin_id AND d.day BETWEEN :first_day AND :last_day
+        ) AS said
       LEFT JOIN communes c ON c.authority_id = :authority_id AND c.insee_code = page.insee_code
      ORDER BY page.bin_id
 """)

@@ -139,3 +139,12 @@ def test_one_ends_ones_own_sessions_and_no_others(pages: Pages):
     assert pages.look("second", "/account").status_code == 200
     assert pages.send("viewer", end).status_code == 303
     assert pages.look("second", "/account").status_code == 303
+
+
+def test_password_of_a_proxy_in_front_does_not_sign_anybody_out(pages: Pages):
+    headers = {"Accept": "text/html", "Authorization": "Basic dXNlcjpwYXNz"}
+    assert pages.look("viewer", "/dashboard", headers=headers).status_code == 200
+    # The control: it signs nobody in either, and a token that is refused does not fall back on the cookie.
+    assert pages.look(None, "/dashboard", headers=headers).status_code == 303
+    refused = {"Accept": "text/html", "Authorization": "Bearer town-1.nonsense"}
+    assert pages.look("viewer", "/dashboard", headers=refused).status_code == 303

@@ -22,6 +22,8 @@ from rewards.outlines import Outline, list_outlines
 from rewards.statistics.figures import Question, period_of
 from rewards.statistics.figures.of_sites import list_site_figures
 
+SITES_SHOWN = 300
+"""Rows of the table; more would be too heavy for a telephone. The picture and the CSV have all."""
 SHOWN = {
     "kilograms": (said_later("Kilograms"), "kg"),
     "fill": (said_later("How full at last"), "%"),
@@ -47,6 +49,7 @@ def show_map(caller: Principal, asked: dict[str, Any]) -> Response:
         period=period_of("whole", asked["first_day"], asked["last_day"]),
         places=places,
         steps=steps,
+        sites_shown=SITES_SHOWN,
         label=gettext(label),
         unit=unit,
         shown={name: gettext(words) for name, (words, _) in SHOWN.items()},

@@ -25,6 +25,8 @@ TO_DO: dict[ToDo, str] = {
     "nothing": said_later("Nothing"),
 }
 """The most urgent first."""
+ROWS_SHOWN = 300
+"""A page of more would be too heavy for a telephone; the CSV has all."""
 
 
 @page("/dashboard/mass-balance", query=QuestionSchema)
@@ -37,7 +39,8 @@ def show_mass_balance_page(caller: Principal, asked: dict[str, Any]) -> str:
         asked=asked,
         place=name_of_place(asked),
         period=Period(asked["first_day"], asked["last_day"]),
-        rows=rows,
+        rows=rows[:ROWS_SHOWN],
+        rows_in_all=len(rows),
         counted=Counter(to_do for to_do, _ in rows),
         to_do=TO_DO,
         rounds=sum(each.rounds for each in found),
