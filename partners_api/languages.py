@@ -1,7 +1,7 @@
 """Which language a request is answered in: `?lang=`, else as a page was told, else `Accept-Language`, else French."""
 
 import marshmallow as ma
-from flask import request
+from flask import g, request
 from marshmallow import fields, validate
 
 from rewards.languages import LANGUAGES, Language
@@ -21,8 +21,11 @@ LANGUAGE_COOKIE = "bontri_language"
 
 
 def language_of_request() -> Language:
-    """Return the language asked for, the first of the scheme's where none of them is."""
-    return find_language_asked_for() or LANGUAGES[0]
+    """Return the language asked for, the first of the scheme's where none of them is; pages ask for it at each number."""
+    if "language" not in g:
+        g.language = find_language_asked_for() or LANGUAGES[0]
+    language: Language = g.language
+    return language
 
 
 def find_language_asked_for() -> Language | None:
