@@ -21,7 +21,7 @@ LANGUAGE_COOKIE = "bontri_language"
 
 
 def language_of_request() -> Language:
-    """Return the language asked for, the first of the scheme's where none of them is; pages ask for it at each number."""
+    """Return the language asked for, the first of the scheme's where none of them is; looked up once a request."""
     if "language" not in g:
         g.language = find_language_asked_for() or LANGUAGES[0]
     language: Language = g.language

@@ -27,6 +27,7 @@ from bontri.embedded.postgres import running_postgres
 from bontri.embedded.processes import Child, start_child
 from bontri.jobs.counting import count_holders_of
 from bontri.jobs.folding import fold_days_of
+from bontri.jobs.measuring import measure_effects_of
 from bontri.jobs.weighing import weigh_rounds_of
 from bontri.progress import Advance
 from bontri.provisioning import WORKER_USERNAME, list_bin_ids, list_broker_accounts
@@ -43,7 +44,7 @@ DEMO_WORKERS = 2
 ANALYZE = text("ANALYZE")
 """Figures are asked for at once, long before the server looks at new tables by itself."""
 
-COUNTED_AT_START = (fold_days_of, count_holders_of, weigh_rounds_of)
+COUNTED_AT_START = (fold_days_of, count_holders_of, weigh_rounds_of, measure_effects_of)
 """Jobs whose figures are to be there at first sight; no process runs the jobs of a demo."""
 
 OVERRIDDEN = {*SECRETS, "DATABASE_URL", "MQTT_URL", "BONTRI_MAIL_URL"}

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from bontri.jobs.counting import count_holders_of
 from bontri.jobs.expiring import close_goals_of, expire_points_of, expire_vouchers_of, warn_of_expiry_of
 from bontri.jobs.folding import fold_days_of
+from bontri.jobs.measuring import measure_effects_of
 from bontri.jobs.pruning import prune_commands_of, prune_letters_of, prune_quarantine_of, prune_sign_ins_of
 from bontri.jobs.retaining import erase_inactive_work, erase_requested_work, retain_of
 from bontri.jobs.reviewing import post_reviewed_credits_of
@@ -55,6 +56,7 @@ def list_jobs_of(settings: Settings) -> list[Job]:
         Job("lock-statements", DAY, "bontri_operator", "locks what shops are paid for last month", lock_statements_of),
         Job("count-holders", DAY, "bontri_operator", "counts who was active in months that changed", count_holders_of),
         Job("fold-days", 6 * HOUR, "bontri_operator", "folds days of deposits into their months", fold_days_of),
+        Job("measure-effects", DAY, "bontri_operator", "measures the effect, for the overview", measure_effects_of),
         Job("prune-letters", DAY, "bontri_operator", "removes letters that left 35 days ago", prune_letters_of),
         Job("prune-commands", DAY, "bontri_operator", "removes orders that ended 35 days ago", prune_commands_of),
         Job("prune-sign-ins", HOUR, "bontri_operator", "removes codes and limits that are over", prune_sign_ins_of),

@@ -10,7 +10,7 @@ import marshmallow as ma
 from flask import g, request
 
 from partners_api.authorities.effects import EffectQuerySchema
-from partners_api.pages.questions import read_choices
+from partners_api.pages.questions import read_choices, usual_material
 
 NAMES = ("material", "kilograms_from", "from", "to", "equipped_from", "equipped", "control")
 
@@ -22,9 +22,7 @@ class EffectQuestionSchema(EffectQuerySchema):
     def fill_material(self, asked: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Fill the material; and have ready what the form offers, for a refusal too."""
         g.choices = read_choices(g.principal)
-        materials = g.choices.materials
-        usual = materials[0] if materials and "glass" not in materials else "glass"
-        return {"material": usual, **asked}
+        return {"material": usual_material(), **asked}
 
 
 def effect_in_url(**changed: str) -> str:

@@ -96,6 +96,12 @@ def read_choices(caller: Principal) -> Choices:
     return Choices(by_name, materials, list_quick_periods(today_of(caller)))
 
 
+def usual_material() -> str:
+    """Return what is looked at where none is named: glass, else the first the authority collects."""
+    materials = g.choices.materials
+    return materials[0] if materials and "glass" not in materials else "glass"
+
+
 def list_quick_periods(today: datetime.date) -> list[QuickPeriod]:
     """List the periods most people want. Pure."""
     yesterday, first = today - DAY, today.replace(day=1)

@@ -234,6 +234,7 @@ TABLES = {
         personal="changed_by published_by",
         none="draft_id kind name definition state version changed_at rehearsed_at published_at published_id",
     ),
+    "effect_verdicts": Classified(none="material last_day verdict measured_at"),
     "erasure_requests": Classified("accounts", pseudonymous="citizen_id asked_at due_at taken_back_at begun_at"),
     "events": Classified(
         "ledger",

@@ -1,8 +1,10 @@
 """What figures are made from beside the deposits: numbers alone, with nobody behind them to be looked up."""
 
 import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rewards.schema.base import DISTRIBUTED, AuthorityId, Base, Instant, tenant_key
@@ -58,3 +60,22 @@ class ServedHouseholds(Base):
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     households: Mapped[int]
     source: Mapped[str]
+
+
+class EffectVerdict(Base):
+    """The newest verdict on whether equipping sites has an effect, of a material: see ``effect/keeping.py``.
+
+    ``verdict`` is what ``effect/showing.py`` makes of it, of all that was known until ``last_day``.
+    """
+
+    __tablename__ = "effect_verdicts"
+    __table_args__ = (
+        tenant_key("material", to="materials"),
+        CheckConstraint("verdict ? 'is_measurable'", name="says_whether_measurable"),
+        {"info": DISTRIBUTED},
+    )
+    authority_id: Mapped[AuthorityId]
+    material: Mapped[str] = mapped_column(primary_key=True)
+    last_day: Mapped[datetime.date]
+    verdict: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    measured_at: Mapped[Instant]

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
 from typing import get_args
@@ -12,10 +12,12 @@ import pytest
 from sqlalchemy import text
 
 from bontri.charts.drawing import draw
+from bontri.jobs.measuring import measure_effects_of
 from partners_api.languages import LANGUAGE_COOKIE
 from partners_api.pages.effect_words import METHODS, SOURCES, TO_DO
 from partners_api.services import EXTENSION
 from rewards.statistics.effect import apart
+from rewards.statistics.effect.keeping import KeptVerdict, find_kept_verdict, keep_verdict
 from rewards.statistics.effect.panel import Source
 from rewards.statistics.effect.sentences import REASONS
 from rewards.statistics.effect.verdict import Method, ReasonCode
@@ -34,6 +36,7 @@ DAYS = text("""
      WHERE authority_id = :authority_id AND reference = :site
 """)
 PERIOD = {"from": "2025-01-01", "to": "2026-06-30", "equipped_from": "2026-01-01"}
+RISING, RARE = (",".join(f"{kind}-{number}" for number in range(6)) for kind in ("RISING", "RARE"))
 NUMBERS = re.compile(r"[+\N{MINUS SIGN}]\d")
 
 
@@ -41,6 +44,7 @@ NUMBERS = re.compile(r"[+\N{MINUS SIGN}]\d")
 def pages(databases) -> Iterator[Pages]:
     with databases.lend() as database:
         pages = build_pages(database, NOW)
+        pages.database = database
         sites = simulate_territory(TerritoryPlan(0.2, sites=20, roll_out="at-once"), seed=2)
         of = {"authority_id": pages.api.town.authority_id}
         with pages.api.owner.begin() as connection:
@@ -50,6 +54,13 @@ def pages(databases) -> Iterator[Pages]:
                 for site in sites
                 for month, mass_g, days in site.months
             ]
+            odd = [f"{kind}-{number}" for kind in ("RISING", "RARE") for number in range(6)]
+            add_sites(connection, [NewSite(site, "93066", "simulated", 48.9, 2.3) for site in odd], **of)
+            # Those that rise before the start already, and those of which nobody knows a week of a month.
+            for number, month in enumerate(sorted({month for month, _, _ in sites[0].months})):
+                for site in odd:
+                    mass_g, days = (1_000_000 * 5**number // 4**number, 28) if "RISING" in site else (500_000, 3)
+                    rows.append({**of, "month": month, "site": site, "mass_g": mass_g, "days": days})
             connection.execute(DAYS, rows)
         pages.equipped = [site.name for site in sites if site.equipped_on]
         pages.control = [site.name for site in sites if not site.equipped_on]
@@ -62,6 +73,11 @@ def ask(pages: Pages, **changed: str) -> str:
     """The question of the territory as a query string."""
     sides = {"equipped": ",".join(pages.equipped), "control": ",".join(pages.control)}
     return urlencode({name: value for name, value in {**PERIOD, **sides, **changed}.items() if value})
+
+
+def few(side: str, number: int) -> Callable[[Pages], str]:
+    """Name some sites of a side, which are known once the territory is simulated."""
+    return lambda pages: ",".join(getattr(pages, side)[:number])
 
 
 def look(pages: Pages, query: str, language: str = "en") -> str:
@@ -120,6 +136,13 @@ def test_page_and_its_charts_measure_once(pages: Pages, monkeypatch):
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
+        (
+            {"equipped": ",".join(RARE.split(",")[:3]), "control": ",".join(RARE.split(",")[3:])},
+            "too_few_reporting_days",
+        ),
+        ({"equipped": few("equipped", 2), "control": few("control", 2)}, "too_few_sites"),
+        ({"equipped_from": "2025-04-01"}, "trend_not_testable"),
+        ({"equipped": RISING, "control": few("control", 6)}, "trends_not_parallel"),
         ({"from": "2020-01-01", "to": "2020-06-30", "equipped_from": "2020-03-01"}, "nothing_recorded"),
         ({"equipped": "", "control": "", "equipped_from": ""}, "no_equipped_site"),
         ({"control": "93001"}, "no_control"),
@@ -129,16 +152,27 @@ def test_page_and_its_charts_measure_once(pages: Pages, monkeypatch):
     ],
 )
 def test_what_is_lacking_is_said_with_what_to_do_and_without_any_percentage(pages: Pages, changed: dict, code: str):
-    query = ask(pages, **changed)
+    asked = {name: told(pages) if callable(told) else told for name, told in changed.items()}
+    query = ask(pages, **asked)
     found = asked_of_api(pages, query)
     assert [each["code"] for each in found["reasons"]] == [code]
     shown = look(pages, query)
     assert "Not measurable yet." in shown
     assert found["reasons"][0]["sentence"]["en"] in shown
     assert TO_DO[code] in shown
-    assert not NUMBERS.search(re.sub(r"<[^>]*>", "", shown))
+    # How both sides went before the start is shown: it is why.
+    is_of_trends = code == "trends_not_parallel"
+    assert bool(NUMBERS.search(re.sub(r"<[^>]*>", "", shown))) is is_of_trends
+    assert not NUMBERS.search(re.sub(r"<[^>]*>", "", shown.partition('id="measured"')[0]))
     assert "charts/effect." not in shown
     assert pages.look("viewer", f"/dashboard/charts/effect.svg?{query}").status_code == 404
+
+
+def test_every_reason_is_tried_through_the_page():
+    [tried] = [
+        mark.args[1] for mark in test_what_is_lacking_is_said_with_what_to_do_and_without_any_percentage.pytestmark
+    ]
+    assert {code for _, code in tried} == set(get_args(ReasonCode))
 
 
 def test_every_reason_method_and_source_has_its_words():
@@ -174,6 +208,53 @@ def test_question_without_sense_is_refused_on_the_form_with_what_to_do(pages: Pa
     [name] = list(changed)[:1]
     if name not in ("material", "kilograms_from"):
         assert f'name="{name}" value="{changed[name]}"' in shown
+
+
+def kept(pages: Pages, material: str = "glass") -> KeptVerdict | None:
+    with pages.api.owner.connect() as connection:
+        return find_kept_verdict(connection, material, authority_id=pages.api.town.authority_id)
+
+
+def test_overview_says_what_the_job_has_measured_and_waits_for_nothing(pages: Pages, monkeypatch):
+    of_town = pages.api.town.authority_id
+    assert kept(pages) is None
+    assert "Not measured yet; it is once a day." in pages.look("viewer", "/dashboard").text
+    monkeypatch.setattr("bontri.jobs.measuring.utc_now", lambda: NOW)
+    engine = pages.database.engine("bontri_operator")
+    for _ in range(2):
+        assert measure_effects_of(engine, of_town) == {"measured": 2, "late": 0}
+    lacking = kept(pages)
+    assert (lacking.last_day, lacking.measured_at) == (NOW.date() - datetime.timedelta(days=1), NOW)
+    assert lacking.verdict == {
+        name: told for name, told in asked_of_api(pages, "").items() if name not in ("material", "to", "last_day")
+    }
+    monkeypatch.setattr(apart, "run_apart", None)
+    apart.VERDICTS.clear()
+    shown = unescape(pages.look("viewer", "/dashboard").text)
+    assert 'data-figure="effect_missing"' in shown
+    assert lacking.verdict["reasons"][0]["sentence"]["en"] in shown
+    assert 'data-figure="effect_percent"' not in shown
+
+
+def test_overview_never_shows_an_effect_without_its_interval(pages: Pages):
+    unsure = asked_of_api(pages, ask(pages))
+    assert unsure["effect"]["direction"] == "none_shown"
+    sure = {**unsure["effect"], "percent": 9.04, "low_percent": 2.0, "high_percent": 16.96, "direction": "rise"}
+    said = {}
+    for days, effect in enumerate((unsure["effect"], sure)):
+        of = {"authority_id": pages.api.town.authority_id, "last_day": NOW.date()}
+        with pages.api.owner.begin() as connection:
+            later = NOW + datetime.timedelta(days=days)
+            keep_verdict(connection, "glass", {**unsure, "effect": effect}, **of, now=later)
+            # What was measured before does not take its place.
+            keep_verdict(connection, "glass", {"is_measurable": False}, **of, now=NOW - datetime.timedelta(days=1))
+        shown = pages.look("viewer", "/dashboard").text.replace("\N{MINUS SIGN}", "-")
+        figures = dict(re.findall(r'data-figure="(effect_[a-z]*)">([^<]*)<', shown))
+        assert figures["effect_interval"] == f"between {effect['low_percent']:+.1f}% and {effect['high_percent']:+.1f}%"
+        said[effect["direction"]] = figures["effect_percent"]
+    assert said == {"none_shown": "none shown", "rise": "+9.0%"}
+    # Of another material nothing is told.
+    assert 'data-figure="effect_percent"' not in pages.look("viewer", "/dashboard?material=plastic").text
 
 
 def test_who_has_not_signed_in_sees_no_chart(pages: Pages):

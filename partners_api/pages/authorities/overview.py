@@ -8,9 +8,10 @@ from partners_api.pages.charts.kilograms import describe_kilograms, state_of
 from partners_api.pages.charts.performance import describe_performance, list_rows
 from partners_api.pages.figures import card_of_indicator
 from partners_api.pages.page import page, render
-from partners_api.pages.questions import QuestionSchema, name_of_place, question_of, when_of
+from partners_api.pages.questions import QuestionSchema, name_of_place, question_of, usual_material, when_of
 from partners_api.transactions import connection
 from rewards.access import Principal
+from rewards.statistics.effect.keeping import find_kept_verdict
 from rewards.statistics.figures import Cell, get_figures
 from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.rows import before_of, row_of
@@ -28,7 +29,8 @@ def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
     compared = compare_with_year_before(connection(), figures, **when)
     [total] = figures.totals
     row = row_of(total)
-    beside = compare(connection(), asked["material"] or "glass", asked["last_day"].year, **when)
+    material = asked["material"] or usual_material()
+    beside = compare(connection(), material, asked["last_day"].year, **when)
     return render(
         "overview.html",
         asked=asked,
@@ -42,7 +44,8 @@ def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
         months_in_words=describe_kilograms(figures, language),
         beside=list_rows(beside, language, None),
         beside_in_words=describe_performance(beside, language),
-        beside_of=asked["material"] or "glass",
+        beside_of=material,
+        effect=find_kept_verdict(connection(), material, authority_id=caller.authority_id),
     )
 
 
