@@ -1,6 +1,7 @@
 """The job that measures the effect of the scheme, so that nobody who opens the overview waits for it."""
 
 import datetime
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -17,7 +18,8 @@ def measure_effects_of(engine: Engine, authority_id: int) -> dict[str, int]:
 
     Nothing is held while a process of its own measures. One that takes too long is left for the next turn.
     """
-    of, now = {"authority_id": authority_id}, utc_now()
+    of: dict[str, Any] = {"authority_id": authority_id}
+    now = utc_now()
     with engine.connect() as connection:
         timezone = get_timezone(connection, **of)
         materials = [each.material for each in list_materials(connection, **of)]
