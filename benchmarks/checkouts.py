@@ -22,6 +22,7 @@ from benchmarks.purchases import DIGEST_OF_TURN, KEY, Executed, Script, ScriptWr
 from benchmarks.tills import PRICE_POINTS, give_points, sign_in
 from benchmarks.town import AUTHORITY_ID, SLUG
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from rewards.api_keys import create_api_key
@@ -198,6 +199,7 @@ def watch_redemption(url: str, checkouts: Checkouts, turn: int, *, now: datetime
             send_codes=lambda _: None,
             render_statement=statement_as_pdf,
             render_annual_report=annual_report_as_pdf,
+            render_public_report=public_report_as_pdf,
             clock=lambda: now,
         )
         answer = app.test_client().post(

@@ -11,6 +11,7 @@ from benchmarks.dashboards import Asked
 from benchmarks.errors import BenchError
 from benchmarks.town import AUTHORITY_ID
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from rewards.api_keys import create_api_key
@@ -42,6 +43,7 @@ def opened_pages(url: str, keyring: Keyring, *, now: datetime.datetime) -> Itera
         send_codes=lambda _: None,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
         clock=lambda: now,
     )
     client = app.test_client()

@@ -18,6 +18,7 @@ from bontri.api_watch import report_to_parent, watched_processes
 from bontri.charts.asking import ChartArtist
 from bontri.charts.keeping import running_charts
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from bontri.embedded.processes import request_death_signal
 from bontri.letters.codes import CodeSender
@@ -68,6 +69,7 @@ def make_app(report_to: Path | None = None, charts_at: Path | None = None) -> Fl
         send_codes=codes.wake,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
         draw_chart=draw_nothing if charts_at is None else ChartArtist(charts_at),
         metrics=metrics,
     )

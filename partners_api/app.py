@@ -36,6 +36,7 @@ from partners_api.services import (
     EXTENSION,
     DrawChart,
     RenderAnnualReport,
+    RenderPublicReport,
     RenderStatement,
     SendCodes,
     Services,
@@ -116,6 +117,7 @@ def create_app(
     send_codes: SendCodes,
     render_statement: RenderStatement,
     render_annual_report: RenderAnnualReport,
+    render_public_report: RenderPublicReport,
     draw_chart: DrawChart = draw_nothing,
     clock: Callable[[], datetime.datetime] = utc_now,
     metrics: ApiMetrics | None = None,
@@ -124,8 +126,8 @@ def create_app(
 
     ``engine`` works as role ``bontri_api``, ``agents_engine`` as ``bontri_agent``. ``send_codes`` gets the
     authority in whose outbox a code may wait, after the commit and after the answer; what it raises reaches nobody but
-    the log. ``render_statement`` and ``render_annual_report`` make PDFs, ``draw_chart`` the pictures
-    of pages; without it they show tables.
+    the log. ``render_statement``, ``render_annual_report`` and ``render_public_report`` make PDFs, ``draw_chart`` the
+    pictures of pages; without it they show tables.
     """
     app = BontriApplication("partners_api", static_folder=None)
     app.extensions[EXTENSION] = Services(
@@ -135,6 +137,7 @@ def create_app(
         send_codes,
         render_statement,
         render_annual_report,
+        render_public_report,
         clock,
         draw_chart=draw_chart,
     )

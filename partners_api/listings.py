@@ -20,6 +20,7 @@ import marshmallow as ma
 from flask import Response, json, request
 from marshmallow import fields, validate
 
+from partners_api.geojson import GEOJSON, as_collection, as_feature_at_point
 from partners_api.operations import Blueprint, View, operation
 from partners_api.schemas import Integer
 from partners_api.texts import WholeText
@@ -27,7 +28,7 @@ from rewards.access import Audience, Role, Scope
 from rewards.csv_files import as_cell
 from rewards.errors import RewardsError
 
-CSV, GEOJSON = "text/csv", "application/geo+json"
+CSV = "text/csv"
 PAGE_MAX = 500
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -236,12 +237,6 @@ def cell_of(row: Row, column: list[str]) -> Any:
 
 
 def render_geojson(schema: ma.Schema, items: Sequence[Any]) -> Response:
-    """Return items as a FeatureCollection (RFC 7946): longitude first, everything else a property; None is nowhere."""
-    features = []
-    for row in schema.dump(items, many=True):
-        place = [row.pop("longitude"), row.pop("latitude")]
-        # What stands nowhere is still in the list (RFC 7946, 3.2).
-        geometry = None if None in place else {"type": "Point", "coordinates": place}
-        features.append({"type": "Feature", "geometry": geometry, "properties": row})
-    collection = {"type": "FeatureCollection", "features": features}
+    """Return items as a FeatureCollection, each at its longitude and latitude."""
+    collection = as_collection(map(as_feature_at_point, schema.dump(items, many=True)))
     return Response(json.dumps(collection), content_type=GEOJSON)

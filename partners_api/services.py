@@ -12,6 +12,7 @@ from rewards.keyring import Keyring
 from rewards.languages import Language
 from rewards.settlement import Statement
 from rewards.statistics.annual_report.facts import AnnualReport
+from rewards.statistics.annual_report.public import PublicReport
 
 EXTENSION = "bontri"
 
@@ -27,9 +28,16 @@ class RenderStatement(Protocol):
 
 
 class RenderAnnualReport(Protocol):
-    """Makes the PDF of the public report of a year."""
+    """Makes the PDF of the report of a year as agents have it."""
 
     def __call__(self, report: AnnualReport, *, language: Language) -> bytes:
+        """Return the document."""
+
+
+class RenderPublicReport(Protocol):
+    """Makes the PDF of what was published of a year."""
+
+    def __call__(self, report: PublicReport, *, language: Language) -> bytes:
         """Return the document."""
 
 
@@ -81,6 +89,7 @@ class Services:
     send_codes: SendCodes
     render_statement: RenderStatement
     render_annual_report: RenderAnnualReport
+    render_public_report: RenderPublicReport
     clock: Callable[[], datetime.datetime]
     draw_chart: DrawChart = draw_nothing
 

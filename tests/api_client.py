@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from werkzeug.test import TestResponse
 
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from rewards.agents import invite_agent
@@ -112,6 +113,7 @@ def start_api(database: Database, keyring: Keyring, now: datetime.datetime, *, t
         ),
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
         clock=lambda: api.now,
     )
     api = Api(app, owner, town, citizen, tokens, sent, now)

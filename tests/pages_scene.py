@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.cookies import COOKIE
@@ -111,6 +112,7 @@ def open_application() -> Flask:
         send_codes=lambda _: None,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
     )
 
 

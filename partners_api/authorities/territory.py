@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 
 from partners_api.authorities.blueprint import authorities
 from partners_api.authorities.callers import tenant_of
+from partners_api.geojson import as_border, as_collection
 from partners_api.idempotency import once
 from partners_api.listings import Page, listing, page_of
 from partners_api.operations import operation
@@ -173,16 +174,7 @@ def show_communes(caller: Principal, asked: dict[str, Any]) -> Page[ListedCommun
 @operation(authorities, "GET", "/communes/outlines", audience="authority", role="viewer", answers=(200, OutlinesSchema))
 def show_outlines(caller: Principal) -> dict[str, Any]:
     """Show where communes are, as GeoJSON; those whose outline nobody imported are not in it."""
-    found = list_outlines(connection(), **tenant_of(caller))
-    features = [
-        {
-            "type": "Feature",
-            "geometry": each.outline,
-            "properties": {"insee_code": each.insee_code, "commune": each.commune, "source": each.source},
-        }
-        for each in found
-    ]
-    return {"type": "FeatureCollection", "features": features}
+    return as_collection(map(as_border, list_outlines(connection(), **tenant_of(caller))))
 
 
 @listing(authorities, "/materials", audience="authority", role="viewer", item=MaterialSchema, key=(str,))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from partners_api.geojson import as_border, as_collection, as_feature, as_point
 from rewards.outlines import Outline
 from rewards.statistics.bin_attendance import BinAttendance
 from rewards.statistics.figures.of_sites import SiteFigures
@@ -155,19 +156,10 @@ def render_geojson(
     places: Iterable[MapPlace], outlines: Iterable[Outline], describe: Callable[[MapPlace], str]
 ) -> dict[str, Any]:
     """Return borders and places as one FeatureCollection; ``describe`` puts the value of a place into words."""
-    borders = [
-        {
-            "type": "Feature",
-            "geometry": each.outline,
-            "properties": {"insee_code": each.insee_code, "commune": each.commune, "source": each.source},
-        }
-        for each in outlines
-    ]
-    marks = [
-        {
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [each.longitude, each.latitude]},
-            "properties": {
+    marks = (
+        as_feature(
+            as_point(each.longitude, each.latitude),
+            {
                 "site": each.site,
                 "address": each.address,
                 "commune": each.commune,
@@ -177,7 +169,7 @@ def render_geojson(
                 "style": each.style,
                 "words": describe(each),
             },
-        }
+        )
         for each in places
-    ]
-    return {"type": "FeatureCollection", "features": [*borders, *marks]}
+    )
+    return as_collection([*map(as_border, outlines), *marks])

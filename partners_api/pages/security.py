@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from partners_api.listings import GEOJSON
+from partners_api.geojson import GEOJSON
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self';"

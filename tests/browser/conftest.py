@@ -15,8 +15,10 @@ from bontri.demo.story import find_code
 from bontri.embedded.listeners import LOOPBACK
 from partners_api.cookies import COOKIE
 from tests.api_process import running_server
+from tests.factories import START
 from tests.ingest_scene import KEYRING
 from tests.pages_scene import Pages, build_pages
+from tests.published_scene import publish_year
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
@@ -76,6 +78,8 @@ def site(databases, tmp_path_factory) -> Iterator[Site]:
     mail = tmp_path_factory.mktemp("mail")
     with databases.lend() as database:
         pages = build_pages(database, datetime.datetime.now(datetime.UTC))
+        with pages.api.owner.begin() as connection:
+            publish_year(connection, START.year, authority_id=pages.api.town.authority_id)
         with running_server(mail, database, KEYRING, BONTRI_API_WORKERS="1") as server:
             yield Site(f"http://{LOOPBACK}:{server.port}", server.child.pid, mail, pages)
 

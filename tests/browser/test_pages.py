@@ -5,14 +5,18 @@ import datetime
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+from sqlalchemy import text
 
 from partners_api.pages.assets import asset_url
 from tests.browser.conftest import NARROW, Site
+from tests.factories import START
 from tests.pages_scene import KILOGRAMS, PAGES
 
-SHOWN_BEFORE = ["/open-data/town-1", "/sign-in", "/sign-in?why=expired&next=/dashboard"]
-REFUSED = ["/dashboard?from=2026-11-20&to=2026-11-01", "/nowhere"]
-EVERY = [*PAGES, *SHOWN_BEFORE, *REFUSED]
+PUBLIC = ["/open-data/town-1", f"/open-data/town-1/report/{START.year}"]
+NO_REPORT = "/open-data/town-1/report/2010"
+SHOWN_BEFORE = [*PUBLIC, NO_REPORT, "/sign-in", "/sign-in?why=expired&next=/dashboard&authority=town-1"]
+REFUSED = ["/dashboard?from=2026-11-20&to=2026-11-01", "/nowhere", NO_REPORT]
+EVERY = list(dict.fromkeys([*PAGES, *SHOWN_BEFORE, *REFUSED]))
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 CONTRAST = {"runOnly": ["color-contrast"]}
 """All of which the theme changes."""
@@ -29,6 +33,11 @@ TABLE = """async (script) => {
     <tr><td>Aubervilliers</td><td data-sort="90">90</td></tr></tbody></table>`;
   await import(script + "?again");
 }"""
+DEPOSITS_OF_COMMUNES = text("""
+    SELECT deposits FROM published_cells
+     WHERE authority_id = :authority_id AND granularity = :granularity AND first_day = :first_day
+       AND level = 'commune' AND material = ''
+""")
 REACHABLE = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
 
 
@@ -79,10 +88,10 @@ def test_everything_is_reached_by_keyboard_and_seen_there(visit, path: str):
     assert len(reached) == wanted
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, *PUBLIC])
 def test_page_says_the_same_without_javascript(visit, path: str):
     def words(has_javascript: bool) -> str:
-        page = visit(path, has_javascript=has_javascript).page
+        page = visit(path, who=who_sees(path), has_javascript=has_javascript).page
         page.wait_for_load_state("networkidle")
         # A map that moves has its own buttons.
         buttons = page.locator(".leaflet-container").all_inner_texts() if has_javascript else []
@@ -132,6 +141,27 @@ def test_kilograms_of_the_overview_are_those_of_the_database(visit, site: Site, 
         kilograms = connection.execute(KILOGRAMS, of).scalar_one()
     assert kilograms > 0
     assert page.locator("[data-figure=kg_total]").inner_text() == str(round(kilograms))
+
+
+@pytest.mark.parametrize(("path", "granularity", "month"), [(PUBLIC[0], "month", 12), (PUBLIC[1], "year", 1)])
+def test_what_is_published_is_shown_as_it_was_and_sorts_with_the_withheld_last(
+    visit, site: Site, path: str, granularity: str, month: int
+):
+    seen = visit(path, who=None, lang="en")
+    table = seen.page.locator("table", has=seen.page.locator("caption", has_text="By commune"))
+    with site.pages.api.owner.connect() as connection:
+        first_day = datetime.date(START.year, month, 1)
+        town = site.pages.api.town.authority_id
+        of = {"authority_id": town, "granularity": granularity, "first_day": first_day}
+        published = [f"{each:,}" for each in connection.scalars(DEPOSITS_OF_COMMUNES, of)]
+    assert len(published) == 2
+    for _ in range(2):
+        table.get_by_role("button", name="Deposits").click()
+        told = table.locator("tbody tr").evaluate_all("(all) => all.map((each) => each.innerText.split(/\\t/))")
+        known = [row for row in told if "withheld" not in row]
+        assert told[: len(known)] == known
+        assert {each for row in known for each in row} >= set(published)
+    assert seen.said == []
 
 
 def test_pickers_keep_the_question_in_the_address(visit, site: Site):

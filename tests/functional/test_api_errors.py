@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 import partners_api.app  # the whole tree of refusals is loaded
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.errors import CODE_OF_STATUS, STATUS_OF
@@ -97,6 +98,7 @@ def test_database_away_is_a_503_that_says_so(keyring):
         send_codes=print,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
     )
     client = app.test_client()
     assert client.get("/healthz").json == {"status": "alive"}

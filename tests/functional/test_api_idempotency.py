@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from tests.api_client import EMAIL, Api, assert_problem, start_api
@@ -33,6 +34,7 @@ def test_repeat_gets_the_first_answer_even_after_a_restart_and_a_new_session(api
         send_codes=print,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
         clock=lambda: api.now,
     )
     with api.owner.begin() as connection:

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 from sqlalchemy import create_engine
 
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.principals import SECURITY_SCHEMES
@@ -55,6 +56,7 @@ def documented() -> dict[str, Any]:
         send_codes=print,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
     )
     document: dict[str, Any] = app.test_client().get("/api/v1/openapi.json").json
     return document

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.networks import network_of
@@ -51,6 +52,7 @@ def served(database: Database, town: Api, config: ApiConfig, **engines: str) -> 
             send_codes=lambda authority_id: None,
             render_statement=statement_as_pdf,
             render_annual_report=annual_report_as_pdf,
+            render_public_report=public_report_as_pdf,
             clock=lambda: api.now,
         )
 

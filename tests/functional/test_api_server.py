@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from bontri.api import THREADS
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from bontri.embedded.listeners import LOOPBACK
 from partners_api.app import ApiConfig, create_app
@@ -184,6 +185,7 @@ def test_only_as_many_entries_are_believed_as_there_are_proxies(api, keys, proxi
         send_codes=lambda _: None,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
     )
     app.add_url_rule("/seen", view_func=lambda: {"address": request.remote_addr, "scheme": request.scheme})
     sent = {"X-Forwarded-For": "192.0.2.1, 198.51.100.7, 203.0.113.9", "X-Forwarded-Proto": "https, http, https"}

@@ -10,6 +10,7 @@ import pytest
 from flask import url_for
 
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from partners_api.app import ApiConfig, create_app
 from partners_api.pages.assets import asset_url, list_assets
@@ -180,6 +181,7 @@ def test_too_many_requests_are_a_page_with_how_long_to_wait(pages: Pages):
         send_codes=lambda _: None,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
         clock=lambda: NOW,
     )
     client = app.test_client()

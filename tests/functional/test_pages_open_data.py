@@ -6,10 +6,11 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from partners_api.authorities.publications import PublishedCellSchema
 from partners_api.pages.public.columns import COLUMNS
@@ -55,7 +56,7 @@ def test_page_shows_what_was_published_and_says_what_is_withheld(api: Api, anybo
     rows = re.findall(
         r'<tr><th scope="row">[^<]+</th><td>[^<]*</td>\s*<td class="number"([^>]*)>([^<]*)</td>', shown.text
     )
-    assert [("colspan" in attributes, words) for attributes, words in rows] == [
+    assert [('data-sort=""' in attributes, words) for attributes, words in rows] == [
         (each.is_withheld, "withheld" if each.is_withheld else f"{each.deposits:,}") for each in told
     ]
 
@@ -76,6 +77,24 @@ def test_files_say_the_same_in_every_form(api: Api, anybody: FlaskClient) -> Non
     }
     assert shapes == {"commune": SQUARE}
     assert {each["geometry"]["type"] for each in features if each["properties"]["level"] == "site"} == {"Point"}
+    named = {each["properties"]["code"]: each["properties"].get("outline_source", "") for each in features}
+    assert (named["93001"], named["93066"]) == ("IGN", None)
+    assert [name for name, source in named.items() if source != ""] == ["93001", "93066"]
+
+
+def test_page_asks_for_no_site(api: Api, anybody: FlaskClient) -> None:
+    asked = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        if "FROM published_cells" in statement:
+            asked.append(values["level"])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        anybody.get("/open-data/town-1", headers=HEADERS)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert asked == ["authority", "commune"]
 
 
 def test_columns_are_explained_as_they_come_in_the_files() -> None:

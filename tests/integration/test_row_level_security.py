@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.test import TestResponse
 
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from bontri.jobs.expiring import expire_vouchers_of, for_all
 from migrations.tenancy import IS_OWN
@@ -85,6 +86,7 @@ class Two:
             send_codes=lambda _: None,
             render_statement=statement_as_pdf,
             render_annual_report=annual_report_as_pdf,
+            render_public_report=public_report_as_pdf,
             clock=lambda: NOW,
         )
         return engine, *(

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 
 from bontri.cli import cli
 from bontri.documents.annual_reports import annual_report_as_pdf
+from bontri.documents.public_reports import public_report_as_pdf
 from bontri.documents.statements import statement_as_pdf
 from bontri.settings import TABLE
 from ingest.metrics import IngestMetrics
@@ -68,6 +69,7 @@ def list_routes() -> list[str]:
         send_codes=print,
         render_statement=statement_as_pdf,
         render_annual_report=annual_report_as_pdf,
+        render_public_report=public_report_as_pdf,
     )
     paths = app.test_client().get("/api/v1/openapi.json").json["paths"]
     return [f"{method.upper()} {path}" for path, item in paths.items() for method in item if method in METHODS]

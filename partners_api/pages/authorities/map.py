@@ -7,7 +7,7 @@ from flask import Response, json
 from marshmallow import fields, validate
 
 from partners_api.authorities.callers import tenant_of
-from partners_api.listings import GEOJSON
+from partners_api.geojson import GEOJSON
 from partners_api.pages.bin_rows import list_attended
 from partners_api.pages.map_places import SHOWS, MapPlace, draw, grade_places, render_geojson
 from partners_api.pages.map_tiles import find_map_tiles, policy_of_map

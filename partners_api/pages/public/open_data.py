@@ -13,13 +13,14 @@ from flask import Response, json, request
 from werkzeug.exceptions import NotFound
 
 from partners_api.authorities.publications import PublishedCellSchema
+from partners_api.geojson import GEOJSON, Feature, as_collection, as_feature, as_feature_at_point
 from partners_api.languages import language_of_request
-from partners_api.listings import GEOJSON, render_csv
+from partners_api.listings import render_csv
 from partners_api.pages.page import page, render
 from partners_api.pages.public.columns import describe_columns
 from partners_api.sign_ins import get_authority_id
 from partners_api.transactions import connection
-from rewards.outlines import list_outlines
+from rewards.outlines import Outline, list_outlines
 from rewards.statistics.publications.listing import (
     LICENCE,
     Publication,
@@ -29,6 +30,7 @@ from rewards.statistics.publications.listing import (
 )
 from rewards.territory import get_authority_facts
 
+LEVELS_SHOWN = ("authority", "commune")
 MOST_PUBLICATIONS, MOST_CELLS = 2_000, 200_000
 ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=3600"}
 """For files: a page of anybody may read them, and a cache may keep them."""
@@ -52,13 +54,18 @@ def show_open_data(*, slug: str) -> str:
     """Show what was published, the newest first, and the newest of it as a table."""
     authority_id = get_authority_id(slug)
     found = list_published(authority_id)
-    newest = list_cells(authority_id, found[0].publication) if found else []
+    newest = (
+        [each for level in LEVELS_SHOWN for each in list_cells(authority_id, found[0].publication, level)]
+        if found
+        else []
+    )
     return render(
         "open_data.html",
         slug=slug,
         authority=get_authority_facts(connection(), authority_id=authority_id),
         found=found,
-        newest=[each for each in newest if each.level != "site"],
+        newest=newest,
+        years=years_of(found),
         licence=LICENCE,
         columns=describe_columns(language_of_request()),
     )
@@ -75,7 +82,7 @@ def send_open_data(*, slug: str, name: str, kind: str) -> Response:
     if kind == "csv":
         answer = render_csv(PublishedCellSchema(), cells)
     elif kind == "geojson":
-        outlines = {each.insee_code: each.outline for each in list_outlines(connection(), authority_id=authority_id)}
+        outlines = {each.insee_code: each for each in list_outlines(connection(), authority_id=authority_id)}
         answer = Response(json.dumps(render_features(cells, outlines)), content_type=GEOJSON)
     else:
         answer = Response(json.dumps(PublishedCellSchema().dump(cells, many=True)), content_type="application/json")
@@ -86,14 +93,19 @@ def send_open_data(*, slug: str, name: str, kind: str) -> Response:
     return answer
 
 
+def years_of(found: Sequence[Published]) -> list[int]:
+    """Return the years that were published as a whole, the newest first: those have a report."""
+    return [each.publication.first_day.year for each in found if each.publication.granularity == "year"]
+
+
 def list_published(authority_id: int) -> list[Published]:
     """List what was published, the newest first."""
     found = list_publications(connection(), authority_id=authority_id, limit=MOST_PUBLICATIONS)
     return [Published(each) for each in reversed(found)]
 
 
-def list_cells(authority_id: int, publication: Publication) -> Sequence[PublishedCell]:
-    """List the cells of a publication, by place."""
+def list_cells(authority_id: int, publication: Publication, level: str | None = None) -> Sequence[PublishedCell]:
+    """List the cells of a publication, of one level or all, by place."""
     day: datetime.date = publication.first_day
     return list_published_cells(
         connection(),
@@ -101,18 +113,21 @@ def list_cells(authority_id: int, publication: Publication) -> Sequence[Publishe
         granularity=publication.granularity,
         first_day=day,
         last_day=day,
+        level=level,
         limit=MOST_CELLS,
     )
 
 
-def render_features(cells: Sequence[PublishedCell], outlines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def render_features(cells: Sequence[PublishedCell], outlines: Mapping[str, Outline]) -> dict[str, Any]:
     """Return cells as a FeatureCollection: communes by their outline, sites by their point, the rest nowhere. Pure."""
-    features = []
-    for row in PublishedCellSchema().dump(cells, many=True):
-        place = [row.pop("longitude"), row.pop("latitude")]
-        if row["level"] == "commune":
-            geometry = outlines.get(row["code"])
-        else:
-            geometry = None if None in place else {"type": "Point", "coordinates": place}
-        features.append({"type": "Feature", "geometry": geometry, "properties": row})
-    return {"type": "FeatureCollection", "features": features}
+    return as_collection(as_cell_feature(row, outlines) for row in PublishedCellSchema().dump(cells, many=True))
+
+
+def as_cell_feature(row: Mapping[str, Any], outlines: Mapping[str, Outline]) -> Feature:
+    """Return a cell where it is; an outline comes with who drew it, as its licence wants."""
+    feature = as_feature_at_point(row)
+    if row["level"] != "commune":
+        return feature
+    found = outlines.get(row["code"])
+    source = {"outline_source": None if found is None else found.source}
+    return as_feature(None if found is None else found.outline, feature["properties"] | source)
