@@ -239,15 +239,20 @@ class IndicatorSchema(ma.Schema):
 
 
 class ReasonSchema(ma.Schema):
-    """Why a figure may be missing."""
+    """Why a figure may be missing, or is compared with nothing."""
 
     code = fields.String(required=True)
     meaning = fields.Nested(WordsSchema, required=True)
 
 
 class DefinitionsSchema(ma.Schema):
-    """What figures mean; the defaults of what is taken for granted; why figures may be missing."""
+    """What figures mean; the defaults of what is taken for granted; why figures may be missing, or not compared."""
 
     indicators = fields.List(fields.Nested(IndicatorSchema), required=True)
     assumptions = fields.List(fields.Nested(AssumptionInForceSchema), required=True)
     reasons = fields.List(fields.Nested(ReasonSchema), required=True)
+    reasons_not_compared = fields.List(
+        fields.Nested(ReasonSchema),
+        required=True,
+        metadata={"description": "Why a figure is not compared with the year before"},
+    )

@@ -33,7 +33,7 @@ from rewards.statistics.figures import (
     get_figures,
     period_of,
 )
-from rewards.statistics.figures.comparing import CellKey, Comparison, compare_with_year_before, key_of
+from rewards.statistics.figures.comparing import WHY_UNLIKE, CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.of_sites import SiteFigures, list_site_figures
 from rewards.statistics.figures.rows import Row, assumptions_of, before_of, coverage_of, known_of, missing_of, row_of
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
@@ -136,11 +136,12 @@ def show_figures_of_sites(caller: Principal, asked: dict[str, Any]) -> Page[Row]
     answers=(200, DefinitionsSchema),
 )
 def show_definitions(_caller: Principal) -> Row:
-    """Show what every figure means, how it is reckoned, what is taken for granted, and why one may be missing."""
+    """Show what figures mean, how they are reckoned, what is taken for granted, why one is missing or not compared."""
     return {
         "indicators": INDICATORS,
         "assumptions": list(DEFAULTS.values()),
         "reasons": [{"code": reason.value, "meaning": meaning} for reason, meaning in MEANINGS.items()],
+        "reasons_not_compared": [{"code": reason.value, "meaning": meaning} for reason, meaning in WHY_UNLIKE.items()],
     }
 
 

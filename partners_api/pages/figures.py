@@ -9,7 +9,7 @@ from partners_api.languages import language_of_request
 from partners_api.pages.translations import gettext, said_later
 from partners_api.pages.words import write_number
 from rewards.statistics.figures import INDICATORS, MEANINGS, Indicator, Missing
-from rewards.statistics.figures.comparing import Unlike
+from rewards.statistics.figures.comparing import WHY_UNLIKE, Unlike
 
 BY_NAME: Mapping[str, Indicator] = {each.name: each for each in INDICATORS}
 
@@ -38,16 +38,6 @@ UNITS: Mapping[str, str] = {
     "kg/inhabitant/year": said_later("kg"),
 }
 DIGITS: Mapping[str, int] = {"kg_per_inhabitant_year": 2, "refusal_pct": 1, "inhabitants_per_bin": 0}
-
-WHY_NOT_COMPARED: Mapping[Unlike, str] = {
-    Unlike.NOTHING_BEFORE: said_later("Nothing to compare with: no bin stood there a year before."),
-    Unlike.NOT_COMPLETE: said_later("Not compared with the year before: one of the two periods is not complete."),
-    Unlike.EQUIPPED_IN_BETWEEN: said_later(
-        "Not compared with the year before: bins were placed or removed within one of the two periods."
-    ),
-    Unlike.OTHER_BINS: said_later("Not compared with the year before: other bins stood there."),
-    Unlike.UNKNOWN: said_later("Not compared with the year before: kilograms are not known."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +73,5 @@ def card_of_indicator(name: str, row: Mapping[str, Any]) -> Card:
 
 def why_not_compared(reason: str) -> str:
     """Return why nothing is compared with the year before."""
-    return gettext(WHY_NOT_COMPARED[Unlike(reason)])
+    why = WHY_UNLIKE[Unlike(reason)][language_of_request()]
+    return gettext("Not compared with the year before: %(why)s.", why=why)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from rewards.statistics.figures.comparing import Unlike
 from tests.api_client import Api, assert_problem, start_api
 from tests.factories import deposit
 from tests.ingest_scene import KEYRING
@@ -103,6 +104,7 @@ def test_every_figure_of_a_cell_has_its_definition(api: Api):
     assert {
         reason for row in show(api, f"?{AUTUMN}&level=site").json["cells"] for reason in row["missing"].values()
     } <= {each["code"] for each in definitions["reasons"]}
+    assert {each["code"] for each in definitions["reasons_not_compared"]} == {each.value for each in Unlike}
 
 
 @pytest.mark.parametrize(
