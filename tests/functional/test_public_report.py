@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
-from bontri.documents.public_reports import PublicReportWriter, public_report_as_pdf
+from bontri.documents.public_reports import facts_of, public_report_as_pdf
 from partners_api.app import ApiConfig
 from partners_api.cookies import COOKIE
 from partners_api.pages.public.documents import KeptDocuments
@@ -204,7 +204,7 @@ def test_document_is_tagged_kept_by_caches_and_says_nothing_else(api: Api, anybo
     assert "Accept-Language" in first.headers["Vary"]
     again = anybody.get(f"{REPORT}.pdf?lang={language}", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
-    facts = PublicReportWriter(report, language).write()
+    facts = facts_of(report, language=language)
     assert [each["name"] for each in facts["sections"]] == ["territory", "sorted", "method"]
     said = f"{facts}"
     assert not [word for word in ("Effet", "Effect:", "€", "effect of", "Points issued") if word in said]
@@ -308,7 +308,7 @@ def test_report_names_the_year_before_and_draws_no_change(api: Api) -> None:
     assert report is not None
     assert report.before is not None
     assert (report.before.year, report.before.mass_g, report.before.kg_per_inhabitant) == (2025, 36 * 1234567, None)
-    said = PublicReportWriter(report, "en").write()["sections"][1]["said"]
+    said = facts_of(report, language="en")["sections"][1]["said"]
     assert any(each.startswith("2025: 44.") and "%" not in each for each in said), said
-    without = PublicReportWriter(replace(report, before=None), "en").write()["sections"][1]["said"]
+    without = facts_of(replace(report, before=None), language="en")["sections"][1]["said"]
     assert "No mass of 2025 is published: nothing is compared." in without
