@@ -42,18 +42,22 @@ def fleet_file(
     keyring: Keyring,
     badges: Sequence[str] = (),
     handed: Mapping[str, HandedBin] | None = None,
+    levels: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return what bins are built from: everything secret a bin gets at its provisioning, and nowhere else.
 
-    ``handed`` tells of bins that are not of the usual kind; the others have key 1 and 3,000 litres.
+    ``handed`` tells of bins that are not of the usual kind; the others have key 1 and 3,000 litres. ``levels`` are for
+    stand-ins of bins that have stood there before, in percent: they begin as full as that.
     """
-    handed = handed or {}
+    handed, levels = handed or {}, levels or {}
     broker = Broker.from_url(mqtt_url)
     return {
         "authority": authority,
         "broker": {"host": broker.host, "port": broker.port, "tls": broker.is_tls},
         "badges": list(badges),
         "bins": [
-            bin_entry(bin_id, handed.get(bin_id, DEFAULT), authority=authority, keyring=keyring) for bin_id in bin_ids
+            bin_entry(bin_id, handed.get(bin_id, DEFAULT), authority=authority, keyring=keyring)
+            | ({"fill_pct": levels[bin_id]} if bin_id in levels else {})
+            for bin_id in bin_ids
         ],
     }

@@ -45,6 +45,7 @@ class SimulatedBin:
         outcomes: Outcomes | None = None,
         rng: random.Random | None = None,
         capacity_events: int = DEFAULT_CAPACITY,
+        fill_pct: int = 0,
     ) -> None:
         """Start the firmware: open or create the journal and count the boot.
 
@@ -57,6 +58,7 @@ class SimulatedBin:
             outcomes: What the start before this one counted, with its tally; nothing yet when None.
             rng: For the jitter of the back-off and the sensor readings.
             capacity_events: How many events the storage holds, settled ones still kept included.
+            fill_pct: How full the bin is when nothing has happened at it yet; afterwards its storage knows.
 
         Raises:
             sqlite3.OperationalError: another process holds the journal.
@@ -72,6 +74,9 @@ class SimulatedBin:
         self.display = Display(identity, journal.file, self.tally)
         self._conversation = Conversation(self._writer, journal, self.display, rng)
         self.contents = Contents(journal.contents, materials=identity.materials, capacity_l=identity.capacity_l)
+        self._fill_pct = fill_pct
+        if fill_pct and journal.is_unused:
+            self.contents.fill_to(fill_pct)
         self.status = StatusReport(self.contents, rng, now)
         self._housekeeping = Housekeeping(journal, self._outbox, self.status, self.tally, now)
         self._commands = CommandDesk(
@@ -138,6 +143,7 @@ class SimulatedBin:
             outcomes=self._outcomes,
             rng=self._rng,
             capacity_events=self.journal.capacity_events,
+            fill_pct=self._fill_pct,
         )
 
     # What happens at the bin.

@@ -32,6 +32,14 @@ class Contents:
         compartment["volume_ml"] += items * UNIT_VOLUME_ML.get(material, _OTHER_VOLUME_ML)
         compartment["mass_g"] += mass_g
 
+    def fill_to(self, fill_pct: int) -> None:
+        """Fill every compartment to a level, with items of the mean mass."""
+        for material in self._materials:
+            item_ml = UNIT_VOLUME_ML.get(material, _OTHER_VOLUME_ML)
+            # Rounded up: rounded down, the level told would be one percent less.
+            items = -(-self._compartment_ml * fill_pct // (100 * item_ml))
+            self._stored[material] = {"volume_ml": items * item_ml, "mass_g": items * unit_mass_g(material)}
+
     def empty(self, material: str) -> None:
         """Leave nothing in the compartment."""
         self._stored.pop(material, None)

@@ -100,6 +100,7 @@ class Fleet:
             tally=self.tally,
             rng=random.Random(self._rng.random()),
             capacity_events=capacity_events,
+            fill_pct=handed_over.fill_pct,
         )
         return Link(simulated, broker=self._broker, password=handed_over.password, true_time=self.clock.now)
 

@@ -39,10 +39,14 @@ class BrokerAddress:
 
 @dataclass(frozen=True, slots=True)
 class ProvisionedBin:
-    """One bin as handed over; the password opens the broker, the keys in ``identity`` sign."""
+    """One bin as handed over; the password opens the broker, the keys in ``identity`` sign.
+
+    ``fill_pct``: how full it is when its storage is new, since a bin may have stood there before its stand-in.
+    """
 
     identity: BinIdentity
     password: str = field(repr=False)
+    fill_pct: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,11 @@ class _Reader:
             capacity_l=self._number(entry, "capacity_l", range(1, 100_001), prefix, default=3000),
             weighs=weighs is True,
         )
-        return ProvisionedBin(identity, self._text(entry, "password", re.compile(r".+", re.DOTALL), prefix))
+        return ProvisionedBin(
+            identity,
+            self._text(entry, "password", re.compile(r".+", re.DOTALL), prefix),
+            fill_pct=self._number(entry, "fill_pct", range(101), prefix, default=0),
+        )
 
     def _read_keys(self, entry: dict[str, Any], prefix: str) -> dict[int, bytes]:
         """Return the keys by number, from ``key_number`` and ``key``, from ``keys``, or from both."""

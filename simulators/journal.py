@@ -81,6 +81,11 @@ class Journal:
         return self.boot
 
     @property
+    def is_unused(self) -> bool:
+        """Whether no event was ever stored."""
+        return self.next_seq == 1
+
+    @property
     def is_full(self) -> bool:
         """Whether the storage holds as many events as it may."""
         return self.held_events >= self.capacity_events

@@ -127,20 +127,50 @@ def print_statements(statements: "list[Statement]", month: datetime.date) -> Non
     print_table(("number", "shop", "state", "lines", "points", "value €", "to pay €"), [*rows, total], words=3)
 
 
-def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, words: int) -> None:
-    """Print rows below a header, the columns behind the first ``words`` to the right; words wrap, numbers never do."""
+def print_table(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, words: int, spare: Sequence[str] = ()
+) -> None:
+    """Print rows below a header, the columns behind the first ``words`` to the right.
+
+    Nothing is cut. On a terminal that is too narrow columns move together, then the ``spare`` ones are left out, the
+    first of them first, which is said; then words wrap, but for the first column, and numbers never do.
+    """
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for place, name in enumerate(header):
-        table.add_column(name, justify="left" if place < words else "right", no_wrap=place >= words)
-    for row in rows:
-        table.add_row(*row)
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:  # whose width is 80 then, which cuts amounts off
         console.width = 160
+    shown, gap = fit_columns(header, rows, spare=spare, width=console.width)
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
+    for place in shown:
+        is_whole = place == 0 or place >= words
+        table.add_column(header[place], justify="left" if place < words else "right", no_wrap=is_whole, overflow="fold")
+    for row in rows:
+        table.add_row(*(row[place] for place in shown))
+    console.width = max(console.width, console.measure(table).minimum)
     console.print(table)
+    if left_out := [name for place, name in enumerate(header) if place not in shown]:
+        click.echo(f"\nLeft out, since the terminal is narrow: {', '.join(left_out)}.")
+
+
+def fit_columns(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, spare: Sequence[str], width: int
+) -> tuple[list[int], int]:
+    """Return which columns are shown, by their places, and how many blanks lie between them. Pure."""
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
+    shown = list(range(len(header)))
+
+    def is_wider(gap: int) -> bool:
+        return sum(widths[place] for place in shown) + gap * (len(shown) - 1) > width
+
+    gap = 1 if is_wider(2) else 2
+    for name in spare:
+        if is_wider(gap):
+            shown.remove(header.index(name))
+    return shown, gap
 
 
 def euros(cents: int) -> str:

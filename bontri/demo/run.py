@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from bontri.demo.console import DemoConsole, read_totals
 from bontri.demo.folder import DemoFolder
 from bontri.demo.history.loading import LoadedHistory
+from bontri.demo.history.reports import list_levels
 from bontri.demo.letterbox import Letterbox
 from bontri.demo.places import mix
 from bontri.demo.seed import AGENT_EMAIL, AUTHORITY_ID, SLUG, TIMEZONE, Visitor, badges, register_visitor
@@ -117,7 +118,7 @@ def tell_history(console: DemoConsole, town: Town, options: DemoOptions) -> None
     if (loaded := town.loaded) is not None:
         console.line(
             f"Simulated history from {loaded.first_day} to {loaded.last_day}: {loaded.deposits:,} deposits, "
-            f"{loaded.emptyings:,} weighed emptyings, {loaded.points:,} points, "
+            f"{loaded.emptyings:,} emptyings, {loaded.points:,} points, "
             f"{loaded.spent.redeemed:,} vouchers redeemed."
         )
     elif options.history_days and not town.has_history:
@@ -199,10 +200,16 @@ def walk_values(services: Services, visitor: Visitor, folder: DemoFolder) -> dic
 
 
 def fleets(town: Town, mqtt_url: str, bins: int, folder: DemoFolder) -> tuple[ProvisionedFleet, ProvisionedFleet]:
-    """Return the fleet that makes the traffic and the one bin of the story; the others are left for ``simulate``."""
+    """Return the fleet that makes the traffic and the one bin of the story; the others are left for ``simulate``.
+
+    Bins of a history go on as full as they are: the next lorry weighs what lies in them since the last one.
+    """
+    with town.owner.connect() as connection:
+        levels = list_levels(connection)
 
     def hand_over(bin_ids: list[str]) -> dict[str, Any]:
-        return fleet_file(bin_ids, authority=SLUG, mqtt_url=mqtt_url, keyring=town.keyring, badges=badges())
+        wires: dict[str, Any] = {"authority": SLUG, "mqtt_url": mqtt_url, "keyring": town.keyring}
+        return fleet_file(bin_ids, **wires, badges=badges(), levels=levels)
 
     *others, story_bin = mix(town.bin_ids)
     folder.write_fleet_file(hand_over(others[bins:]))

@@ -114,7 +114,8 @@ class CollectionRoundSchema(ma.Schema):
     refuses=(*REFUSES_PLACE, PeriodReversedError, PeriodTooLongError, PeriodToComeError),
 )
 def show_mass_balance(caller: Principal, asked: dict[str, Any]) -> Page[BinBalance]:
-    """List bins and materials by what was counted and weighed in rounds that ended in a period; all live bins.
+    """List bins and materials by what was counted and weighed in rounds that ended in a period; all live bins
+    that stood somewhere in it.
 
     Commune and site are of where a bin stands now. Rounds are computed once an hour. A bin is compared with its
     calibration, else with the other bins of its material.

@@ -71,7 +71,11 @@ LIST = text(f"""
       LEFT JOIN sites t ON t.authority_id = p.authority_id AND t.site_id = p.site_id
       LEFT JOIN bin_alarms m ON m.authority_id = b.authority_id AND m.bin_id = b.bin_id
                             AND m.kind = 'mass_balance' AND m.ended_at IS NULL
-     WHERE b.authority_id = :authority_id AND (b.state = 'live' OR s.rounds > 0)
+     WHERE b.authority_id = :authority_id AND (s.rounds > 0 OR (b.state = 'live' AND EXISTS (
+           SELECT FROM placements q
+            WHERE q.authority_id = b.authority_id AND q.bin_id = b.bin_id
+              AND CAST(q.placed_at AT TIME ZONE a.timezone AS date) <= :last_day
+              AND (q.removed_at IS NULL OR CAST(q.removed_at AT TIME ZONE a.timezone AS date) >= :first_day))))
        AND (CAST(:bin_id AS text) IS NULL OR b.bin_id = :bin_id)
        AND (CAST(:insee_code AS text) IS NULL OR t.insee_code = :insee_code)
        AND (CAST(:site AS text) IS NULL OR t.reference = :site)
@@ -163,8 +167,8 @@ def list_balances(
 ) -> list[BinBalance]:
     """List the balances of rounds that ended in a period, by bin and material, those behind ``after``.
 
-    A row for every bin that is live, too when it has no round, unless a material is asked for. ``insee_code`` and
-    ``site`` are of where a bin stands now; with what it is compared does not hang on them.
+    A row for every live bin that stood somewhere in the period, too when it has no round, unless a material is asked
+    for. ``insee_code`` and ``site`` are of where a bin stands now; with what it is compared does not hang on them.
     """
     after_bin, after_material = after or (None, None)
     values = {"authority_id": authority_id, "first_day": period.first_day, "last_day": period.last_day}

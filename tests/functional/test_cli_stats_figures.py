@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import click
 import pytest
 
 from tests.factories import build_town, deposit
@@ -28,9 +29,25 @@ def test_table_shows_what_is_missing(database, town):
     silent, spoke, total = (line.split() for line in lines[3:6])
     assert silent[:3] == ["2026-10", "*", "Aubervilliers"]
     assert silent[-7:] == ["0/1", "–", "–", "–", "–", "–", "–"]
-    assert spoke == ["2026-10", "*", "Saint-Denis", "1", "bins", "1/1", "1", "10", "3.000", "0.000", "0.00", "0"]
-    assert total[:5] == ["whole", "*", "communes", "93001;", "2"]
+    assert spoke == ["2026-10", "*", "Saint-Denis", "1/1", "1", "10", "3.000", "0.000", "0.00", "0"]
+    assert total[:3] == ["whole", "*", "1/2"]
+    assert "  2026-10, Saint-Denis: 1 bin silent for a time" in lines
     assert f"  {town.bin_ids[1]} at B (93001) was silent in 2026-10" in lines
+
+
+def test_table_of_a_narrow_terminal_leaves_columns_out_and_cuts_nothing(database, town):
+    asked = (*OF_TOWN, *AUTUMN, "--level", "commune", "--by-material")
+    wide, narrow = (
+        click.unstyle(succeed(database, *asked, FORCE_COLOR="1", TERM="xterm", COLUMNS=str(columns)).output)
+        for columns in (100, 70)
+    )
+    assert " items " in wide
+    assert "Left out" not in wide
+    assert "Left out, since the terminal is narrow: items, refused %." in narrow
+    table = narrow.splitlines()[2:6]
+    assert max(map(len, table)) <= 70
+    assert any("Saint-Denis" in line for line in narrow.splitlines())
+    assert "…" not in narrow
 
 
 def test_json_and_csv_say_the_same(database, town):

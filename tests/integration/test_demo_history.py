@@ -15,14 +15,17 @@ from bontri.demo.history.households import households_a_column
 from bontri.demo.history.loading import LoadedHistory, load_history
 from bontri.demo.history.market import MarketError, Visit, cancel_vouchers, redeem_vouchers
 from bontri.demo.history.publishing import publish_closed_months
+from bontri.demo.history.reports import list_levels
 from bontri.demo.history.rollout import plan_rollout
 from bontri.demo.history.tonnages import SOURCE
-from bontri.demo.seed import AUTHORITY_ID, seed
+from bontri.demo.seed import AUTHORITY_ID, SLUG, seed
 from bontri.demo.services import HistoryWish, Town, prepare_town
+from bontri.provisioning import fleet_file
 from rewards.keyring import Keyring
 from rewards.statistics.participation.served import list_served
 from rewards.statistics.publications.listing import list_publications
 from rewards.verify import verify
+from simulators.fleet_file import read_fleet
 from tests.databases import Database, DatabasePool
 from tests.operator_commands import run
 
@@ -169,6 +172,20 @@ def test_lorries_and_reports_of_bins_are_recorded_too(engine: Engine, loaded: Lo
     assert len(heard) == BINS
     # Now and then a bin is not heard for some hours.
     assert 0.9 * sum(days for _, days in heard) < whole_days <= sum(days for _, days in heard)
+
+
+def test_what_bins_said_last_is_handed_to_their_stand_ins(engine: Engine, loaded: LoadedHistory, keyring: Keyring):
+    with engine.connect() as connection:
+        levels = list_levels(connection)
+        newest = "SELECT bin_id, (status->>'fill_pct')::int FROM bin_reports WHERE status IS NOT NULL"
+        assert levels == dict(connection.exec_driver_sql(newest).all())
+    assert len(levels) == BINS
+    assert any(levels.values())
+    entries = fleet_file(
+        [*levels, "PLC-99999"], authority=SLUG, mqtt_url="mqtt://127.0.0.1", keyring=keyring, levels=levels
+    )
+    handed = {each.identity.bin: each.fill_pct for each in read_fleet(entries).bins}
+    assert handed == {**levels, "PLC-99999": 0}
 
 
 def start(database: Database, keyring: Keyring, folder: DemoFolder, days: int) -> Town:

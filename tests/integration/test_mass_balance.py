@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bontri.demo.history.calibrating import calibrate_bins
+from bontri.demo.history.rollout import Span
 from rewards.alarms import Alarm, end_alarm, list_alarms
 from rewards.keyring import Keyring
 from rewards.mass_balance import (
@@ -15,8 +17,10 @@ from rewards.mass_balance import (
     CalibrationTakenError,
     Proposal,
     decide_calibrations,
+    list_balances,
     propose_calibrations,
 )
+from rewards.statistics.periods import Period
 from tests.balance_scene import DAY, Scene, build_balance_scene
 from tests.databases import Database
 
@@ -216,6 +220,32 @@ def test_no_fraud_is_calibrated_away(scene: Scene) -> None:
         end_alarm(connection, first, "mass_balance", **scene.tenant, now=scene.now)
     [proposal] = propose(scene, first_of_next_month(scene))
     assert proposal.factor == decimal.Decimal("0.5000")
+
+
+def test_a_simulated_history_calibrates_bins_that_were_weighed_enough_by_then(
+    calibrated: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bontri.demo.history.calibrating.AUTHORITY_ID", calibrated.town.authority_id)
+    engine, last_day = calibrated.database.engine("bontri_operator"), calibrated.now.date()
+    too_short, long_enough = (Span(last_day - 60 * DAY, last_day + days * DAY) for days in (0, 130))
+    assert calibrate_bins(engine, too_short, now=calibrated.now) == 0
+    assert count_calibrations(calibrated) == 0
+    assert calibrate_bins(engine, long_enough, now=calibrated.now) == 1
+    assert count_calibrations(calibrated) == 1
+
+
+def test_a_bin_that_stood_nowhere_yet_is_not_in_the_balance(scene: Scene) -> None:
+    placed_on = scene.now.date()
+    with scene.database.engine("owner").begin() as connection:
+        moved = "UPDATE placements SET placed_at = :now WHERE authority_id = :authority_id AND bin_id = :bin_id"
+        bin_id = scene.town.bin_ids[1]
+        connection.execute(text(moved), {**scene.tenant, "bin_id": bin_id, "now": scene.now})
+    with scene.read() as connection:
+        before, since = [
+            {each.bin_id for each in list_balances(connection, Period(placed_on - DAY, last), **scene.tenant)}
+            for last in (placed_on - DAY, placed_on)
+        ]
+    assert since - before == {bin_id}
 
 
 def test_bins_without_a_round_are_listed_as_such(scene: Scene) -> None:

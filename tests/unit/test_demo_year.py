@@ -101,7 +101,7 @@ def test_one_commune_is_silent_for_a_month_and_the_others_are_not(lived: Lived):
     assert [each for each in lived.happenings if each.bin_id in bins]
 
 
-def test_weighed_kilograms_agree_with_counted_ones_but_for_the_bin_that_drifts(lived: Lived):
+def test_weighed_kilograms_agree_with_counted_ones_but_for_the_bins_that_drift(lived: Lived):
     half = lived.rollout.span.first + 200 * DAY
     counting, counted, weighed = defaultdict(int), defaultdict(int), defaultdict(int)
     for each in lived.happenings:
@@ -114,9 +114,20 @@ def test_weighed_kilograms_agree_with_counted_ones_but_for_the_bin_that_drifts(l
             weighed[each.bin_id] += each.mass_g
     silent = {each.bin_id for each in lived.rollout.stays if each.insee_code == lived.rollout.silent_commune}
     shares = {bin_id: weighed[bin_id] / counted[bin_id] for bin_id in counted.keys() - silent}
-    drifted = shares.pop(lived.rollout.drifting)
+    much, less, other_way = [shares.pop(bin_id) for bin_id in lived.rollout.drifting]
     assert all(0.98 < share < 1.08 for share in shares.values()), shares
-    assert drifted > 1.2
+    assert much > less > 1.2
+    assert other_way < 0.8
+
+
+def test_some_bins_are_emptied_by_a_lorry_without_scales_and_all_others_weighed(lived: Lived):
+    by_weighing = {True: set(), False: set()}
+    for each in lived.happenings:
+        if each.items is None:
+            by_weighing[each.mass_g is not None].add(each.bin_id)
+    assert by_weighing[False] <= lived.rollout.unweighed
+    assert by_weighing[False]
+    assert not by_weighing[True] & lived.rollout.unweighed
 
 
 def test_bins_are_full_now_and_then_and_never_for_long(lived: Lived):

@@ -57,6 +57,25 @@ def test_hello_says_what_the_bin_is_and_holds(bench: Bench) -> None:
     assert hello["model"]
 
 
+@pytest.mark.parametrize("fill_pct", [1, 41, 62, 99, 100])
+def test_a_new_storage_begins_as_full_as_the_bin_is(tmp_path: Path, fill_pct: int) -> None:
+    bench = Bench(tmp_path / "bin.journal", fill_pct=fill_pct)
+    assert bench.bin.contents.fill_pct("glass") == fill_pct
+    assert bench.bin.contents.mass_g("glass") == pytest.approx(fill_pct * 30 * 230 / 0.7, abs=230)
+    bench.bin.close()
+
+
+def test_a_storage_that_has_an_event_knows_better_how_full_the_bin_is(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "bin.journal", fill_pct=62)
+    bench.restart()
+    bench.bin = bench.bin.restart(bench.now)
+    assert bench.bin.contents.fill_pct("glass") == 62  # nothing has happened yet
+    bench.bin.emptying(bench.now, material="glass")
+    bench.restart()
+    assert bench.bin.contents.fill_pct("glass") == 0
+    bench.bin.close()
+
+
 def test_status_comes_at_qos_0_every_five_minutes_with_the_fill_level(bench: Bench) -> None:
     bench.connect()
     bench.exchange()

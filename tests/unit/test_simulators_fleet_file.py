@@ -56,6 +56,13 @@ def test_several_keys_of_a_rotation_are_handed_over_beside_or_instead_of_one() -
         assert handed_over.identity.keys == {1: b"\x0a" * 32, 2: b"\x0b" * 32}
 
 
+def test_a_bin_may_be_handed_over_with_something_in_it() -> None:
+    bins = [provisioned_bin(fill_pct=62), provisioned_bin(bin="PLC-00002")]
+    assert [each.fill_pct for each in read_fleet(content(bins=bins)).bins] == [62, 0]
+    too_much = content(bins=[provisioned_bin(fill_pct=101)])
+    assert faults_of(too_much) == ["bins[0].fill_pct: must be a whole number from 0 to 100"]
+
+
 @pytest.mark.parametrize("number", [1, 32_767])
 def test_key_numbers_go_from_1_to_32767(number: int) -> None:
     [one] = read_fleet(content(bins=[provisioned_bin(key_number=number)])).bins

@@ -61,7 +61,12 @@ def compare(authority: str, year: int | None, stream: str, is_json: bool) -> Non
     if found.by_bins is not None:
         rows.append(describe_bins(found.by_bins, f"{authority}, its bins alone", year))
     rows += [describe(each, each.name) for each in found.references]
-    print_table(("territory", "year", "kg/inhabitant", "inhabitants", "of census", "note"), rows, words=2)
+    print_table(("territory", "year", "kg/inhabitant", "inhabitants", "of census"), [row[:-1] for row in rows], words=2)
+    notes = [f"{row[0]}: {row[-1]}" for row in rows if row[-1]]
+    if notes:
+        click.echo()
+    for note in notes:
+        click.echo(click.wrap_text(note, width=79, subsequent_indent="  "))
 
 
 def say_if_not_over(year: int, this_year: int) -> None:

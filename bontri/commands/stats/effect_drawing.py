@@ -6,7 +6,7 @@ import click
 
 from bontri.commands.settle import print_table
 
-WIDTH = 49
+WIDTH = 37
 METHODS = {"welch": "Welch's interval over one value per site", "permutation": "permuted assignment of the sites"}
 SOURCES = {"weighed": "emptyings that were weighed", "tonnages": "tonnages of sites", "counted": "counted deposits"}
 
@@ -42,10 +42,10 @@ def print_verdict(shown: dict[str, Any], language: str = "en") -> None:
         sites = sum(len(wave["sites"]) for wave in shown["waves"])
         click.echo(
             f"\n{sites} equipped sites, {len(shown['control_sites'])} control sites; kilograms from "
-            f"{SOURCES[shown['kilograms_from']]}; {METHODS[shown['method']]}, {describe_p(shown['p_value'])}"
+            f"{SOURCES[shown['kilograms_from']]};\n{METHODS[shown['method']]}, {describe_p(shown['p_value'])}"
         )
         for wave in shown["waves"]:
-            months = ", ".join(f"{month:02}" for month in wave["calendar_months"])
+            months = " ".join(f"{month:02}" for month in wave["calendar_months"])
             click.echo(f"  from {wave['start'][:7]}: {count_sites(wave)}, calendar months {months}")
     for each in shown["left_out"]:
         click.echo(f"  left out: {each['site']} ({each['sentence'][language]})")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 GRANULARITIES = ("day", "week", "month", "year", "whole")
 LEVELS = ("authority", "commune", "site", "bin")
 SHOWN = ("deposits", "items", "kg_total", "kg_per_inhabitant_year", "refusal_pct", "points_issued")
-HEADS = ("deposits", "items", "kg", "kg/inh./year", "refused %", "points")
+HEADS = ("deposits", "items", "kg", "kg/inh./y", "refused %", "points")
+SPARE = ("items", "refused %")
+"""What is left out first where it does not fit."""
+MOST_LACKS = 20
 
 
 @click.command("figures")
@@ -195,16 +198,22 @@ def print_figures(found: "Figures", compared: "Compared | None") -> None:
     by_material, level = found.question.is_by_material, found.question.level
     heads = ("step", *([] if level == "authority" else [level]), *(["material"] if by_material else []))
     rows = [describe(cell, level, by_material=by_material) for cell in [*found.cells, *found.totals]]
-    print_table((*heads, "missing", "bins", *HEADS), rows, words=len(heads) + 1)
+    print_table((*heads, "bins", *HEADS), rows, words=len(heads), spare=SPARE)
     if compared is not None:
         keys = [*map(key_of, found.cells), *((-1, "", cell.material) for cell in found.totals)]
         befores = [(*row[: len(heads)], *describe_before(compared[key])) for row, key in zip(rows, keys, strict=True)]
         click.echo()
         print_table((*heads, "not compared because", "kg a year before", "kg a day"), befores, words=len(heads) + 1)
-    if any(not cell.is_complete for cell in found.cells):
+    lacking = [cell for cell in found.cells if not cell.is_complete]
+    if lacking:
+        click.echo("\n* Not complete: no fall may be read from it.")
+        click.echo("A dash is unknown, not zero: bontri stats definitions")
+    for cell in lacking[:MOST_LACKS]:
         click.echo(
-            "\n* Not complete: no fall may be read from it. A dash is unknown, not zero: bontri stats definitions"
+            f"  {', '.join(filter(None, name_cell(cell, level, by_material=by_material)))}: {describe_missing(cell)}"
         )
+    if len(lacking) > MOST_LACKS:
+        click.echo(f"  and {len(lacking) - MOST_LACKS:,} more: --json")
     for each in found.missing_bins[:10]:
         click.echo(f"  {each.bin_id} at {each.site} ({each.insee_code}) was silent in {', '.join(each.steps)}")
     if len(found.missing_bins) > 10:
@@ -225,14 +234,22 @@ def describe_before(comparison: "Comparison") -> tuple[str, str, str]:
 
 def describe(cell: "Cell", level: str, *, by_material: bool) -> tuple[str, ...]:
     """Return one line for people."""
-    place = {"commune": cell.place.commune, "site": cell.place.site, "bin": cell.place.bin_id}.get(level)
+    step, *place_and_material = name_cell(cell, level, by_material=by_material)
     return (
-        cell.step.name + ("" if cell.is_complete else " *"),
-        *([] if level == "authority" else [place or ""]),
-        *([cell.material or ""] if by_material else []),
-        describe_missing(cell),
+        step + ("" if cell.is_complete else " *"),
+        *place_and_material,
         f"{cell.coverage.bins_reporting:,}/{cell.coverage.bins:,}",
         *(number(cell.figures[name], whole=name == "kg_total") for name in SHOWN),
+    )
+
+
+def name_cell(cell: "Cell", level: str, *, by_material: bool) -> tuple[str, ...]:
+    """Return the step of a cell, and its place and material where they are asked for."""
+    place = {"commune": cell.place.commune, "site": cell.place.site, "bin": cell.place.bin_id}.get(level)
+    return (
+        cell.step.name,
+        *([] if level == "authority" else [place or ""]),
+        *([cell.material or ""] if by_material else []),
     )
 
 
@@ -242,11 +259,16 @@ def describe_missing(cell: "Cell") -> str:
     lacks = [
         "not a whole step" if cell.step.is_partial else "",
         "no bin" if not coverage.bins else "",
-        f"communes {' '.join(coverage.communes_missing)}" if coverage.communes_missing else "",
-        f"{coverage.bins_missing:,} bins" if coverage.bins_missing else "",
-        f"{coverage.bins_in_between:,} placed or removed meanwhile" if coverage.bins_in_between else "",
+        f"nothing from {' '.join(coverage.communes_missing)} for a time" if coverage.communes_missing else "",
+        f"{count_bins(coverage.bins_missing)} silent for a time" if coverage.bins_missing else "",
+        f"{count_bins(coverage.bins_in_between)} placed or removed" if coverage.bins_in_between else "",
     ]
     return "; ".join(filter(None, lacks))
+
+
+def count_bins(bins: int) -> str:
+    """Write how many bins."""
+    return "1 bin" if bins == 1 else f"{bins:,} bins"
 
 
 def number(figure: Any, *, whole: bool = False) -> str:

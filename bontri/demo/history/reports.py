@@ -4,12 +4,17 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from bontri.demo.history.rollout import Rollout
 from bontri.demo.seed import AUTHORITY_ID, TIMEZONE, start_of
 from rewards.bin_days import note_bin_days
 from rewards.bin_reports import BinReport, store_reports
+
+LEVELS = text("""
+    SELECT DISTINCT ON (bin_id) bin_id, fill_pct FROM bin_days
+     WHERE authority_id = :authority_id AND fill_pct IS NOT NULL ORDER BY bin_id, fill_at DESC
+""")
 
 Told = Mapping[str, Sequence[int | None]]
 """Percent, by bin and hour; None: nothing was heard."""
@@ -42,3 +47,9 @@ def list_reports(rollout: Rollout, day: datetime.date, told: Told) -> Iterator[B
         for number, (at, fill_pct) in enumerate(zip(instants, told[stay.bin_id], strict=False)):
             if fill_pct is not None:
                 yield BinReport(stay.bin_id, "status", (0, order + number), at, {"fill_pct": fill_pct})
+
+
+def list_levels(connection: Connection) -> dict[str, int]:
+    """Return what each bin said last of how full it is, in percent; bins that never did are left out."""
+    rows = connection.execute(LEVELS, {"authority_id": AUTHORITY_ID})
+    return {row.bin_id: row.fill_pct for row in rows}

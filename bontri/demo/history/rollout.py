@@ -23,6 +23,10 @@ QUIET_CARDS, QUIET_LEVEL = 5, 0.1
 """So many of the first columns with a bin lie where hardly anybody comes by: what is published of them is withheld."""
 JOINING_DAYS = 45
 OFFLINE_BINS = 3
+DRIFTS = (0.5, 0.35, -0.6)
+"""What the busiest of the first bins come to miss of their items; below 0: what they count that never fell in."""
+UNWEIGHED_BINS = 2
+"""So many of the second wave are emptied by a lorry without scales."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """The plan of a history. ``offline``: bins that hold back what they count; ``drifting``: one that counts ever less.
+    """The plan of a history.
 
+    ``offline``: bins that hold back what they count. ``drifting``: those that count ever worse, and the share of items
+    that they miss in the end (below 0: count too much). ``unweighed``: bins that nobody weighs at their emptyings.
     In the ``silent`` span no bin of the commune ``silent_commune`` reports anything, and nothing comes later.
     """
 
@@ -76,7 +82,8 @@ class Rollout:
     cards: tuple[Card, ...]
     moved: Stay
     offline: dict[str, Span]
-    drifting: str
+    drifting: dict[str, float]
+    unweighed: frozenset[str]
     silent_commune: str
     silent: Span | None
     tariff_changes_on: datetime.date
@@ -121,6 +128,8 @@ def plan_rollout(*, days: int, last_day: datetime.date, seed: int, bins: int = B
     moved = Stay(order[0], target.reference, target.insee_code, moves_on, None, levels[target.reference])
     stays.append(moved)
     silent_commune = Counter(each.insee_code for each in stays).most_common(2)[-1][0]
+    busiest = list_busiest(stays[OFFLINE_BINS + 1 : bins], quiet=quiet, silent_commune=silent_commune)
+    drifting = dict(zip(busiest, DRIFTS, strict=False))
     return Rollout(
         seed=seed,
         span=span,
@@ -129,7 +138,8 @@ def plan_rollout(*, days: int, last_day: datetime.date, seed: int, bins: int = B
         cards=tuple(hand_out_cards(rng, stays[:bins], span, quiet=quiet)),
         moved=moved,
         offline={order[1 + number]: draw_outage(rng, span) for number in range(OFFLINE_BINS)},
-        drifting=find_busiest(stays[OFFLINE_BINS + 1 : bins], quiet=quiet, silent_commune=silent_commune),
+        drifting=drifting,
+        unweighed=frozenset(order[bins // WAVES :][:UNWEIGHED_BINS]) - {*drifting},
         silent_commune=silent_commune,
         silent=find_silent_month(span),
         tariff_changes_on=span.first + datetime.timedelta(days=days // 3),
@@ -161,10 +171,11 @@ def hand_out_cards(rng: random.Random, stays: list[Stay], span: Span, *, quiet: 
     return cards
 
 
-def find_busiest(stays: list[Stay], *, quiet: list[str], silent_commune: str) -> str:
-    """Find the bin of the first to come with most rounds, so that many are weighed before and after it drifts."""
+def list_busiest(stays: list[Stay], *, quiet: list[str], silent_commune: str) -> list[str]:
+    """List the bins of the first to come by their rounds, most first: many are weighed before and after they drift."""
     others = [each for each in stays if each.bin_id not in quiet and each.insee_code != silent_commune]
-    return max(others, key=lambda each: (-each.from_day.toordinal(), each.kg_per_year)).bin_id
+    others.sort(key=lambda each: (each.from_day, -each.kg_per_year))
+    return [each.bin_id for each in others]
 
 
 def draw_outage(rng: random.Random, span: Span) -> Span:

@@ -29,9 +29,8 @@ ANONYMOUS_SHARE = 0.3
 ELSEWHERE_SHARE = 0.1
 REFUSED_SHARE = 0.04
 UNCOUNTED_SHARE = 0.03
-DRIFTED_SHARE = 0.5
 DRIFTS_FOR = 0.2
-"""From half of the history on the drifting bin misses ever more of its items, for a fifth of it, up to that share."""
+"""From half of the history on drifting bins count ever worse, for a fifth of it, down to their share."""
 SCALE_ERROR = 0.01
 ITEMS_SCALE = 9.0
 MEAN_ITEMS = 1 + 1 / math.expm1(1 / ITEMS_SCALE)
@@ -76,7 +75,11 @@ class Year:
 
     def __init__(self, rollout: Rollout, timezone: ZoneInfo) -> None:
         self._rollout, self._timezone = rollout, timezone
-        self._rng = random.Random(f"year {rollout.seed}")  # noqa: S311 (must be repeatable)
+        # What falls in and what is made of it are drawn apart: bins that count otherwise change no tonnage.
+        self._rng, self._telling = (
+            random.Random(f"{what} {rollout.seed}")  # noqa: S311 (must be repeatable)
+            for what in ("year", "telling")
+        )
         self.dropped_g: defaultdict[tuple[str, datetime.date], int] = defaultdict(int)
         self._lives = {each.bin_id: settle(each.bin_id, rollout) for each in rollout.stays}
         self._hours = [rhythm_of(weekday) for weekday in range(7)]
@@ -103,7 +106,7 @@ class Year:
         life, rollout = self._lives[stay.bin_id], self._rollout
         if day == stay.from_day:
             life.content_g = 0  # what lay in the column before is left out
-        quiet = draw_quiet(self._rng)
+        quiet = draw_quiet(self._telling)
         levels = [(0.0, life.fill_pct)]
         happened = [
             each for each in self._happen(stay, life, day, midnight, levels) if not rollout.is_silent(stay, day)
@@ -159,7 +162,7 @@ class Year:
             life.content_g += mass_g
             levels.append((second, life.fill_pct))
             self.dropped_g[stay.site, day.replace(day=1)] += mass_g
-            items = dropped - int(dropped * missed_share + rng.random())
+            items = dropped - math.floor(dropped * missed_share + self._telling.random())
             if items > 0:
                 yield self._deposit(life, stay, day, midnight + datetime.timedelta(seconds=int(second)), items)
         if round_s != math.inf:
@@ -167,15 +170,16 @@ class Year:
             levels.append((round_s, life.fill_pct))
 
     def _missed_share(self, stay: Stay, day: datetime.date) -> float:
-        """Return the share of items that fall in uncounted."""
-        if stay.bin_id != self._rollout.drifting:
+        """Return the share of items that fall in uncounted; below 0 more are counted than fall in."""
+        in_the_end = self._rollout.drifting.get(stay.bin_id)
+        if in_the_end is None:
             return UNCOUNTED_SHARE
         gone = (day - self._rollout.span.first).days / self._rollout.days
         drifted = min(max(0.0, gone - 0.5) / DRIFTS_FOR, 1.0)
-        return UNCOUNTED_SHARE + drifted * (DRIFTED_SHARE - UNCOUNTED_SHARE)
+        return UNCOUNTED_SHARE + drifted * (in_the_end - UNCOUNTED_SHARE)
 
     def _deposit(self, life: BinLife, stay: Stay, day: datetime.date, at: datetime.datetime, items: int) -> Happening:
-        rng = self._rng
+        rng = self._telling
         badge = None
         if rng.random() >= ANONYMOUS_SHARE:
             near = life
@@ -198,8 +202,8 @@ class Year:
     def _empty(
         self, life: BinLife, stay: Stay, day: datetime.date, midnight: datetime.datetime, second: float
     ) -> Iterator[Happening]:
-        """Weigh what lies in a bin and take it away; a lorry does not stop for an empty one."""
-        weighed_g = round(life.content_g * self._rng.gauss(1, SCALE_ERROR) / 1000) * 1000
+        """Weigh what lies in a bin, if the lorry can, and take it away; a lorry does not stop for an empty one."""
+        weighed_g = round(life.content_g * self._telling.gauss(1, SCALE_ERROR) / 1000) * 1000
         if weighed_g < 1000:
             return
         life.content_g = 0
@@ -211,7 +215,7 @@ class Year:
             received_at=at + RECEIVED_LATER,
             material=MATERIAL,
             items=None,
-            mass_g=weighed_g,
+            mass_g=None if stay.bin_id in self._rollout.unweighed else weighed_g,
             emptied_by=f"C{day.isoweekday()}",
         )
 
