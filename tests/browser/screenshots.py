@@ -34,7 +34,8 @@ def main() -> None:
     with running_chromium(program) as browser:
         token, paths = sign_in(browser, given.url, given.mail)
         for lang in ("fr", "en"):
-            photograph(browser, given.url, None, "/sign-in", given.folder / f"sign-in-{lang}.png", lang=lang)
+            for name, path in (("sign-in", "/sign-in"), ("open-data", f"/open-data/{SLUG}")):
+                photograph(browser, given.url, None, path, given.folder / f"{name}-{lang}.png", lang=lang)
             for name, path in paths.items():
                 photograph(browser, given.url, token, path, given.folder / f"{name}-{lang}.png", lang=lang)
         for name, options in (("dark", {"theme": "dark"}), ("narrow", {"size": NARROW})):

@@ -159,6 +159,8 @@ def test_year_of_which_months_alone_were_published_has_no_report(api: Api, anybo
         assert "This year was not published as a whole" in shown.text
         assert "Town-1" not in shown.text
     assert find_report(api, authority_id=2) is None
+    listed = re.findall(r'scope="row" data-sort="([0-9-]+)"', look(anybody, "/open-data/town-1").text)
+    assert listed == ["2026", *(f"2026-{month:02}" for month in range(12, 0, -1))]
     page = look(anybody, "/open-data/town-2")
     assert ("March 2026" in page.text, "Public reports" in page.text) == (True, False)
     assert look(anybody, "/open-data/town-2/2026-05.csv").status_code == 404

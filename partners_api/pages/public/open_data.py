@@ -48,6 +48,13 @@ class Published:
         day = self.publication.first_day
         return f"{day:%Y-%m}" if self.publication.granularity == "month" else f"{day:%Y}"
 
+    @property
+    def ends_with(self) -> tuple[int, int, bool]:
+        """Return (year, its last month, whether it is all of the year)."""
+        day = self.publication.first_day
+        is_year = self.publication.granularity == "year"
+        return day.year, 12 if is_year else day.month, is_year
+
 
 @page("/open-data/<slug>", role=None)
 def show_open_data(*, slug: str) -> str:
@@ -99,9 +106,11 @@ def years_of(found: Sequence[Published]) -> list[int]:
 
 
 def list_published(authority_id: int) -> list[Published]:
-    """List what was published, the newest first."""
-    found = list_publications(connection(), authority_id=authority_id, limit=MOST_PUBLICATIONS)
-    return [Published(each) for each in reversed(found)]
+    """List what was published, the newest first: a year stands above its months."""
+    found = [
+        Published(each) for each in list_publications(connection(), authority_id=authority_id, limit=MOST_PUBLICATIONS)
+    ]
+    return sorted(found, key=lambda each: each.ends_with, reverse=True)
 
 
 def list_cells(authority_id: int, publication: Publication, level: str | None = None) -> Sequence[PublishedCell]:
