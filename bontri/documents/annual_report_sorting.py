@@ -58,11 +58,7 @@ def write_sorted(voice: Voice, report: AnnualReport) -> Facts:
     """Write what was dropped, by month, material and commune."""
     words = voice.words
     total = report.total
-    if total.mass_g is None:
-        said = [voice.say("sorted_withheld", why=voice.why(total))]
-    else:
-        said = [voice.say("sorted", mass=voice.mass(total), deposits=total.deposits)]
-    said.append(say_change(voice, report))
+    said = [voice.say_sorted(total), say_change(voice, report)]
     materials = [
         [
             name_material(each.material, voice.language).capitalize(),

@@ -69,10 +69,7 @@ def write_sorted(voice: Voice, report: PublicReport) -> Facts:
     """Write what was dropped, by month, material and commune."""
     words = voice.words
     total = report.total
-    if total.mass_g is None:
-        said = [voice.say("sorted_withheld", why=voice.why(total))]
-    else:
-        said = [voice.say("sorted", mass=voice.mass(total), deposits=total.deposits)]
+    said = [voice.say_sorted(total)]
     if report.kg_per_inhabitant is not None:
         said.append(SAID[voice.language]["per"].format(per=voice.per(report.kg_per_inhabitant)))
     if total.holders is not None:

@@ -54,6 +54,12 @@ class Voice:
         whole = self.whole_g or amount.mass_g
         return self.why(amount) if amount.mass_g is None else format_mass(amount.mass_g, self.language, beside=whole)
 
+    def say_sorted(self, total: Amount) -> str:
+        """Say what was sorted in all, or why it is not told."""
+        if total.mass_g is None:
+            return self.say("sorted_withheld", why=self.why(total))
+        return self.say("sorted", mass=self.mass(total), deposits=total.deposits)
+
     def why(self, amount: Amount) -> str:
         """Return why an amount has no mass."""
         return self.words["not_told" if amount.told == "not_published" else amount.told]

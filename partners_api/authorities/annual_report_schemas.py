@@ -11,6 +11,7 @@ from partners_api.authorities.effects import (
     EffectIntervalSchema,
     LackingReasonSchema,
 )
+from partners_api.authorities.references import ReferenceSchema
 from partners_api.schemas import Instant, Integer
 
 TOLD = validate.OneOf(["told", "withheld", "mass_unknown", "not_published", "no_bin", "nothing_reported"])
@@ -89,30 +90,13 @@ class ReportYearBeforeSchema(ma.Schema):
     reason = fields.String(required=True, allow_none=True, metadata={"description": "Why nothing is compared"})
 
 
-class ReportReferenceSchema(ma.Schema):
-    """Kilograms per inhabitant of a territory."""
-
-    level = fields.String(required=True, validate=validate.OneOf(["authority", "department", "region", "nation"]))
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-    year = Integer(required=True)
-    kg_per_inhabitant = fields.Float(required=True, allow_none=True)
-    mass_g = Integer(required=True, allow_none=True)
-    population = Integer(required=True, allow_none=True)
-    population_years = fields.List(Integer(), required=True)
-    departments = Integer(required=True)
-    departments_in_all = Integer(required=True)
-    sources = fields.List(fields.String(), required=True)
-    missing = fields.String(required=True, allow_none=True)
-
-
 class ReportBesideSchema(ma.Schema):
     """Glass beside that of others; what bins took is a part of what was collected."""
 
     stream = fields.String(required=True)
     by_bins = fields.Float(required=True, allow_none=True)
-    collected = fields.Nested(ReportReferenceSchema, required=True)
-    references = fields.List(fields.Nested(ReportReferenceSchema), required=True)
+    collected = fields.Nested(ReferenceSchema, required=True)
+    references = fields.List(fields.Nested(ReferenceSchema), required=True)
     capture_pct = fields.Float(required=True, allow_none=True)
     capture_missing = fields.String(required=True, allow_none=True)
 

@@ -35,7 +35,16 @@ from rewards.statistics.figures import (
 )
 from rewards.statistics.figures.comparing import WHY_UNLIKE, CellKey, Comparison, compare_with_year_before, key_of
 from rewards.statistics.figures.of_sites import SiteFigures, list_site_figures
-from rewards.statistics.figures.rows import Row, assumptions_of, before_of, coverage_of, known_of, missing_of, row_of
+from rewards.statistics.figures.rows import (
+    Row,
+    assumptions_of,
+    before_of,
+    coverage_of,
+    known_of,
+    location_of,
+    missing_of,
+    row_of,
+)
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.statistics.unit_masses import MaterialUnknownError
 from rewards.territory import is_simulated
@@ -155,13 +164,7 @@ def render_site(site: SiteFigures) -> Row:
     place, of_commune = site.cell.place, {f"commune_{name}": each for name, each in site.of_commune.items()}
     figures = {**site.cell.figures, **of_commune}
     return {
-        "site_id": place.site_id,
-        "site": place.site,
-        "insee_code": place.insee_code,
-        "commune": place.commune,
-        "address": place.address,
-        "latitude": place.latitude,
-        "longitude": place.longitude,
+        **location_of(place),
         **coverage_of(site.cell),
         **known_of(figures),
         "missing": {name: reason for name, reason in missing_of(figures).items() if name in SITE_FIGURES},

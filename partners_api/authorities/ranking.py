@@ -18,6 +18,7 @@ from rewards.languages import LANGUAGES
 from rewards.shop_register import CommuneUnknownError
 from rewards.statistics.advice import ADVICE, NO_ADVICE, REASON_NAMES, Ranked, list_ranking, say
 from rewards.statistics.figures import FiguresTooManyError, Question, period_of
+from rewards.statistics.figures.rows import location_of
 from rewards.statistics.periods import PeriodReversedError, PeriodToComeError, PeriodTooLongError
 from rewards.statistics.unit_masses import MaterialUnknownError
 
@@ -119,13 +120,7 @@ def render_ranked(each: Ranked) -> Row:
         "place": each.place,
         "rank": each.rank,
         "rank_per_bin_day": each.rank_per_bin_day,
-        "site_id": place.site_id,
-        "site": place.site,
-        "insee_code": place.insee_code,
-        "commune": place.commune,
-        "address": place.address,
-        "latitude": place.latitude,
-        "longitude": place.longitude,
+        **location_of(place),
         "bins": each.cell.coverage.bins,
         "bin_days": each.cell.coverage.bin_days,
         "is_complete": each.cell.is_complete,

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from rewards.statistics.annual_report.facts import LAW, Amount, Publication, Told
 from rewards.statistics.annual_report.describing import without_accents
+from rewards.statistics.annual_report.facts import LAW, Amount, Publication, Told
 from rewards.statistics.annual_report.published import PublishedYear, read_published_year
 from rewards.statistics.figures.presences import STAYS
 from rewards.statistics.populations import CommunePopulation, list_populations, sum_populations

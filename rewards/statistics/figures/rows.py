@@ -7,6 +7,7 @@ from rewards.statistics.assumptions import ASSUMPTION_NAMES, Assumption
 from rewards.statistics.figures.cells import Cell
 from rewards.statistics.figures.comparing import Comparison
 from rewards.statistics.figures.missing import Missing
+from rewards.statistics.figures.places import Place
 from rewards.statistics.figures.reading import Figures
 from rewards.statistics.figures.reckoning import Figure
 
@@ -33,6 +34,19 @@ def row_of(cell: Cell) -> Row:
         **coverage_of(cell),
         **known_of(cell.figures),
         "missing": missing_of(cell.figures),
+    }
+
+
+def location_of(place: Place) -> Row:
+    """Return which site or commune a place is, and where; what it is not, or has not, is None."""
+    return {
+        "site_id": place.site_id,
+        "site": place.site,
+        "insee_code": place.insee_code,
+        "commune": place.commune,
+        "address": place.address,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
     }
 
 
