@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from partners_api.pages.charts.look import ROW_HEIGHT, Look, Spec, amounts, frame
+from partners_api.pages.charts.look import ROW_HEIGHT, Look, Spec, amounts, frame, lying_bars, name_axis
 from partners_api.pages.charts.months import SHORT
 from partners_api.pages.charts.numbers import write
 from rewards.languages import Language
@@ -60,16 +60,8 @@ def draw_levels(bins: Sequence[BinAttendance], look: Look) -> Spec | None:
     ]
     x = amounts("pct", words["axis"], domain=[0, 130 if look.is_narrow else 110], nice=False)
     x["axis"] = {"values": [0, 25, 50, 75, 100]}
-    y: Spec = {"field": "name", "type": "nominal", "sort": None, "title": None}
-    y["axis"] = {"labelLimit": 150 if look.is_narrow else 260}
     full = {"condition": {"test": f"datum.pct >= {ALARM_PCT}", "value": palette.alarm}, "value": palette.first}
-    layers: list[Spec] = [
-        {"mark": {"type": "bar", "height": 14}, "encoding": {"x": x, "y": y, "color": full}},
-        {
-            "mark": {"type": "text", "align": "left", "dx": 4},
-            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-        },
-    ]
+    layers = lying_bars(look, x, {"color": full})
     alt = describe_levels(bins, look.language)
     return frame(look, words["levels"], layers, alt=alt, height=ROW_HEIGHT * len(rows), data={"values": rows})
 
@@ -119,8 +111,7 @@ def draw_full_dates(bins: Sequence[BinAttendance], look: Look, *, timezone: Zone
     domain = [f"{min(ends)}", f"{furthest}"]
     axis = {"format": "%-d %b", "labelAngle": 0, "tickCount": 4 if look.is_narrow else 8, "labelOverlap": True}
     x = {"type": "temporal", "title": words["day"], "axis": axis, "scale": {"type": "utc", "domain": domain}}
-    y: Spec = {"field": "name", "type": "nominal", "sort": None, "title": None}
-    y["axis"] = {"labelLimit": 150 if look.is_narrow else 260}
+    y = name_axis(look)
     layers: list[Spec] = [
         {
             "mark": {"type": "rule", "strokeWidth": 4, "color": palette.first, "opacity": 0.55},

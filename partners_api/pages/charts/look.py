@@ -206,3 +206,19 @@ def amounts(field: str, title: str, **scale: Any) -> Spec:
         "scale": {"zero": True, "nice": True, **scale},
         "axis": {"format": ",~r", "tickCount": 5},
     }
+
+
+def name_axis(look: Look) -> Spec:
+    """Return an upright axis of names, in the order of the data; long ones are cut."""
+    axis = {"labelLimit": 150 if look.is_narrow else 260}
+    return {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
+
+
+def lying_bars(look: Look, x: Spec, bars: Spec) -> list[Spec]:
+    """Return bars that lie along ``x``, encoded as ``bars`` says besides, each with its ``label`` behind its end."""
+    y = name_axis(look)
+    behind = {"type": "text", "align": "left", "dx": 5}
+    return [
+        {"mark": {"type": "bar", "height": 14, "strokeWidth": 1.2}, "encoding": {"x": x, "y": y, **bars}},
+        {"mark": behind, "encoding": {"x": x, "y": y, "text": {"field": "label"}}},
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from partners_api.pages.charts.look import ROW_HEIGHT, Look, Spec, amounts, frame, states
+from partners_api.pages.charts.look import ROW_HEIGHT, Look, Spec, amounts, frame, lying_bars, states
 from partners_api.pages.charts.numbers import write
 from rewards.languages import Language
 from rewards.statistics.figures.of_sites import SiteFigures
@@ -64,16 +64,7 @@ def draw_sites(sites: Sequence[SiteFigures], look: Look) -> Spec | None:
     there = {row["state"] for row in rows}
     forms = [(state[True], "first"), (state[False], "incomplete")]
     x = amounts("kg", words["axis"], domain=[0, shown[0][1] * (1.25 if look.is_narrow else 1.12) or 1])
-    axis = {"labelLimit": 150 if look.is_narrow else 260}
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
-    told = states(look, "state", [each for each in forms if each[0] in there])
-    layers: list[Spec] = [
-        {"mark": {"type": "bar", "height": 14, "strokeWidth": 1.2}, "encoding": {"x": x, "y": y, **told}},
-        {
-            "mark": {"type": "text", "align": "left", "dx": 5},
-            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-        },
-    ]
+    layers = lying_bars(look, x, states(look, "state", [each for each in forms if each[0] in there]))
     alt = describe_sites(sites, look.language)
     return frame(look, words["title"], layers, alt=alt, height=ROW_HEIGHT * len(rows), data={"values": rows})
 
