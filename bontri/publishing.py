@@ -51,16 +51,18 @@ def publish(
     is_dry_run: bool,
     agrees: Callable[[Published], bool] = lambda _: True,
     teller: Teller | None = None,
+    are_counted: bool = False,
 ) -> Published:
     """Publish a month or year of an authority, or only say what would be published and withheld.
 
     ``agrees`` is asked, of what would be published, before anything is; while it thinks no connection is held.
-    ``teller`` None: how far the proof has come is told on standard error.
+    ``teller`` None: how far the proof has come is told on standard error. ``are_counted``: holders are counted already.
 
     Raises:
         PeriodNotClosedError, AlreadyPublishedError, MonthsNotPublishedError: nothing was published.
     """
-    count_holders_of(engine, authority_id)
+    if not are_counted:
+        count_holders_of(engine, authority_id)
     with engine.connect() as connection:
         timezone = ZoneInfo(get_timezone(connection, authority_id=authority_id).key)
         if span.granularity == "month":

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 from bontri.demo.folder import DemoFolder
 from bontri.demo.history.calibrating import calibrate_bins
 from bontri.demo.history.loading import LoadedHistory, has_history, load_history
-from bontri.demo.history.publishing import publish_closed_months
+from bontri.demo.history.publishing import publish_closed_spans
 from bontri.demo.history.rollout import Span, plan_rollout
 from bontri.demo.seed import AUTHORITY_ID, TIMEZONE, DemoKeys, seed
 from bontri.embedded.broker import running_broker
@@ -184,7 +184,7 @@ def prepare_town(
             count(owner, AUTHORITY_ID)
     if loaded is not None:
         calibrate_bins(owner, Span(loaded.first_day, loaded.last_day), now=now)
-        publish_closed_months(owner, loaded, now=now)
+        publish_closed_spans(owner, loaded, now=now)
     return Town(owner, keyring, keys or folder.keys(), bin_ids, is_there, loaded)
 
 

@@ -14,7 +14,7 @@ from bontri.demo.history.households import SOURCE as HOUSEHOLDS_SOURCE
 from bontri.demo.history.households import households_a_column
 from bontri.demo.history.loading import LoadedHistory, load_history
 from bontri.demo.history.market import MarketError, Visit, cancel_vouchers, redeem_vouchers
-from bontri.demo.history.publishing import publish_closed_months
+from bontri.demo.history.publishing import publish_closed_spans
 from bontri.demo.history.reports import list_levels
 from bontri.demo.history.rollout import plan_rollout
 from bontri.demo.history.tonnages import SOURCE
@@ -22,6 +22,7 @@ from bontri.demo.seed import AUTHORITY_ID, SLUG, seed
 from bontri.demo.services import HistoryWish, Town, prepare_town
 from bontri.provisioning import fleet_file
 from rewards.keyring import Keyring
+from rewards.statistics.participation.counting import Span
 from rewards.statistics.participation.served import list_served
 from rewards.statistics.publications.listing import list_publications
 from rewards.verify import verify
@@ -153,8 +154,8 @@ def test_the_households_that_bins_serve_are_said_by_commune(engine: Engine, load
 
 def test_its_closed_months_are_published_with_what_few_did_withheld(engine: Engine, loaded: LoadedHistory):
     then = datetime.datetime(2027, 1, 10, 10, tzinfo=datetime.UTC)
-    assert publish_closed_months(engine, loaded, now=NOW) == []
-    assert publish_closed_months(engine, loaded, now=then) == [datetime.date(2026, 11, 1)]
+    assert publish_closed_spans(engine, loaded, now=NOW) == []
+    assert publish_closed_spans(engine, loaded, now=then) == [Span("month", datetime.date(2026, 11, 1))]
     with engine.connect() as connection:
         (publication,) = list_publications(connection, authority_id=AUTHORITY_ID, limit=10)
     assert 0 < publication.withheld < publication.cells

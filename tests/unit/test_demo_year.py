@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bontri.demo.history.market import Purchase
-from bontri.demo.history.publishing import list_closed_months
+from bontri.demo.history.publishing import list_closed_months, list_closed_spans
 from bontri.demo.history.rollout import QUIET_SITES, SHORTEST_DAYS, Rollout, plan_rollout
 from bontri.demo.history.spending import FORGETTING_SHARE, draw_visit
 from bontri.demo.history.tonnages import last_of, list_months, weigh_columns
@@ -22,6 +22,7 @@ from rewards.statistics.disclosure.threshold import FEWEST_HOLDERS
 from rewards.statistics.effect.measuring import measure_effect
 from rewards.statistics.effect.panel import Panel, PanelSite, SiteMonth
 from rewards.statistics.effect.verdict import Measured
+from rewards.statistics.participation.counting import Span
 
 PARIS = ZoneInfo("Europe/Paris")
 LAST_DAY = datetime.date(2026, 11, 21)
@@ -207,6 +208,16 @@ def test_months_are_published_that_are_closed_and_wholly_in_the_history():
     assert list_closed_months(november, datetime.date(2026, 1, 4)) == []
     assert list_closed_months(november, datetime.date(2026, 1, 5)) == [november]
     assert list_closed_months(november + DAY, datetime.date(2026, 2, 10)) == [datetime.date(2025, 12, 1)]
+
+
+def test_the_year_that_ended_last_is_published_after_its_months_once_it_is_closed():
+    june, january = datetime.date(2025, 6, 1), datetime.date(2026, 1, 1)
+    months = [Span("month", june.replace(month=month)) for month in range(1, 13)]
+    year, today = Span("year", datetime.date(2025, 1, 1)), datetime.date(2026, 4, 10)
+    assert list_closed_spans(june, datetime.date(2026, 1, 20)) == months[9:11]
+    newest = [Span("month", january), Span("month", january.replace(month=2))]
+    assert list_closed_spans(june, today) == [*months, year, *newest]
+    assert list_closed_spans(january, today) == newest
 
 
 def test_vouchers_are_ended_while_shops_are_open_and_few_are_forgotten():

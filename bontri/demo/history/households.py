@@ -12,10 +12,8 @@ from rewards.statistics.participation.served import set_served
 
 PERSONS_A_HOUSEHOLD = 2.3
 """An assumption (docs/figures.md)."""
-SOURCE = (
-    f"derived for the simulation: inhabitants of {POPULATION_YEAR} / {PERSONS_A_HOUSEHOLD} a household,"
-    " the same for each column with or without a bin (docs/figures.md)"
-)
+SOURCE = f"INSEE {POPULATION_YEAR} / {PERSONS_A_HOUSEHOLD} · simulation"
+"""Derived: inhabitants / a household, the same for each column with or without a bin (docs/figures.md)."""
 
 
 def say_households(connection: Connection, rollout: Rollout) -> None:

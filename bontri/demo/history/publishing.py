@@ -1,4 +1,4 @@
-"""What the simulated authority has published of its year: its newest months that are closed."""
+"""What the simulated authority has published: its newest closed months, and the year before with its months."""
 
 import datetime
 from zoneinfo import ZoneInfo
@@ -17,21 +17,36 @@ MOST_MONTHS = 2
 PUBLISHED_BY = "demo"
 
 
-def publish_closed_months(engine: Engine, loaded: LoadedHistory, *, now: datetime.datetime) -> list[datetime.date]:
-    """Publish the newest closed months that lie wholly in a history, oldest first; return which, by their first day."""
+def publish_closed_spans(engine: Engine, loaded: LoadedHistory, *, now: datetime.datetime) -> list[Span]:
+    """Publish what is closed of a history whose holders have been counted; return what, in the order it was published.
+
+    The newest months that lie wholly in it. And the calendar year that ended last, if it has a day of the history,
+    since a public report tells what was published of a whole year: its months first.
+    """
     today = now.astimezone(ZoneInfo(TIMEZONE)).date()
-    months = list_closed_months(loaded.first_day, today)[-MOST_MONTHS:]
-    for month in months:
+    spans = list_closed_spans(loaded.first_day, today)
+    for span in spans:
         publish(
             engine,
-            Span("month", month),
+            span,
             authority_id=AUTHORITY_ID,
             published_by=PUBLISHED_BY,
             now=now,
             is_dry_run=False,
             teller=Teller(Console(quiet=True)),
+            are_counted=True,
         )
-    return months
+    return spans
+
+
+def list_closed_spans(first_day: datetime.date, today: datetime.date) -> list[Span]:
+    """List what today can be published of a history that began on a day: the last year after its months, months."""
+    year = Span("year", datetime.date(today.year - 1, 1, 1))
+    spans = [Span("month", month) for month in list_closed_months(first_day, today)[-MOST_MONTHS:]]
+    if year.first_day.year < first_day.year or find_closing_day(year) > today:
+        return spans
+    of_year = [Span("month", year.first_day.replace(month=month)) for month in range(1, 13)]
+    return [*of_year, year, *(span for span in spans if span not in of_year)]
 
 
 def list_closed_months(first_day: datetime.date, today: datetime.date) -> list[datetime.date]:
