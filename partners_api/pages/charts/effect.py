@@ -21,6 +21,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "equipped": "équipés",
         "control": "témoins",
         "start": "début",
+        "starts": "premier de {count} débuts",
         "axis": "indice, 100 = moyenne d'avant",
         "alt_trend": "{first} à {last}, en indice (100 = moyenne d'avant le début, {start}) : les sites"
         " équipés finissent"
@@ -39,6 +40,7 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "equipped": "equipped",
         "control": "control",
         "start": "start",
+        "starts": "first of {count} starts",
         "axis": "index, 100 = mean before",
         "alt_trend": "{first} to {last}, as an index (100 = mean before the start, {start}): equipped sites end at"
         " {equipped}, control sites at {control}.",
@@ -78,7 +80,7 @@ def draw_trend(verdict: Verdict, look: Look) -> Spec | None:
     colours, dashes = [palette.first, palette.second], [[1, 0], [5, 3]]
     colour = {"field": "side", "type": "nominal", "scale": {"domain": labels, "range": colours}}
     dash = {"field": "side", "type": "nominal", "scale": {"domain": labels, "range": dashes}}
-    starts = [{"month": f"{start}", "label": words["start"]} for start in starts_of(verdict) if start in months]
+    starts = [start for start in starts_of(verdict) if start in months]
     layers: list[Spec] = [
         {
             "data": {"values": [{"percent": 100}]},
@@ -92,16 +94,34 @@ def draw_trend(verdict: Verdict, look: Look) -> Spec | None:
         },
     ]
     if starts:
-        at = {"data": {"values": starts}}
         layers += [
-            {**at, "mark": {"type": "rule", "color": palette.ink, "strokeWidth": 1.5}, "encoding": {"x": x}},
             {
-                **at,
-                "mark": {"type": "text", "align": "left", "dx": 5, "y": 8, "color": palette.ink},
-                "encoding": {"x": x, "text": {"field": "label"}},
+                "data": {"values": [{"month": f"{start}"} for start in starts]},
+                "mark": {"type": "rule", "color": palette.ink, "strokeWidth": 1.5},
+                "encoding": {"x": x},
             },
+            name_starts(starts, months, look, x),
         ]
     return frame(look, words["trend_title"], layers, alt=describe_trend(verdict, look.language))
+
+
+def name_starts(starts: Sequence[datetime.date], months: Sequence[datetime.date], look: Look, x: Spec) -> Spec:
+    """Return the words beside the first start, on the side with more room: those of several would lie on each other."""
+    words = WORDS[look.language]
+    label = words["start"] if len(starts) == 1 else words["starts"].format(count=len(starts))
+    # Beyond the first there are others, and the end of the picture.
+    is_late = months.index(starts[0]) > len(months) / (4 if len(starts) > 1 else 2)
+    return {
+        "data": {"values": [{"month": f"{starts[0]}", "label": label}]},
+        "mark": {
+            "type": "text",
+            "align": "right" if is_late else "left",
+            "dx": -5 if is_late else 5,
+            "y": 8,
+            "color": look.palette.ink,
+        },
+        "encoding": {"x": x, "text": {"field": "label"}},
+    }
 
 
 def describe_trend(verdict: Verdict, language: Language) -> str:

@@ -14,11 +14,11 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "axis": "porteurs actifs",
         "new": "nouveaux",
         "known": "déjà venus",
-        "all": "nouveaux ou déjà venus : non publié",
-        "withheld": "non publié",
+        "all": "nouveaux ou déjà venus : masqué",
+        "withheld": "masqué",
         "alt": "{first} à {last} : {least} à {most} porteurs actifs par mois ; {new} nouveaux en tout dans les mois"
-        " publiés. Mois non publiés, car ils parleraient de moins de 11 personnes : {withheld}.",
-        "alt_none": "{first} à {last} : aucun mois n'est publié, car tous parleraient de moins de 11 personnes.",
+        " montrés. Mois masqués, car ils parleraient de moins de 11 personnes : {withheld}.",
+        "alt_none": "{first} à {last} : tous les mois sont masqués, car ils parleraient de moins de 11 personnes.",
     },
     "en": {
         "title": "Active holders by month",
