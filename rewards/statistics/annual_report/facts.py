@@ -10,7 +10,7 @@ from rewards.statistics.figures.comparing import Unlike
 from rewards.statistics.publications.listing import LICENCE
 from rewards.statistics.references.comparing import Reference
 
-LAW = "décret 2015-1827; code général des collectivités territoriales, D. 2224-1 and annexe XIII"
+LAW = "décret 2015-1827; code général des collectivités territoriales, article D. 2224-1, annexe XIII"
 """Which asks for the territory, its inhabitants (population municipale), what is collected separately, and tonnes and
 kilograms per inhabitant of the year and the one before, by stream. Source: the annex."""
 
