@@ -179,7 +179,9 @@ def look(seen: Seen, query: str) -> str:
 def test_page_shows_what_the_api_tells_and_what_to_do_the_most_urgent_first(seen: Seen) -> None:
     shown = look(seen, IN_HALF_YEAR)
     honest, tenfold, silent = seen.bins
-    rows = re.findall(r'<th scope="row">([^<]+)</th>.*?<td data-sort="\d+">([^<]+?)\s*</td>', shown, re.DOTALL)
+    rows = re.findall(
+        r'<th scope="row"[^>]*>([^<]+)<.*?<td class="to-do-of-bin" data-sort="\d+">([^<]+?)\s*</td>', shown, re.DOTALL
+    )
     assert rows[0] == (tenfold, "Go and look: counts and weights part (counted more than weighed)")
     assert dict(rows)[honest] == "Calibrate it"
     assert dict(rows)[silent] == "No emptying was told: ask whether it was emptied"

@@ -43,7 +43,7 @@ def test_points_not_spent_are_those_of_the_ledger(pages: Pages):
         points = connection.execute(IN_LOTS, of).scalar_one()
         owed = get_liability(connection, **of, now=NOW)
     assert points > 0
-    assert f"{points:,} points" in shown
+    assert f"{points:,} points." in shown
     assert figure_of(shown, "total_cents") == f"€{owed.total_cents / 100:,.0f}"
     assert figure_of(shown, "points_cents") == f"€{owed.points_cents / 100:,.0f}"
     rows = re.findall(

@@ -49,7 +49,7 @@ def show_effect(caller: Principal, asked: dict[str, Any]) -> str:
         "effect.html",
         verdict=verdict,
         # A percentage never stands apart from its sign at the end of a line.
-        sentence=verdict["sentence"][language].replace(" %", "\u00a0%"),
+        sentence=verdict["sentence"][language].replace(" %", "%" if language == "en" else "\u00a0%"),
         reasons=list_reasons(verdict),
         method=say_method(verdict),
         kilograms_from=say_source(verdict),
