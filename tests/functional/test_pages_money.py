@@ -97,6 +97,12 @@ def test_statement_that_is_locked_is_there_with_its_pdf_and_the_rest_as_it_stand
     assert "No shop redeemed a voucher in that month" in pages.look("viewer", "/dashboard/liability?to=2026-09-30").text
 
 
+def test_nothing_is_offered_to_choose_that_would_change_nothing(pages: Pages):
+    assert 'name="insee_code"' not in pages.look("viewer", "/dashboard/liability").text
+    # The control.
+    assert 'name="insee_code"' in pages.look("viewer", "/dashboard/bins").text
+
+
 def test_month_that_is_over_is_the_one_before_also_in_january():
     assert month_before(datetime.date(2026, 1, 31)) == datetime.date(2025, 12, 1)
     assert month_before(datetime.date(2026, 3, 31)) == datetime.date(2026, 2, 1)
