@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bontri.documents.amounts import format_mass
-from bontri.documents.annual_report_words import METHOD, SOURCES_OF_KILOGRAMS
+from bontri.documents.annual_report_sentences import METHOD, SOURCES_OF_KILOGRAMS
 from bontri.documents.report_charts import chart_of_effect
 from bontri.documents.report_voice import Facts, Voice
 from rewards.languages import name_material

@@ -1,7 +1,8 @@
 """The public report as PDF: what was published of a year, in the looks and words of the report of agents."""
 
 from bontri.documents.amounts import format_mass
-from bontri.documents.annual_report_words import GLOSSARY, METHOD
+from bontri.documents.annual_report_sentences import METHOD
+from bontri.documents.annual_report_words import GLOSSARY
 from bontri.documents.pdf import make_pdf
 from bontri.documents.public_report_words import CARDS, METHOD_LINES, SAID, TERMS
 from bontri.documents.report_charts import chart_of_communes, chart_of_months

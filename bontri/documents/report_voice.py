@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bontri.documents.amounts import format_decimal, format_euros, format_mass, format_percent
-from bontri.documents.annual_report_words import SENTENCES, WORDS
+from bontri.documents.annual_report_sentences import SENTENCES
+from bontri.documents.annual_report_words import WORDS
 from rewards.languages import Language
 from rewards.statistics.annual_report.facts import Amount
 
