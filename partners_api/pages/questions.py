@@ -102,6 +102,11 @@ def usual_material() -> str:
     return materials[0] if materials and "glass" not in materials else "glass"
 
 
+def whole_year_until(last_day: datetime.date) -> int:
+    """Return the last year that is whole on a day: others' tonnages are of whole years. Pure."""
+    return (last_day + DAY).year - 1
+
+
 def list_quick_periods(today: datetime.date) -> list[QuickPeriod]:
     """List the periods most people want. Pure."""
     yesterday, first = today - DAY, today.replace(day=1)

@@ -91,3 +91,10 @@ def test_chart_that_is_not_there_is_not_found(pages: Pages, path: str):
 def test_refusals_are_those_of_the_page(pages: Pages):
     assert pages.look("viewer", "/dashboard/charts/kilograms.svg?from=2026-11-20&to=2026-11-01").status_code == 422
     assert pages.look("viewer", "/dashboard/charts/kilograms.svg?colours=pink").status_code == 422
+
+
+def test_others_are_compared_in_the_last_year_that_is_whole():
+    from partners_api.pages.questions import whole_year_until
+
+    assert whole_year_until(datetime.date(2026, 11, 20)) == 2025
+    assert whole_year_until(datetime.date(2026, 12, 31)) == 2026

@@ -23,7 +23,16 @@ from partners_api.pages.charts import bins, kilograms, mass_balance, participati
 from partners_api.pages.charts.look import PALETTES, Look, Spec
 from partners_api.pages.page import page
 from partners_api.pages.participation_rows import list_counted
-from partners_api.pages.questions import EVERYWHERE, QuestionSchema, name_of_place, question_of, today_of, when_of
+from partners_api.pages.questions import (
+    EVERYWHERE,
+    QuestionSchema,
+    name_of_place,
+    question_of,
+    today_of,
+    usual_material,
+    when_of,
+    whole_year_until,
+)
 from partners_api.pages.translations import gettext
 from partners_api.pages.words import write_short_day
 from partners_api.schemas import Boolean
@@ -79,11 +88,9 @@ def make_sites(caller: Principal, asked: Asked, look: Look) -> Spec | None:
 
 
 def make_performance(caller: Principal, asked: Asked, look: Look) -> Spec | None:
-    """Kilograms per inhabitant in the year the period ends in."""
-    year = asked["last_day"].year
-    return performance.draw_performance(
-        compare(connection(), asked["material"] or "glass", year, **when_of(caller)), look
-    )
+    """Kilograms per inhabitant in the last year that is whole at the end of the period."""
+    year, material = whole_year_until(asked["last_day"]), asked["material"] or usual_material()
+    return performance.draw_performance(compare(connection(), material, year, **when_of(caller)), look)
 
 
 def make_levels(caller: Principal, asked: Asked, look: Look) -> Spec | None:
@@ -141,7 +148,7 @@ def describe_question(name: str, asked: Asked, today: datetime.date) -> str:
     if name == "liability":
         days = write_short_day(today)
     elif name == "performance":
-        days = str(asked["last_day"].year)
+        days = str(whole_year_until(asked["last_day"]))
     else:
         days = f"{write_short_day(asked['first_day'])} – {write_short_day(asked['last_day'])}"
     return f"{place}, {days}"

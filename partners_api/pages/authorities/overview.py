@@ -8,7 +8,14 @@ from partners_api.pages.charts.kilograms import describe_kilograms, state_of
 from partners_api.pages.charts.performance import describe_performance, list_rows
 from partners_api.pages.figures import card_of_indicator
 from partners_api.pages.page import page, render
-from partners_api.pages.questions import QuestionSchema, name_of_place, question_of, usual_material, when_of
+from partners_api.pages.questions import (
+    QuestionSchema,
+    name_of_place,
+    question_of,
+    usual_material,
+    when_of,
+    whole_year_until,
+)
 from partners_api.transactions import connection
 from rewards.access import Principal
 from rewards.statistics.effect.keeping import find_kept_verdict
@@ -30,7 +37,7 @@ def show_overview(caller: Principal, asked: dict[str, Any]) -> str:
     [total] = figures.totals
     row = row_of(total)
     material = asked["material"] or usual_material()
-    beside = compare(connection(), material, asked["last_day"].year, **when)
+    beside = compare(connection(), material, whole_year_until(asked["last_day"]), **when)
     return render(
         "overview.html",
         asked=asked,
