@@ -47,7 +47,8 @@ from tests.ingest_scene import (
 from tests.speaker import Speaker, deposit
 
 MESSAGES = 24
-LOAD = 3500
+LOAD = 9000
+"""More than a fast worker commits between its first batches and its end: each writer finishes one more."""
 GROUP = ("-m", "bontri", "ingest", "--workers", "2")
 
 
