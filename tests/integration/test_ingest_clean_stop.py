@@ -51,8 +51,8 @@ def test_what_was_acknowledged_before_the_stop_does_not_come_again(broker: Broke
 
 
 def test_control_a_hasty_disconnect_takes_acknowledgements_with_it(broker: Broker, publisher: Publisher) -> None:
-    lost = [count_coming_again(broker, publisher, Hasty, f"hasty-{attempt}") for attempt in range(3)]
-    assert sum(lost) > 0
+    # A broker that reads fast enough has them all; it need not lose some each time.
+    assert any(count_coming_again(broker, publisher, Hasty, f"hasty-{attempt}") for attempt in range(20))
 
 
 def test_a_broker_that_does_not_answer_is_not_waited_for_long(broker: Broker) -> None:
